@@ -1,0 +1,1 @@
+"""SCPI instruments as an analog front end; nothing here yet."""

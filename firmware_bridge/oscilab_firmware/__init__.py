@@ -1,0 +1,1 @@
+"""The microcontroller's serial protocol, host side; nothing here yet."""

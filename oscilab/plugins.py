@@ -1,0 +1,97 @@
+"""What is installed beside the core, found by entry point and loaded when it is needed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+
+from oscilab.errors import InvalidInput, OscilabError
+
+KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "oscilab.arrays": "array",
+        "oscilab.front_ends": "front end",
+        "oscilab.twins": "twin",
+        "oscilab.experiments": "experiment",
+        "oscilab.commands": "command",
+        "oscilab.benches": "collection of example benches",
+    }
+)
+"""The groups, and what one entry of each is called."""
+
+# Where the distribution to install is not called as the module that it brings.
+DISTRIBUTIONS: Mapping[str, str] = MappingProxyType(
+    {"serial": "pyserial", "sklearn": "scikit-learn", "visa": "pyvisa", "zmq": "pyzmq"}
+)
+
+
+def installed(group: str) -> dict[str, EntryPoint]:
+    """The entries of one group by name, in alphabetical order; nothing is imported.
+
+    Raises:
+        OscilabError: two packages offer different entries under one name.
+    """
+    found: dict[str, EntryPoint] = {}
+    for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
+        other = found.setdefault(entry.name, entry)
+        if other.value != entry.value:
+            raise OscilabError(
+                f"two packages offer the {KINDS.get(group, group)} {entry.name!r}, as "
+                f"{other.value} and as {entry.value}; uninstall one of them"
+            )
+    return found
+
+
+def load(group: str, name: str) -> object:
+    """The object behind the entry `name` of `group`.
+
+    Raises:
+        InvalidInput: no such entry; the message lists those that are installed.
+        OscilabError: it is installed but cannot be imported; the message names what is missing.
+    """
+    entries = installed(group)
+    if name not in entries:
+        kind = KINDS.get(group, group)
+        raise InvalidInput(f"unknown {kind} {name!r}; {choices(name, entries, 'installed')}")
+    return load_entry(entries[name])
+
+
+def load_entry(entry: EntryPoint) -> object:
+    """The object behind `entry`.
+
+    Raises:
+        OscilabError: it cannot be imported; the message names what is missing.
+    """
+    try:
+        return entry.load()
+    except (ImportError, AttributeError, OSError) as error:
+        # OSError: a vendor's shared library that its Python package could not open.
+        kind = KINDS.get(entry.group, entry.group)
+        reason = _reason(entry, error)
+        raise OscilabError(f"the {kind} {entry.name!r} cannot be loaded: {reason}") from error
+
+
+def choices(name: str, known: Iterable[str], what: str = "known") -> str:
+    """All of `known`, and the one that comes close to `name` if any does: the end of a sentence.
+
+    For example "installed: digits, mnist01; did you mean 'digits'?".
+    """
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    question = f"; did you mean {close[0]!r}?" if close else ""
+    return f"{what}: {', '.join(names) or 'none'}{question}"
+
+
+def _reason(entry: EntryPoint, error: ImportError | AttributeError | OSError) -> str:
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    package = entry.module.partition(".")[0]
+    if missing and missing.partition(".")[0] != package:
+        module = missing.partition(".")[0]
+        return (
+            f"the Python package {module} is missing; install it with "
+            f"`python -m pip install {DISTRIBUTIONS.get(module, module)}`"
+        )
+    owner = entry.dist.name if entry.dist else package
+    return f"{error}; reinstall the Python package {owner}"
