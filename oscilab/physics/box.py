@@ -1,0 +1,97 @@
+"""The range of every drive parameter, and the projection that keeps learning inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from oscilab.errors import InvalidInput, OutOfBox
+from oscilab.physics.potential import Potential
+from oscilab.physics.terms import BUILT_IN
+
+DEFAULT_RANGES: Mapping[str, tuple[float, float]] = {
+    "bias": (-100.0, 100.0),
+    "stiffness": (-200.0, 200.0),
+    "cubic": (-100.0, 100.0),
+    "quartic": (0.0, 100.0),
+    "quartic_spring": (0.0, 100.0),
+}
+OTHER_RANGE = (-100.0, 100.0)
+
+
+@dataclass(frozen=True, eq=False)
+class ParameterBox:
+    """Lower and upper bound of every parameter, `[parameter]` each."""
+
+    potential: Potential
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        for name in ("lower", "upper"):
+            bound = np.asarray(getattr(self, name), np.float64)
+            if bound.shape != (self.potential.parameters,):
+                raise InvalidInput(
+                    f"the {name} bounds of the parameter box have shape {bound.shape}; the "
+                    f"potential needs ({self.potential.parameters},)"
+                )
+            bad = ~np.isfinite(bound)
+            if bad.any():
+                first = int(np.flatnonzero(bad)[0])
+                raise InvalidInput(
+                    f"the {name} bound of parameter {self.potential.names[first]} is "
+                    f"{bound[first]}; give a finite number"
+                )
+            object.__setattr__(self, name, bound)
+        empty = self.lower > self.upper
+        if empty.any():
+            first = int(np.flatnonzero(empty)[0])
+            raise InvalidInput(
+                f"parameter {self.potential.names[first]} has lower bound {self.lower[first]:g} "
+                f"above its upper bound {self.upper[first]:g}; swap them"
+            )
+
+    @classmethod
+    def of_ranges(
+        cls, potential: Potential, ranges: Mapping[str, tuple[float, float]] | None = None
+    ) -> ParameterBox:
+        """One range a family, from `ranges` or else the defaults.
+
+        `ranges` may also name built-in terms that this potential leaves out: they describe a
+        device, of whose terms an experiment may use some.
+
+        Raises:
+            InvalidInput: a range of a term that does not exist.
+        """
+        given = dict(ranges or {})
+        for name in given:
+            if name not in BUILT_IN:
+                potential.family(name)
+        merged = {**DEFAULT_RANGES, **given}
+        bounds = [merged.get(name, OTHER_RANGE) for name in potential.families]
+        counts = [len(family.ends) for family in potential.families.values()]
+        lower, upper = np.array(bounds, np.float64).reshape(-1, 2).T
+        return cls(potential, np.repeat(lower, counts), np.repeat(upper, counts))
+
+    def check(self, parameters: ArrayLike) -> NDArray[np.float64]:
+        """`parameters` as a vector, refused if not finite or outside.
+
+        Raises:
+            OutOfBox: naming the first parameter, its value and its range.
+        """
+        vector = self.potential.check(parameters)
+        outside = (vector < self.lower) | (vector > self.upper)
+        if outside.any():
+            first = int(np.flatnonzero(outside)[0])
+            raise OutOfBox(
+                f"parameter {self.potential.names[first]} is {vector[first]:g}, outside its range "
+                f"{self.lower[first]:g} to {self.upper[first]:g}; widen the box or change the value"
+            )
+        return vector
+
+    def project(self, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The nearest vector inside; learning's constraint, never applied to a set-point."""
+        return np.clip(parameters, self.lower, self.upper)

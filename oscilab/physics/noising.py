@@ -1,0 +1,66 @@
+"""The Ornstein-Uhlenbeck noising of data, and the force that reverses it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.errors import InvalidInput
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Noising:
+    """x_t = exp(-t) x_0 + sigma_t eps with sigma_t^2 = 1 - exp(-2t); t is the noising time.
+
+    `speed` c is how fast the array runs the noising backwards, `temperature` D = kT/kT_0 the
+    bath's, which the noising does not choose: the array must supply
+    F* = c x + (c + D) grad log p_t (arXiv:2506.19136 for c = D = 1).
+
+    Raises:
+        InvalidInput: a speed that is not above zero, or a temperature below it.
+    """
+
+    speed: float = 1.0
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.speed < np.inf:
+            raise InvalidInput(f"speed is {self.speed}, but must be finite and above zero")
+        if not 0 <= self.temperature < np.inf:
+            raise InvalidInput(
+                f"temperature is {self.temperature}, but must be finite and zero or more"
+            )
+
+    def decay(self, t: float) -> float:
+        """exp(-t), by which data have shrunk."""
+        return float(np.exp(-t))
+
+    def variance(self, t: float) -> float:
+        """sigma_t^2."""
+        return float(-np.expm1(-2 * t))
+
+    def sigma(self, t: float) -> float:
+        """sigma_t."""
+        return self.variance(t) ** 0.5
+
+    def noised(self, data: Array, noise: Array, t: float) -> Array:
+        """x_t from `data` x_0 and unit `noise` eps, both `[batch, oscillator]`."""
+        return self.decay(t) * data + self.sigma(t) * noise
+
+    def reverse_force(self, noised: Array, noise: Array, t: float) -> Array:
+        """The denoising form of F*: c x_t - (c + D) eps / sigma_t, `[batch, oscillator]`."""
+        scale = (self.speed + self.temperature) / self.sigma(t)
+        return self.speed * noised - scale * noise
+
+    def score_force(self, noised: Array, score: Array) -> Array:
+        """F* = c x + (c + D) grad log p_t, where the score is known, `[batch, oscillator]`."""
+        return self.speed * noised + (self.speed + self.temperature) * score
+
+    def denoised(self, positions: Array, forces: Array, t: float) -> Array:
+        """E[x_0 | x_t] by Tweedie's formula from one force reading, `[batch, oscillator]`."""
+        score = (forces - self.speed * positions) / (self.speed + self.temperature)
+        return (positions + self.variance(t) * score) / self.decay(t)

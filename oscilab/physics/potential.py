@@ -1,0 +1,246 @@
+"""A potential that is linear in its parameters, U(x) = sum_p theta_p u_p(x)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from oscilab.errors import InvalidInput, OutOfBox
+from oscilab.physics.terms import BUILT_IN, PolynomialTerm, Term, quadratic_parts
+from oscilab.physics.topology import Topology, checked_ends
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """All instances of one term: their ends `[instance, end]` and their place among parameters."""
+
+    term: Term
+    ends: NDArray[np.int64]
+    where: slice
+
+    @property
+    def name(self) -> str:
+        """The term's name."""
+        return self.term.name
+
+    @cached_property
+    def is_bilinear(self) -> bool:
+        """Whether the term is x_i x_j, so that matrix products do the work."""
+        term = self.term
+        return (
+            isinstance(term, PolynomialTerm)
+            and len(term.monomials) == 1
+            and term.monomials[0].powers == (1, 1)
+            and term.monomials[0].coefficient == 1.0
+        )
+
+
+class Potential:
+    """The terms of an array over its topology, and the layout of their parameters.
+
+    Parameters are one vector `[parameter]`: family after family in the order of `terms`,
+    instance after instance within a family. Energies are in kT, positions in the thermal
+    amplitude of a unit spring, forces in kT per unit of position.
+
+    Raises:
+        InvalidInput: an unknown or repeated term, or one whose ends are not on the topology.
+    """
+
+    def __init__(self, topology: Topology, terms: Iterable[str | Term]) -> None:
+        self.topology = topology
+        families: list[Family] = []
+        start = 0
+        for term in (_look_up(term) for term in terms):
+            if any(family.name == term.name for family in families):
+                raise InvalidInput(f"term {term.name} is named twice; name it once")
+            name = f"ends of term {term.name}"
+            ends = checked_ends(term.place(topology), term.ends, topology.oscillators, name)
+            families.append(Family(term, ends, slice(start, start + len(ends))))
+            start += len(ends)
+        self.families: Mapping[str, Family] = {family.name: family for family in families}
+        self.parameters = start
+
+    def __repr__(self) -> str:
+        return f"Potential({self.topology.name}: {', '.join(self.families)})"
+
+    @property
+    def oscillators(self) -> int:
+        """How many oscillators there are."""
+        return self.topology.oscillators
+
+    @cached_property
+    def names(self) -> list[str]:
+        """One name a parameter, such as `coupling[3,7]`."""
+        return [
+            f"{family.name}[{','.join(map(str, ends))}]"
+            for family in self.families.values()
+            for ends in family.ends.tolist()
+        ]
+
+    def ends_of(self, parameter: int) -> tuple[int, ...]:
+        """The oscillators that parameter number `parameter` touches."""
+        for family in self.families.values():
+            if family.where.start <= parameter < family.where.stop:
+                return tuple(family.ends[parameter - family.where.start].tolist())
+        raise InvalidInput(f"parameter {parameter} is outside 0 to {self.parameters - 1}")
+
+    def vector(self, **families: ArrayLike) -> NDArray[np.float64]:
+        """A parameter vector, zero but for the families given (a number or one per instance).
+
+        Raises:
+            InvalidInput: a term that there is not, or another number of values.
+        """
+        parameters = np.zeros(self.parameters)
+        for name, values in families.items():
+            family, given = self.family(name), np.asarray(values, np.float64)
+            if given.shape not in ((), (len(family.ends),)):
+                raise InvalidInput(
+                    f"values of shape {given.shape} are given for term {name}; give one number, or "
+                    f"{len(family.ends)}"
+                )
+            parameters[family.where] = given
+        return parameters
+
+    def family(self, name: str) -> Family:
+        """The family of that name.
+
+        Raises:
+            InvalidInput: the potential has no such term.
+        """
+        if name not in self.families:
+            raise InvalidInput(
+                f"the potential has no term {name}; it has {', '.join(self.families)}"
+            )
+        return self.families[name]
+
+    def check(self, parameters: ArrayLike) -> NDArray[np.float64]:
+        """`parameters` as a float vector of the right length, every entry finite.
+
+        Raises:
+            OutOfBox: wrong length, or an entry that is not finite.
+        """
+        vector = np.asarray(parameters, np.float64)
+        if vector.shape != (self.parameters,):
+            raise OutOfBox(
+                f"a parameter vector has shape {vector.shape}, the potential needs "
+                f"({self.parameters},)"
+            )
+        bad = ~np.isfinite(vector)
+        if bad.any():
+            first = int(np.flatnonzero(bad)[0])
+            raise OutOfBox(
+                f"parameter {self.names[first]} is {vector[first]}; every parameter must be finite"
+            )
+        return vector
+
+    def energy(self, parameters: Array, positions: Array) -> Array:
+        """U(x) of each row of `positions` `[batch, oscillator]`, as `[batch]`, in kT."""
+        total = np.zeros(len(positions))
+        for family, theta in self._pairs(parameters):
+            if family.is_bilinear:
+                total += 0.5 * np.einsum(
+                    "bi,bi->b", positions, positions @ self._matrix(family, theta)
+                )
+            else:
+                total += family.term.energy(*_at(positions, family)) @ theta
+        return total
+
+    def forces(self, parameters: Array, positions: Array) -> Array:
+        """F = -grad U at each row of `positions` `[batch, oscillator]`, of the same shape."""
+        total = np.zeros_like(positions)
+        for family, theta in self._pairs(parameters):
+            if family.is_bilinear:
+                total -= positions @ self._matrix(family, theta)
+            else:
+                ends = _at(positions, family)
+                for end in range(family.term.ends):
+                    _add_at_ends(total, family.ends[:, end], -theta * family.term.slope(end, *ends))
+        return total
+
+    def correlate(self, residuals: Array, positions: Array) -> Array:
+        """sum over batch and ends of r_i d_i u_p, for every parameter: `[parameter]`.
+
+        Each entry reads `residuals` and `positions` `[batch, oscillator]` at its own ends only.
+        """
+        found = np.zeros(self.parameters, positions.dtype)
+        for family in self.families.values():
+            if family.is_bilinear:
+                i, j = family.ends.T
+                product = residuals.T @ positions
+                found[family.where] = product[i, j] + product[j, i]
+            else:
+                ends = _at(positions, family)
+                for end in range(family.term.ends):
+                    at_end = _take(residuals, family.ends[:, end])
+                    found[family.where] += np.einsum(
+                        "bi,bi->i", at_end, family.term.slope(end, *ends)
+                    )
+        return found
+
+    def feature_power(self, weight: float, positions: Array) -> Array:
+        """weight * sum over batch and ends of (d_i u_p)^2: `[parameter]`, the local curvature."""
+        found = np.zeros(self.parameters, positions.dtype)
+        squares = np.einsum("bi,bi->i", positions, positions)
+        for family in self.families.values():
+            if family.is_bilinear:
+                found[family.where] = squares[family.ends].sum(axis=1)
+            else:
+                ends = _at(positions, family)
+                for end in range(family.term.ends):
+                    slope = family.term.slope(end, *ends)
+                    found[family.where] += np.einsum("bi,bi->i", slope, slope)
+        return weight * found
+
+    def stiffness_matrix(self, parameters: Array) -> Array:
+        """The quadratic part of U as a symmetric matrix, `[oscillator, oscillator]`."""
+        matrix = np.zeros((self.oscillators, self.oscillators))
+        for family, theta in self._pairs(parameters):
+            for coefficient, first, last in quadratic_parts(family.term):
+                i, j = family.ends[:, first], family.ends[:, last]
+                # For c x_i^2 both are the diagonal, which then holds the curvature 2c.
+                np.add.at(matrix, (i, j), coefficient * theta)
+                np.add.at(matrix, (j, i), coefficient * theta)
+        return matrix
+
+    def _pairs(self, parameters: Array) -> list[tuple[Family, Array]]:
+        return [(family, parameters[family.where]) for family in self.families.values()]
+
+    def _matrix(self, family: Family, theta: Array) -> Array:
+        matrix = np.zeros((self.oscillators, self.oscillators), theta.dtype)
+        i, j = family.ends.T
+        # Gate biases may name a pair in either order, so both orders add up.
+        np.add.at(matrix, (i, j), theta)
+        np.add.at(matrix, (j, i), theta)
+        return matrix
+
+
+def _look_up(term: str | Term) -> Term:
+    if not isinstance(term, str):
+        return term
+    if term not in BUILT_IN:
+        raise InvalidInput(f"unknown term {term!r}; the terms are {', '.join(BUILT_IN)}")
+    return BUILT_IN[term]
+
+
+def _take(values: Array, columns: NDArray[np.int64]) -> Array:
+    # On-site families name every oscillator in order: no copy then.
+    if len(columns) == values.shape[1] and np.array_equal(columns, np.arange(len(columns))):
+        return values
+    return values[:, columns]
+
+
+def _at(positions: Array, family: Family) -> list[Array]:
+    return [_take(positions, family.ends[:, end]) for end in range(family.term.ends)]
+
+
+def _add_at_ends(total: Array, ends: NDArray[np.int64], values: Array) -> None:
+    if len(ends) == total.shape[1] and np.array_equal(ends, np.arange(len(ends))):
+        total += values
+    else:
+        np.add.at(total.T, ends, values.T)
