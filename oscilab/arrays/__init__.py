@@ -1,0 +1,17 @@
+"""The array seam: what every array offers, real or simulated."""
+
+from oscilab.arrays.description import ArrayDescription, Capability, Identity
+from oscilab.arrays.readings import ForceReading, PositionReading, Trajectory
+from oscilab.arrays.seam import Hardware, OscillatorArray, SavedState
+
+__all__ = [
+    "ArrayDescription",
+    "Capability",
+    "ForceReading",
+    "Hardware",
+    "Identity",
+    "OscillatorArray",
+    "PositionReading",
+    "SavedState",
+    "Trajectory",
+]

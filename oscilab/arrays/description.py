@@ -1,0 +1,111 @@
+"""What an array says about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from oscilab.errors import CannotDo, InvalidInput, OutOfClamp
+from oscilab.physics.box import ParameterBox
+from oscilab.physics.confinement import Confinement
+from oscilab.physics.potential import Potential
+
+
+class Capability(StrEnum):
+    """One vocabulary for learning rules, the contract suite and the CLI."""
+
+    FORCE_READOUT = "force_readout"
+    """Forces on clamped oscillators can be read."""
+    CLAMP = "clamp"
+    """Oscillators can be held at set-points."""
+    RELEASE = "release"
+    """Clamps can let go, and positions be read before and after."""
+    PLAY = "play"
+    """A protocol can be played from a thermal start, and the end read."""
+    HARDWARE_TIMED = "hardware_timed"
+    """Playback is timed by a clock of the hardware."""
+    SAVED_STATE = "saved_state"
+    """The array's random state can be saved and restored, so that a run resumes exactly."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which device this is; `simulated` marks data that no hardware made."""
+
+    name: str
+    kind: str
+    serial: str = ""
+    simulated: bool = True
+    details: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayDescription:
+    """Potential, bounds, capabilities, time scale and identity of one array.
+
+    `clamp_lower` and `clamp_upper` `[oscillator]` are the set-points that the clamps can hold, in
+    thermal amplitudes. `time_scale` is the seconds that one unit of array time takes;
+    `temperature` is kT of the bath over the kT that defines the units.
+    """
+
+    potential: Potential
+    box: ParameterBox
+    clamp_lower: NDArray[np.float64]
+    clamp_upper: NDArray[np.float64]
+    capabilities: frozenset[Capability]
+    identity: Identity
+    time_scale: float = 1.0
+    temperature: float = 1.0
+
+    def offers(self, *needed: Capability) -> bool:
+        """Whether the array has every capability named."""
+        return set(needed) <= self.capabilities
+
+    def require(self, *needed: Capability, purpose: str) -> None:
+        """Refuse what the array cannot do.
+
+        Raises:
+            CannotDo: naming the purpose and the capabilities that are missing.
+        """
+        missing = [capability.value for capability in needed if capability not in self.capabilities]
+        if missing:
+            raise CannotDo(
+                f"{purpose} needs {', '.join(missing)}, which device {self.identity.name} lacks; "
+                f"it offers {', '.join(sorted(self.capabilities)) or 'nothing'}"
+            )
+
+    def check_parameters(self, parameters: ArrayLike) -> NDArray[np.float64]:
+        """`parameters` as a vector, refused unless finite, in the box and confining.
+
+        Raises:
+            OutOfBox: naming the parameter or oscillator.
+        """
+        vector = self.box.check(parameters)
+        Confinement(self.potential).check(vector)
+        return vector
+
+    def check_set_points(self, positions: ArrayLike) -> NDArray[np.float64]:
+        """`positions` `[batch, oscillator]`, refused unless finite and within the clamps' reach.
+
+        Raises:
+            InvalidInput: another shape.
+            OutOfClamp: naming the first oscillator, its value and the bound.
+        """
+        points = np.asarray(positions, np.float64)
+        if points.ndim != 2 or points.shape[1] != self.potential.oscillators:
+            raise InvalidInput(
+                f"set-points have shape {points.shape}; device {self.identity.name} needs "
+                f"[batch, {self.potential.oscillators}]"
+            )
+        inside = (points >= self.clamp_lower) & (points <= self.clamp_upper)
+        if not inside.all():
+            row, column = np.argwhere(~inside)[0]
+            raise OutOfClamp(
+                f"set-point {row} of oscillator {column} is {points[row, column]:g}, outside the "
+                f"clamp's {self.clamp_lower[column]:g} to {self.clamp_upper[column]:g}; redraw it"
+            )
+        return points

@@ -1,0 +1,63 @@
+"""What an array hands back: set-points beside measured values, always."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
+class ForceReading:
+    """Forces on clamped oscillators.
+
+    `set_points`, `positions` (measured) and `forces` (-grad U acting on the oscillator, not the
+    clamp's reaction) are `[batch, oscillator]`.
+    """
+
+    set_points: Array
+    positions: Array
+    forces: Array
+
+
+@dataclass(frozen=True, eq=False)
+class PositionReading:
+    """Where oscillators went after the clamps let go.
+
+    `set_points`, `start` and `end` are `[batch, oscillator]`; start and end come from the same
+    sensor, so its offset cancels in the displacement. `duration` is in array time.
+    """
+
+    set_points: Array
+    start: Array
+    end: Array
+    duration: float
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """One playback of a protocol, `copy` times over.
+
+    `positions` is `[copy, time, oscillator]` at the array times `times` `[time]`, counted from the
+    start of the protocol; the first and the last instant are always among them. `work` and `heat`
+    `[copy]`, in kT, are what the drive put in and the bath took up, or None where the array could
+    not read positions at every switch of the drive.
+    """
+
+    times: NDArray[np.float64]
+    positions: Array
+    work: NDArray[np.float64] | None
+    heat: NDArray[np.float64] | None
+
+    @property
+    def initial(self) -> Array:
+        """Positions at the start, `[copy, oscillator]`."""
+        return self.positions[:, 0]
+
+    @property
+    def final(self) -> Array:
+        """Positions at the end, the raw readout, `[copy, oscillator]`."""
+        return self.positions[:, -1]

@@ -1,0 +1,108 @@
+"""The first seam: an array of oscillators, in dimensionless physics.
+
+Everything above it (learning rules, experiments, run files) sees positions in thermal amplitudes,
+forces in kT per amplitude and time in relaxation times of a unit spring, and never asks what is
+below.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from numpy.typing import ArrayLike
+
+from oscilab.arrays.description import ArrayDescription
+from oscilab.arrays.readings import ForceReading, PositionReading, Trajectory
+from oscilab.physics.protocol import Protocol as DrivingProtocol
+
+
+@runtime_checkable
+class OscillatorArray(Protocol):
+    """A driven array that can be clamped, released, played and made safe."""
+
+    @property
+    def description(self) -> ArrayDescription:
+        """Potential, box and clamp bounds, capabilities, time scale, identity."""
+        ...
+
+    def measure_forces(self, parameters: ArrayLike, positions: ArrayLike) -> ForceReading:
+        """Clamp at `positions` `[batch, oscillator]`, settle, read the forces.
+
+        `parameters` `[parameter]` are held meanwhile.
+
+        Raises:
+            OutOfBox, OutOfClamp, InvalidInput: before anything is driven.
+            CannotDo: the array cannot read forces.
+        """
+        ...
+
+    def relax(
+        self, parameters: ArrayLike, positions: ArrayLike, duration: float
+    ) -> PositionReading:
+        """Clamp at `positions`, read, release, wait `duration` (array time), read again.
+
+        Raises:
+            OutOfBox, OutOfClamp, InvalidInput: before anything is driven.
+            CannotDo: the array cannot release its clamps.
+        """
+        ...
+
+    def play(
+        self,
+        protocol: DrivingProtocol,
+        *,
+        copies: int | None = None,
+        initial: ArrayLike | None = None,
+        record_every: float | None = None,
+    ) -> Trajectory:
+        """Play a protocol and read where the oscillators went.
+
+        The start is `initial` `[copy, oscillator]`, or `copies` thermal starts, prepared by
+        relaxing at least five relaxation times in the noising potential. Positions are recorded
+        at the start, at every `record_every` of array time if given, and at the end.
+
+        Raises:
+            OutOfBox, InvalidInput: before anything is driven.
+            CannotDo: the array cannot play.
+        """
+        ...
+
+    def make_safe(self) -> None:
+        """Bring every output to its safe value; idempotent, callable at any time."""
+        ...
+
+
+@runtime_checkable
+class Hardware(Protocol):
+    """An array with a device behind it that must be let go of, and whose user should be warned."""
+
+    @property
+    def calibration_hash(self) -> str:
+        """Of the calibration in use, empty where there is none."""
+        ...
+
+    @property
+    def faults(self) -> str:
+        """Faults put in on purpose, in words; empty where there are none."""
+        ...
+
+    def plan(self, points: int, played: float) -> dict[str, str]:
+        """What clamping at `points` and playing for `played` (array time) does to the hardware."""
+        ...
+
+    def close(self) -> None:
+        """Make safe and let go of the device; idempotent."""
+        ...
+
+
+@runtime_checkable
+class SavedState(Protocol):
+    """An array whose random state can be saved and restored exactly."""
+
+    def save_state(self) -> bytes:
+        """Everything that the next reading depends on, in a fixed number of bytes."""
+        ...
+
+    def restore_state(self, state: bytes) -> None:
+        """Continue from `save_state`'s answer, bit for bit."""
+        ...
