@@ -1,0 +1,242 @@
+"""Between data and oscillators: a scale and an offset, or principal components.
+
+An encoder is fitted on training data only, is part of an experiment and is stored with a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from oscilab.data.dataset import checked_values
+from oscilab.errors import InvalidInput
+
+Values = NDArray[np.float64]
+Table = dict[str, str | float | Values]
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A map from samples to positions, and back."""
+
+    @property
+    def features(self) -> int:
+        """How many numbers a sample has."""
+        ...
+
+    @property
+    def oscillators(self) -> int:
+        """How many oscillators hold it."""
+        ...
+
+    def encode(self, values: ArrayLike) -> Values:
+        """Positions `[sample, oscillator]` of samples `[sample, feature]`."""
+        ...
+
+    def decode(self, positions: ArrayLike) -> Values:
+        """Samples `[sample, feature]` of positions `[sample, oscillator]`."""
+        ...
+
+    def to_table(self) -> Table:
+        """What `encoder_from_table` makes the same encoder from: text, numbers and arrays."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ScaleEncoder:
+    """x = (data - offset) / scale, one oscillator a feature; `offset` is `[feature]`.
+
+    Raises:
+        InvalidInput: a scale that is not positive, or an offset that is not finite.
+    """
+
+    scale: float
+    offset: Values
+
+    def __post_init__(self) -> None:
+        _check_positive("scale", np.array([self.scale]))
+        object.__setattr__(self, "offset", _checked_vector("offset", self.offset))
+
+    @classmethod
+    def of_rms(cls, train: Values, rms: float = 1.0) -> ScaleEncoder:
+        """Centred on the mean of all values, so that positions have that RMS over all sites.
+
+        One offset for all sites keeps an image's background where it is, away from zero.
+
+        Raises:
+            InvalidInput: training data without spread, or an RMS that is not positive.
+        """
+        _check_positive("RMS", np.array([rms]))
+        values = checked_values(train, "training data")
+        spread = float(values.std())
+        if spread == 0:
+            raise InvalidInput("all training values are equal; there is nothing to scale")
+        return cls(spread / rms, float(values.mean()) * np.ones(values.shape[1]))
+
+    @classmethod
+    def of_range(cls, features: int, low: float, high: float, reach: float = 1.0) -> ScaleEncoder:
+        """Takes `low` to -reach and `high` to +reach.
+
+        Raises:
+            InvalidInput: an empty range, or a reach that is not positive.
+        """
+        _check_positive("reach", np.array([reach]))
+        if not low < high:
+            raise InvalidInput(f"the range {low} to {high} is empty; give the low end first")
+        return cls((high - low) / (2 * reach), (low + high) / 2 * np.ones(features))
+
+    @property
+    def features(self) -> int:
+        """How many numbers a sample has."""
+        return len(self.offset)
+
+    @property
+    def oscillators(self) -> int:
+        """As many as features."""
+        return self.features
+
+    def encode(self, values: ArrayLike) -> Values:
+        """Positions `[sample, oscillator]` of samples `[sample, feature]`."""
+        return (_checked(values, self.features, "samples") - self.offset) / self.scale
+
+    def decode(self, positions: ArrayLike) -> Values:
+        """Samples `[sample, feature]` of positions `[sample, oscillator]`."""
+        return _checked(positions, self.features, "positions") * self.scale + self.offset
+
+    def to_table(self) -> Table:
+        """Scale and offset."""
+        return {"kind": "scale", "scale": float(self.scale), "offset": self.offset}
+
+
+@dataclass(frozen=True, eq=False)
+class PrincipalEncoder:
+    """x_k = v_k . (data - mean) / scale_k, one oscillator a principal component.
+
+    `mean` is `[feature]`, `components` `[oscillator, feature]` orthonormal, `scales` `[oscillator]`
+    the deviation of each over the training data: positions are uncorrelated, of unit variance.
+    Decoding embeds them back; what lies off the components is lost.
+
+    Raises:
+        InvalidInput: arrays that do not fit each other, or a scale that is not positive.
+    """
+
+    mean: Values
+    components: Values
+    scales: Values
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "scales"):
+            object.__setattr__(self, name, _checked_vector(name, getattr(self, name)))
+        components = checked_values(self.components, "principal components")
+        object.__setattr__(self, "components", components)
+        if components.shape != (len(self.scales), len(self.mean)):
+            raise InvalidInput(
+                f"principal components have shape {components.shape}; {len(self.scales)} scales "
+                f"and {len(self.mean)} features need another"
+            )
+        _check_positive("component scales", self.scales)
+
+    @classmethod
+    def fit(cls, train: Values, components: int, floor: float = 0.0) -> PrincipalEncoder:
+        """The `components` directions of largest variance in `train` `[sample, feature]`.
+
+        Deviations below `floor` are taken as `floor`, so that components of next to no variance
+        are not blown up to unit variance.
+
+        Raises:
+            InvalidInput: more components than the data have directions, without a floor.
+        """
+        values = checked_values(train, "training data")
+        limit = min(values.shape)
+        if not 1 <= components <= limit:
+            raise InvalidInput(
+                f"{components} principal components cannot be had from {values.shape[0]} samples "
+                f"of {values.shape[1]} features; use 1 to {limit}"
+            )
+        mean = values.mean(axis=0)
+        _, singular, directions = np.linalg.svd(values - mean, full_matrices=False)
+        deviations = singular[:components] / np.sqrt(len(values))
+        rank = int((singular > singular[0] * len(values) * np.finfo(np.float64).eps).sum())
+        if components > rank and not floor > 0:
+            raise InvalidInput(
+                f"the training data vary in {rank} directions, fewer than the {components} "
+                "components asked for; use fewer, or a floor above zero"
+            )
+        chosen = directions[:components]
+        # A singular vector's sign is arbitrary; fix it, so that a fit is the same everywhere.
+        peaks = np.abs(chosen).argmax(axis=1)
+        signs = np.sign(chosen[np.arange(components), peaks])
+        return cls(mean, chosen * signs[:, np.newaxis], np.maximum(deviations, floor))
+
+    @property
+    def features(self) -> int:
+        """How many numbers a sample has."""
+        return len(self.mean)
+
+    @property
+    def oscillators(self) -> int:
+        """How many components there are."""
+        return len(self.scales)
+
+    def encode(self, values: ArrayLike) -> Values:
+        """Positions `[sample, oscillator]` of samples `[sample, feature]`."""
+        centred = _checked(values, self.features, "samples") - self.mean
+        return centred @ self.components.T / self.scales
+
+    def decode(self, positions: ArrayLike) -> Values:
+        """Samples `[sample, feature]` of positions `[sample, oscillator]`."""
+        points = _checked(positions, self.oscillators, "positions")
+        return points * self.scales @ self.components + self.mean
+
+    def to_table(self) -> Table:
+        """Mean, components and scales."""
+        return {
+            "kind": "principal",
+            "mean": self.mean,
+            "components": self.components,
+            "scales": self.scales,
+        }
+
+
+def encoder_from_table(table: Mapping[str, Any]) -> Encoder:
+    """The encoder that `to_table` described.
+
+    Raises:
+        InvalidInput: an unknown kind, or entries that are missing or do not fit.
+    """
+    kind = table.get("kind")
+    try:
+        if kind == "scale":
+            return ScaleEncoder(float(table["scale"]), np.asarray(table["offset"], np.float64))
+        if kind == "principal":
+            names = ("mean", "components", "scales")
+            return PrincipalEncoder(*(np.asarray(table[name], np.float64) for name in names))
+    except KeyError as error:
+        raise InvalidInput(f"the table of a {kind} encoder lacks {error.args[0]}") from error
+    raise InvalidInput(f"encoder kind {kind!r} is neither 'scale' nor 'principal'")
+
+
+def _checked(values: ArrayLike, width: int, name: str) -> Values:
+    array = checked_values(values, f"batch of {name}")
+    if array.shape[1] != width:
+        raise InvalidInput(
+            f"{name} have {array.shape[1]} numbers each where the encoder has {width}; use the "
+            "encoder of this run"
+        )
+    return array
+
+
+def _checked_vector(name: str, vector: Values) -> Values:
+    array = np.asarray(vector, np.float64)
+    if array.ndim != 1 or not len(array) or not np.isfinite(array).all():
+        raise InvalidInput(f"an encoder's {name} must be a vector of finite numbers")
+    return array
+
+
+def _check_positive(name: str, values: Values) -> None:
+    if not (np.isfinite(values).all() and (values > 0).all()):
+        raise InvalidInput(f"an encoder's {name} must be positive; it is {values.tolist()}")

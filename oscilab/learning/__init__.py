@@ -1,0 +1,1 @@
+"""Local learning rules and the loop that runs them."""

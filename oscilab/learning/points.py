@@ -1,0 +1,94 @@
+"""The points at which an array is clamped: data, noised, within the clamps' reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.errors import InvalidInput, OutOfClamp
+from oscilab.physics.noising import Noising
+
+Array = NDArray[np.floating]
+MOST_ROUNDS = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """`data` x_0, `noise` eps and `noised` x_t, each `[batch, oscillator]`.
+
+    `redrawn` is the share of draws that fell beyond the clamps and were drawn again.
+    """
+
+    data: Array
+    noise: Array
+    noised: Array
+    redrawn: float
+
+
+@dataclass(frozen=True, eq=False)
+class PointSource:
+    """Draws noised points of `data` `[sample, oscillator]`, within the clamp bounds.
+
+    Noised points are unbounded, a clamp is not: a point beyond it is drawn afresh, data and noise
+    together, so that what is learned is the score of the truncated joint density everywhere
+    inside.
+
+    Raises:
+        InvalidInput: data that are not finite or not `[sample, oscillator]`.
+    """
+
+    data: Array
+    noising: Noising
+    clamp_lower: Array
+    clamp_upper: Array
+
+    def __post_init__(self) -> None:
+        if self.data.ndim != 2 or self.data.shape[1] != len(self.clamp_lower) or not len(self.data):
+            raise InvalidInput(
+                f"training data have shape {self.data.shape}; the array needs "
+                f"[sample, {len(self.clamp_lower)}]"
+            )
+        if not np.isfinite(self.data).all():
+            row, column = np.argwhere(~np.isfinite(self.data))[0]
+            raise InvalidInput(
+                f"training sample {row} is {self.data[row, column]} at oscillator {column}; "
+                "every value must be finite"
+            )
+
+    def draw(self, time: float, batch: int, rng: np.random.Generator) -> Points:
+        """`batch` points at noising time `time`.
+
+        Raises:
+            OutOfClamp: the clamps leave no room for the noised data.
+        """
+        data, noise, noised = self._propose(time, batch, rng)
+        beyond = self._beyond(noised)
+        drawn = batch
+        lost = 0
+        for _ in range(MOST_ROUNDS):
+            if not beyond.size:
+                return Points(data, noise, noised, lost / drawn)
+            lost += beyond.size
+            drawn += beyond.size
+            again = self._propose(time, beyond.size, rng)
+            for kept, fresh in zip((data, noise, noised), again, strict=True):
+                kept[beyond] = fresh
+            beyond = beyond[self._beyond(again[2])]
+        raise OutOfClamp(
+            f"after {MOST_ROUNDS} redraws {beyond.size} of {batch} points at noising time {time:g} "
+            f"lie beyond the clamps ({self.clamp_lower.min():g} to {self.clamp_upper.max():g}); "
+            "scale the data down or widen the clamps"
+        )
+
+    def _propose(
+        self, time: float, count: int, rng: np.random.Generator
+    ) -> tuple[Array, Array, Array]:
+        data = self.data[rng.integers(len(self.data), size=count)]
+        noise = rng.standard_normal(data.shape)
+        return data, noise, self.noising.noised(data, noise, time)
+
+    def _beyond(self, noised: Array) -> NDArray[np.intp]:
+        outside = (noised < self.clamp_lower) | (noised > self.clamp_upper)
+        return np.flatnonzero(outside.any(axis=1))
