@@ -1,0 +1,1 @@
+"""Run files: everything measured, in HDF5."""

@@ -1,0 +1,122 @@
+"""A run in other formats."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from oscilab.errors import InvalidInput
+from oscilab.traces.join import write_joined
+from oscilab.traces.run import Run
+
+BLOCK = 64 << 20
+"""Bytes that are held at once."""
+ZARR = 2
+"""Fixed-length texts have no specification in format 3 yet."""
+
+
+def export(run: Run, kind: str, out: Path) -> Path:
+    """Write a run to `out`: `netcdf` and `csv` need no further package, `zarr` needs zarr.
+
+    Raises:
+        InvalidInput: another kind, a target that exists or cannot be written, or no zarr.
+    """
+    if kind not in EXPORTS:
+        raise InvalidInput(f"unknown format {kind!r}; the formats are {', '.join(EXPORTS)}")
+    if out.exists():
+        raise InvalidInput(f"{out} exists; remove it or give another name")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        EXPORTS[kind](run, out)
+    except OSError as error:
+        raise InvalidInput(f"{out} cannot be written: {error}") from error
+    return out
+
+
+def to_netcdf(run: Run, out: Path) -> None:
+    """One netCDF-4 file; a run file is one already, but its segments may lie apart."""
+    draft = out.with_name(f"{out.name}.new")
+    try:
+        write_joined(run, draft)
+        draft.replace(out)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def to_zarr(run: Run, out: Path) -> None:
+    """A Zarr store of the same groups, written in blocks of rows."""
+    try:
+        import zarr  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise InvalidInput("Zarr needs the package zarr: pip install zarr") from error
+    del zarr
+    for node in run.tree.subtree:
+        dataset: Any = node.to_dataset(inherit=False)
+        growing = _growing_dim(dataset)
+        rows = dataset.sizes[growing] if growing else 0
+        step = max(1, int(BLOCK * rows / max(1, dataset.nbytes))) if rows else 0
+        group = node.path.strip("/") or None
+        first = dataset.isel({growing: slice(0, step)}) if rows > step > 0 else dataset
+        first.to_zarr(out, group=group, mode="a", consolidated=False, zarr_format=ZARR)
+        for start in range(step, rows, step) if rows > step > 0 else ():
+            block = dataset.isel({growing: slice(start, start + step)})
+            moving = [name for name, it in block.variables.items() if growing in it.dims]
+            fixed = [name for name in block.variables if name not in moving]
+            block.drop_vars(fixed).to_zarr(out, group=group, append_dim=growing, consolidated=False)
+
+
+def _growing_dim(dataset: Any) -> str | None:
+    return next((name for name in ("batch", "copy", "checkpoint") if name in dataset.dims), None)
+
+
+def to_csv(run: Run, out: Path) -> None:
+    """A folder of tables: training, protocol, energetics, figures, samples. Readings stay out."""
+    out.mkdir()
+    tree: Any = run.tree
+    if "training" in tree:
+        _write_columns(out / "training.csv", tree["training"], "batch")
+    if "trajectory" in tree and len(tree["trajectory"]["work"]):
+        _write_columns(out / "energetics.csv", tree["trajectory"], "copy")
+    _write_protocol(out / "protocol.csv", tree)
+    if run.figures:
+        _write(out / "figures.csv", ["figure", "value"], run.figures.items())
+    for name, values in tree["result/samples"].data_vars.items() if "result" in tree else ():
+        table = values.values.reshape(len(values), -1)
+        columns = [f"x{number}" for number in range(table.shape[1])]
+        _write(out / f"samples_{name}.csv", columns, table.tolist())
+
+
+def _write_columns(path: Path, group: Any, dim: str) -> None:
+    names = [dim, *(name for name, it in group.data_vars.items() if it.dims == (dim,))]
+    columns = [np.asarray(group[name].values) for name in names]
+    texts = [each.astype(str) if each.dtype.kind == "M" else each for each in columns]
+    _write(path, names, zip(*(each.tolist() for each in texts), strict=True))
+
+
+def _write_protocol(path: Path, tree: Any) -> None:
+    group = tree["protocol"]
+    if not int(group["written"]):
+        return
+    names = ["noising_time", *tree["array"]["parameter_name"].values.tolist()]
+    times, values = group["noising_time"].values, group["parameters"].values
+    _write(path, names, np.column_stack([times, values]).tolist())
+
+
+def _write(path: Path, names: list[Any], rows: Any) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(names)
+        writer.writerows(rows)
+
+
+EXPORTS: Mapping[str, Callable[[Run, Path], None]] = {
+    "netcdf": to_netcdf,
+    "zarr": to_zarr,
+    "csv": to_csv,
+}
+SUFFIXES: Mapping[str, str] = {"netcdf": ".nc", "zarr": ".zarr", "csv": ".csv"}
+"""What the names of exports end in; the CSV export is a folder."""

@@ -1,0 +1,76 @@
+"""Rows and readings that were handed over and are not yet in the file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.errors import InvalidInput
+
+Block = dict[str, NDArray[Any]]
+
+
+class Pending:
+    """What comes after the run's first `row` rows and first `reading` kept readings.
+
+    It is replaced, not emptied, once it is committed: an interrupt in between leads to the same
+    rows being written to the same place again.
+    """
+
+    def __init__(self, row: int, reading: int, last_kept: int) -> None:
+        self.last_kept = last_kept
+        self.row = row
+        self.reading = reading
+        self.end_row = row
+        self._rows: list[Block] = []
+        self._readings: list[Block] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to commit."""
+        return not self._rows and not self._readings
+
+    def add_rows(self, block: Block) -> None:
+        """Number the rows and keep them."""
+        count = len(block["step"])
+        block["batch"] = np.arange(self.end_row, self.end_row + count)
+        self.end_row += count
+        self._rows.append(block)
+
+    def check_order(self, row: int) -> None:
+        """Refuse readings of a row that is not there, or not in order.
+
+        Raises:
+            InvalidInput: naming the row.
+        """
+        if not self.last_kept < row < self.end_row:
+            raise InvalidInput(
+                f"readings of batch {row} come out of order: it must lie after batch "
+                f"{self.last_kept}, the last one with readings, and among the {self.end_row} "
+                "appended"
+            )
+
+    def add_reading(self, block: Block) -> None:
+        """Keep the readings of one batch."""
+        self.last_kept = int(block["batch"][0])
+        self._readings.append(block)
+
+    def rows(self) -> Block:
+        """All rows, column by column."""
+        return _joined(self._rows)
+
+    def readings(self) -> Block:
+        """All readings, `[batch, shot, oscillator]` each."""
+        return _joined(self._readings)
+
+    def after(self) -> Pending:
+        """An empty one that begins where this one ends."""
+        return Pending(self.end_row, self.reading + len(self._readings), self.last_kept)
+
+
+def _joined(blocks: list[Block]) -> Block:
+    if len(blocks) < 2:
+        return blocks[0] if blocks else {}
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}

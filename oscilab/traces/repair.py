@@ -1,0 +1,77 @@
+"""Make one healthy file of a run that was torn, cut short or left in pieces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from oscilab.errors import InvalidInput
+from oscilab.traces.join import join_run, write_joined
+from oscilab.traces.paths import segment_folder
+from oscilab.traces.probe import STREAMS
+from oscilab.traces.run import Run
+from oscilab.traces.source import open_sources
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """What came of a repair: the healthy file, and a sentence for all kept and all lost.
+
+    `healthy` says that there was nothing to do.
+    """
+
+    path: Path
+    kept: list[str]
+    lost: list[str]
+    healthy: bool = False
+
+
+def repair(path: Path, out: Path | None = None) -> Repaired:
+    """Write all that can be read of a run to one file.
+
+    Where nothing that was committed is lost, the file takes the run's name and replaces its
+    pieces; otherwise, or if `out` is given, it is a further file and the originals stay.
+
+    Raises:
+        InvalidInput: the run is being written, nothing of it can be read, or `out` exists.
+    """
+    sources, damage = open_sources(path, salvage=True)
+    with Run(path, sources, damage) as run:
+        status = run.status
+        if status == "running":
+            raise InvalidInput(f"run {path} is being written; wait, or stop its writer")
+        kept, lost = _balance(run)
+        in_pieces = segment_folder(path).exists() or sources[0].state != "closed"
+        if not in_pieces and not lost:
+            return Repaired(path, kept, [], healthy=True)
+        target = out or (path if not lost else path.with_suffix(f".repaired{path.suffix}"))
+        if target != path:
+            if target.exists():
+                raise InvalidInput(f"{target} exists; remove it or give another name")
+            # It can be resumed, as an interrupted run can.
+            write_joined(run, target, "interrupted" if status == "torn" else status)
+            return Repaired(target, kept, lost)
+    troubles = join_run(path, "interrupted" if status == "torn" else status)
+    return Repaired(path, kept, troubles)
+
+
+def _balance(run: Run) -> tuple[list[str], list[str]]:
+    extent = run.extent
+    kept = [f"{extent.total(stream)} {NAMES[stream]}" for stream in STREAMS if extent.total(stream)]
+    lost = [f"{each.path}: {each.reason}" for each in run.damage]
+    for source in run.sources:
+        for stream, rows in source.readable.items():
+            committed = int(source.entry[stream]["n_committed"][()])
+            lost.append(
+                f"{source.path}: {committed - rows} of {committed} {NAMES[stream]} lie in the "
+                "part that is missing"
+            )
+    return kept, lost
+
+
+NAMES = {
+    "training": "measured batches",
+    "readings": "kept readings",
+    "history": "checkpoints of the history",
+    "trajectory": "played copies",
+}

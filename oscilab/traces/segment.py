@@ -1,0 +1,238 @@
+"""One HDF5 file of a run while it is written: SWMR, flushed, counters last."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import platform
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.arrays.readings import Trajectory
+from oscilab.errors import InvalidInput
+from oscilab.traces import hdf5
+from oscilab.traces.columns import Column, Scalar
+from oscilab.traces.durable import draft_of, push_to_disk, take_name, write_durably
+from oscilab.traces.hdf5 import h5py
+from oscilab.traces.layout import utc_text
+from oscilab.traces.layout_streams import TRAINING_COLUMNS, state_arrays
+from oscilab.traces.liveness import process_start
+from oscilab.traces.paths import PART
+from oscilab.traces.probe import STREAMS
+
+Rows = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a segment begins: its number, the rows and kept readings before it, and why it is."""
+
+    number: int
+    rows: int
+    readings: int
+    reason: str
+
+
+class Segment:
+    """A part of a run in a file of its own.
+
+    Every write lets HDF5's errors pass: what they mean is decided by who owns the segments.
+    """
+
+    def __init__(self, path: Path, image: bytes, start: Start) -> None:
+        """Create the file from a layout's bytes; it appears under `path` complete or not at all."""
+        self.path = path
+        self.start = start
+        self.opened = time.monotonic()
+        draft = draft_of(path)
+        try:
+            write_durably(draft, describe(image, start))
+            self._open(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _open(self, draft: Path, path: Path) -> None:
+        if os.name == "nt":
+            # Windows names no file that is open.
+            take_name(draft, path)
+            self._prepare(path)
+            return
+        # Otherwise nobody sees the file before it is in SWMR mode: a reader could lock it.
+        self._prepare(draft)
+        try:
+            take_name(draft, path)
+        except OSError:
+            self._file.close()
+            raise
+
+    def _prepare(self, path: Path) -> None:
+        # No cache for chunks: a partly filled one would be written anew by every flush.
+        self._file = h5py.File(path, "r+", libver=hdf5.LIBVER, rdcc_nbytes=0)
+        self._entry = self._file["entry"]
+        self.oscillators = int(self._entry["oscillator"].shape[0])
+        self._find_columns()
+        self._written: dict[str, int] = {"history": 0, "trajectory": 0}
+        self._file.swmr_mode = True
+
+    def _find_columns(self) -> None:
+        entry = self._entry
+        self._columns = {
+            "training": _columns(entry, "training", ("batch", *TRAINING_COLUMNS)),
+            "readings": _columns(entry, "readings", _growing(entry, "readings")),
+            "history": _columns(entry, "history", _growing(entry, "history")),
+        }
+        self._state_shapes = {name: item.shape[1:] for name, item in state_arrays(entry).items()}
+        self._counters = {
+            name: Scalar(entry[name]["n_committed"]) for name in STREAMS if name in entry
+        }
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file so far."""
+        return self.path.stat().st_size
+
+    @property
+    def reading_names(self) -> tuple[str, ...]:
+        """What is kept of a reading, beside the batch number."""
+        return tuple(name for name in self._columns["readings"] if name != "batch")
+
+    def check_reading(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
+        """`values` `[shot, oscillator]` as one row for the column of that name.
+
+        Raises:
+            InvalidInput: another number of oscillators, more shots than planned, or a value beyond
+                the converter's codes.
+        """
+        return self._columns["readings"][name].row_of(name, values)
+
+    def check_state(self, state: Rows) -> None:
+        """Refuse a checkpoint that does not fit what was planned.
+
+        Raises:
+            InvalidInput: naming the array.
+        """
+        planned = self._state_shapes
+        missing, unknown = planned.keys() - state.keys(), state.keys() - planned.keys()
+        if missing or unknown:
+            raise InvalidInput(
+                f"the checkpoint of {self.path} was planned with {', '.join(sorted(planned))}; "
+                f"missing {sorted(missing)}, not planned {sorted(unknown)}"
+            )
+        for name, value in state.items():
+            if np.shape(value) != planned[name]:
+                raise InvalidInput(
+                    f"checkpoint array {name} has shape {np.shape(value)}, but was planned as "
+                    f"{planned[name]}"
+                )
+
+    def append(self, rows: Rows, row: int, readings: Rows, reading: int) -> None:
+        """Write rows from the run's `row` on and readings from `reading` on; make them count."""
+        ends: dict[str, int] = {}
+        for stream, block, begin in (
+            ("readings", readings, reading - self.start.readings),
+            ("training", rows, row - self.start.rows),
+        ):
+            for name, values in block.items():
+                self._columns[stream][name].write(begin, values)
+            if block:
+                ends[stream] = begin + len(block["batch"])
+        self._count(ends)
+
+    def checkpoint(self, state: Rows, history: Rows) -> None:
+        """Write the training state into the slot that is free, then make it the current one."""
+        group = self._entry["checkpoint"]
+        slot = 1 - max(0, int(group["current"][()]))
+        for name, value in state.items():
+            group[name][slot] = value
+        begin = self._written["history"]
+        for name, column in self._columns["history"].items():
+            column.write(begin, history[name])
+        self._count({"history": begin + 1})
+        Scalar(group["current"]).write(slot)
+
+    def write_protocol(self, parameters: NDArray[np.float64]) -> None:
+        """Write the protocol as trained."""
+        group = self._entry["protocol"]
+        group["parameters"][...] = parameters
+        h5py.h5f.flush(self._file.id)
+        Scalar(group["written"]).write(1)
+
+    def append_trajectory(self, trajectory: Trajectory) -> None:
+        """Write playbacks after those that are there."""
+        group, copies = self._entry["trajectory"], self._entry["copy"]
+        count, before = len(trajectory.positions), self._written["trajectory"]
+        positions, times = group["positions"], group["time"]
+        times.resize((len(trajectory.times),))
+        times[...] = trajectory.times
+        copies.resize((before + count,))
+        copies[before:] = np.arange(before, before + count)
+        positions.resize((before + count, len(times), positions.shape[2]))
+        positions[before:] = trajectory.positions
+        for name in ("work", "heat"):
+            values = getattr(trajectory, name)
+            group[name].resize((before + count,))
+            group[name][before:] = np.nan if values is None else values
+        self._count({"trajectory": before + count})
+
+    def _count(self, ends: Mapping[str, int]) -> None:
+        # The rows are in the file before the number that says so.
+        h5py.h5f.flush(self._file.id)
+        for stream, end in ends.items():
+            self._counters[stream].write(end)
+        self._written.update(ends)
+
+    def seal(self, status: str | None = None) -> None:
+        """Close for good and push to the disk; `status` where the run ends with this segment.
+
+        A segment beside the run's own file loses its `.part`. A reader that holds it may forbid
+        that (Windows); it is sealed all the same.
+        """
+        if status is not None:
+            hdf5.overwrite_text(self._entry["status"], status)
+            hdf5.overwrite_text(self._entry["end_time"], utc_text(time.time()))
+        self._file.close()
+        push_to_disk(self.path)
+        if self.path.suffix == PART:
+            with contextlib.suppress(PermissionError):
+                self.path = self.path.rename(self.path.with_suffix(""))
+
+    def abandon(self) -> None:
+        """Close as well as a full or failing disk allows; what counts was flushed before."""
+        with contextlib.suppress(OSError, RuntimeError):
+            self._file.close()
+
+
+def describe(image: bytes, start: Start) -> bytes:
+    """A layout's bytes with what the segment is and who writes it: it never goes without."""
+    buffer = io.BytesIO(image)
+    with h5py.File(buffer, "r+", libver=hdf5.LIBVER) as file:
+        group = file["entry/segment"]
+        group["number"][()] = start.number
+        group["first_row"][()] = start.rows
+        group["pid"][()] = os.getpid()
+        texts = {
+            "reason": start.reason,
+            "host": platform.node(),
+            "process_start": process_start(os.getpid()),
+            "start_time": utc_text(time.time()),
+        }
+        for name, text in texts.items():
+            hdf5.overwrite_text(group[name], text)
+    return buffer.getvalue()
+
+
+def _growing(entry: Any, group: str) -> list[str]:
+    if group not in entry:
+        return []
+    return [name for name, item in entry[group].items() if item.maxshape[:1] == (None,)]
+
+
+def _columns(entry: Any, group: str, names: Iterable[str]) -> dict[str, Column]:
+    return {name: Column(entry[group][name]) for name in names} if group in entry else {}
