@@ -1,0 +1,232 @@
+"""The devices that a user can name, and the arrays behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, TypeGuard, cast
+
+from pydantic import BaseModel
+
+from oscilab.arrays import OscillatorArray
+from oscilab.bench.file import Bench, read_bench
+from oscilab.bench.find import example_benches, find_bench, search_order
+from oscilab.bench.schema import BUILT_IN_DEVICE, DeviceTable
+from oscilab.bench.tables import validated
+from oscilab.errors import InvalidInput, OscilabError
+from oscilab.physics import Potential, Topology
+from oscilab.plugins import choices, load
+
+GROUP = "oscilab.arrays"
+
+
+class BenchArray(Protocol):
+    """What a class offers beside `OscillatorArray`, so that a bench file can describe it."""
+
+    Settings: ClassVar[type[BaseModel]]
+
+    @classmethod
+    def from_bench(
+        cls, settings: Mapping[str, object], potential: Potential, name: str, seed: int
+    ) -> OscillatorArray:
+        """The array that the table `settings` describes as device `name`."""
+        ...
+
+
+class DeviceArray(Protocol):
+    """What a class offers instead that needs the whole device: a front end, wiring, limits."""
+
+    Settings: ClassVar[type[BaseModel]]
+
+    @staticmethod
+    def from_device(device: Device, potential: Potential, seed: int) -> OscillatorArray:
+        """The array that `device` describes, connected and not yet driven."""
+        ...
+
+    @staticmethod
+    def check_device(device: Device) -> list[str]:
+        """Refuse what is wrong in the description; what else an operator should know."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Device:
+    """A named device: its table, and the bench that describes it (None for the built-in one)."""
+
+    name: str
+    table: DeviceTable
+    bench: Bench | None = None
+
+    @property
+    def origin(self) -> str:
+        """Where it is described, for messages."""
+        return str(self.bench.path) if self.bench else "built in"
+
+    @property
+    def where(self) -> str:
+        """Its table, for messages."""
+        return f"bench file {self.bench.path}" if self.bench else f"device {self.name}"
+
+    @property
+    def terms(self) -> tuple[str, ...] | None:
+        """The terms that it offers, or None if it takes any."""
+        return tuple(self.table.terms) if self.table.terms else None
+
+    def topology(self) -> Topology | None:
+        """Its oscillators and edges, or None if it takes any.
+
+        Raises:
+            InvalidInput: an edge list that is missing or wrong.
+        """
+        if self.table.topology is None or self.bench is None:
+            return None
+        return self.table.topology.build(self.bench.folder)
+
+
+SIM = Device(BUILT_IN_DEVICE, DeviceTable(array="simulated"))
+
+
+def devices_of(bench: Bench) -> list[Device]:
+    """The devices that one bench file describes."""
+    return [Device(name, table, bench) for name, table in bench.devices.items()]
+
+
+def list_devices(bench: str | None = None) -> list[Device]:
+    """Every device that can be named: the built-in one first, then those of the bench that counts.
+
+    Where neither `bench` nor OSCILAB_BENCH names a bench, the devices of the examples follow.
+
+    Raises:
+        InvalidInput: a bench that cannot be found or used.
+    """
+    devices = {SIM.name: SIM}
+    path = find_bench(bench)
+    paths = [path] if path else []
+    if not any(place.path for place in search_order(bench)[:2]):
+        paths += example_benches().values()
+    for device in (device for path in paths for device in devices_of(read_bench(path))):
+        # The user's own come first: an example never hides them.
+        devices.setdefault(device.name, device)
+    return list(devices.values())
+
+
+def device_named(name: str, bench: str | None = None) -> Device:
+    """The device called `name`.
+
+    Raises:
+        InvalidInput: there is none, or its bench cannot be used.
+    """
+    if name == SIM.name and bench is None:
+        # The built-in device works whatever is wrong with a bench file that lies about.
+        return SIM
+    devices = {device.name: device for device in list_devices(bench)}
+    if name not in devices:
+        read = dict.fromkeys(str(device.bench.path) for device in devices.values() if device.bench)
+        raise InvalidInput(
+            f"unknown device {name!r}; {choices(name, devices, 'the devices are')} "
+            f"(bench files read: {', '.join(read) or 'none, give one with --bench'})"
+        )
+    return devices[name]
+
+
+def array_class(device: Device) -> type[BenchArray] | type[DeviceArray]:
+    """The class of the device's array.
+
+    Raises:
+        InvalidInput: no such kind of array is installed.
+        OscilabError: it is installed but cannot be used.
+    """
+    try:
+        found = load(GROUP, device.table.array)
+    except InvalidInput as error:
+        raise InvalidInput(f"{device.where}: devices.{device.name}.array: {error}") from error
+    ways = ("from_bench", "from_device")
+    if not isinstance(found, type) or not any(hasattr(found, way) for way in ways):
+        raise OscilabError(
+            f"the array {device.table.array!r} is {found!r}, which cannot be opened from a bench "
+            "file; its package must be mended"
+        )
+    if hasattr(found, "from_device"):
+        return cast(type[DeviceArray], found)
+    return cast(type[BenchArray], found)
+
+
+def check_device(device: Device) -> list[str]:
+    """Refuse a device that cannot be opened for a reason that its files tell.
+
+    Neither hardware is touched nor an array built. What comes back are warnings, such as that a
+    calibration is old.
+
+    Raises:
+        InvalidInput: an unknown kind of array, a setting that it does not take, a file that is
+            missing, an edge list or a potential that cannot be.
+    """
+    kind = array_class(device)
+    _check_settings(device, kind)
+    _check_files(device)
+    topology = device.topology()
+    if topology is not None:
+        Potential(topology, device.terms or ())
+    if _needs_device(kind):
+        return kind.check_device(device)
+    return []
+
+
+def open_array(device: Device, potential: Potential, seed: int) -> OscillatorArray:
+    """The array of `device` under `potential`, its random numbers drawn from `seed`.
+
+    Raises:
+        InvalidInput: settings that cannot be used, or a potential that the device does not have.
+        OscilabError: the array's package cannot be used.
+    """
+    kind = array_class(device)
+    _check_settings(device, kind)
+    _check_potential(device, potential)
+    if _needs_device(kind):
+        return kind.from_device(device, potential, seed)
+    simple = cast(type[BenchArray], kind)
+    return simple.from_bench(device.table.settings, potential, device.name, seed)
+
+
+def _needs_device(kind: type[BenchArray] | type[DeviceArray]) -> TypeGuard[type[DeviceArray]]:
+    return hasattr(kind, "from_device")
+
+
+def _check_settings(device: Device, kind: type[BenchArray] | type[DeviceArray]) -> None:
+    keys = ("devices", device.name, "settings")
+    validated(kind.Settings, device.table.settings, device.where, keys)
+
+
+def _check_files(device: Device) -> None:
+    named: dict[str, Any] = {
+        "wiring": device.table.wiring, "calibration": device.table.calibration
+    }  # fmt: skip
+    for key, name in named.items():
+        if device.bench and isinstance(name, str) and not (device.bench.folder / name).is_file():
+            raise InvalidInput(
+                f"{device.where}: devices.{device.name}.{key} names the file "
+                f"{device.bench.folder / name}, which does not exist; mend the path, which starts "
+                "from the bench file's folder"
+            )
+
+
+def _check_potential(device: Device, potential: Potential) -> None:
+    there, wanted = device.topology(), potential.topology
+    if there is not None and there.oscillators != wanted.oscillators:
+        raise InvalidInput(
+            f"device {device.name} has {there.oscillators} oscillators ({there.name}), not the "
+            f"{wanted.oscillators} of {wanted.name}; choose a topology or a device that fits"
+        )
+    if there is not None:
+        missing = {*map(tuple, wanted.edges.tolist())} - {*map(tuple, there.edges.tolist())}
+        if missing:
+            raise InvalidInput(
+                f"device {device.name} ({there.name}) lacks {len(missing)} edges of {wanted.name}, "
+                f"the first {min(missing)}; choose a topology that fits"
+            )
+    for term in potential.families if device.terms else ():
+        if term not in (device.terms or ()):
+            raise InvalidInput(
+                f"device {device.name} has no term {term}; "
+                f"{choices(term, device.terms or (), 'it has')}"
+            )

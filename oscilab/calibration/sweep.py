@@ -1,0 +1,92 @@
+"""Sweeps: every drive line and every clamp put at random levels at once, all sensors read.
+
+With everything random and independent, one sweep tells each line's own gain and offset from what
+its neighbours do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.physics import Potential
+from oscilab.wired.array import WiredArray
+from oscilab.wired.ramps import with_ramps
+from oscilab.wired.waveform import Waveform
+
+Array = NDArray[np.floating]
+SHARE = 0.4
+"""Of a line's range that a sweep covers, so that sensors do not saturate."""
+POINTS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """What was driven and read, in volts: `drives` `[point, parameter]`, `clamps`, `positions` and
+    `forces` `[point, oscillator]`.
+    """
+
+    drives: Array
+    clamps: Array
+    positions: Array
+    forces: Array
+
+
+def sweep_lines(array: WiredArray, points: int, rng: np.random.Generator) -> Sweep:
+    """Drive `points` random settings of all lines and read all sensors; outputs end clamped.
+
+    Raises:
+        OutOfLimits, InterlockTripped, DeviceFailed: outputs are safe then.
+    """
+    lines, limits = array.lines, array.drive.limits
+    which = np.concatenate([lines.parameters, lines.clamps])
+    lower, upper = _span(array, which)
+    wiring = array.wired.wiring
+    inputs = [*wiring.positions, *wiring.forces]
+    middle = np.zeros(lines.used.parameters)
+    array.hold(middle, np.zeros(lines.used.oscillators))
+    volts = rng.uniform(lower, upper, (points, len(which)))
+    read: list[Array] = []
+    average = array.wired.settings.average
+    held = array.settle_samples(array.rate_hz) + average
+    for first in range(0, points, POINTS_AT_ONCE):
+        levels = volts[first : first + POINTS_AT_ONCE].T
+        steps = np.full(levels.shape[1], held, np.int64)
+        start = array.drive.outputs.levels[which]
+        ramped = with_ramps(levels, steps, start, limits.slew[which], array.rate_hz)
+        last = (ramped.ends[:, np.newaxis] - np.arange(average, 0, -1)).ravel()
+        waveform = Waveform(which, ramped.levels, ramped.samples)
+        found = array.drive.exchange(waveform, array.rate_hz, inputs, last)[:, 0]
+        read.append(found.reshape(len(inputs), -1, average).mean(axis=2).T)
+    readings = np.concatenate(read)
+    count, sites = lines.used.parameters, lines.used.oscillators
+    return Sweep(volts[:, :count], volts[:, count:], readings[:, :sites], readings[:, sites:])
+
+
+def features(potential: Potential, positions: Array) -> list[tuple[int, int, Array]]:
+    """(parameter, oscillator, du/dx at every point) for every end of every parameter."""
+    found: list[tuple[int, int, Array]] = []
+    for family in potential.families.values():
+        for instance, ends in enumerate(family.ends.tolist()):
+            x = [positions[:, end] for end in ends]
+            for end, oscillator in enumerate(ends):
+                slope = family.term.slope(end, *x)
+                found.append((family.where.start + instance, oscillator, slope))
+    return found
+
+
+def _span(array: WiredArray, which: NDArray[np.intp]) -> tuple[Array, Array]:
+    lines, box = array.lines, array.description.box
+    ends = np.stack(
+        [lines.parameter_scale.volts(box.lower), lines.parameter_scale.volts(box.upper)]
+    )
+    clamps = np.stack(
+        [
+            lines.clamp_scale.volts(array.description.clamp_lower),
+            lines.clamp_scale.volts(array.description.clamp_upper),
+        ]
+    )
+    everything = np.concatenate([ends, clamps], axis=1)
+    return SHARE * everything.min(axis=0), SHARE * everything.max(axis=0)

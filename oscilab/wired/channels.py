@@ -1,0 +1,101 @@
+"""What a front end can drive and read, line by line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.errors import InvalidInput
+from oscilab.plugins import choices
+
+Kind = Literal["analog", "digital"]
+Direction = Literal["out", "in"]
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One line, such as `Channel("ao0", "analog", "out", -10.0, 10.0)`.
+
+    `lower` and `upper` are in volts; a digital line has the levels 0 and 1 instead. `resolution` is
+    the volts of one step of its converter, `slew` the volts per second that it can follow (infinite
+    where it states none), `safe` what it takes without power or when its watchdog trips. The
+    bench's own `Limits` are narrower and count.
+    """
+
+    name: str
+    kind: Kind
+    direction: Direction
+    lower: float = 0.0
+    upper: float = 1.0
+    resolution: float = 0.0
+    slew: float = float("inf")
+    safe: float = 0.0
+
+
+class ChannelTable:
+    """All lines of a front end; outputs and inputs are numbered in their order here.
+
+    `max_rate_hz` is the fastest sample clock with every line in use, `update_s` the time that
+    one static update of the outputs takes at least.
+
+    Raises:
+        InvalidInput: two lines of one name.
+    """
+
+    def __init__(
+        self, channels: Iterable[Channel], max_rate_hz: float, update_s: float = 1e-3
+    ) -> None:
+        everything = list(channels)
+        self.max_rate_hz = max_rate_hz
+        self.update_s = update_s
+        self.outputs = [channel for channel in everything if channel.direction == "out"]
+        self.inputs = [channel for channel in everything if channel.direction == "in"]
+        counts = Counter(channel.name for channel in everything)
+        name, count = counts.most_common(1)[0] if counts else ("", 0)
+        if count > 1:
+            raise InvalidInput(f"the front end has {count} channels called {name}; rename them")
+
+    @cached_property
+    def output_numbers(self) -> dict[str, int]:
+        """The number of each output by name."""
+        return {channel.name: number for number, channel in enumerate(self.outputs)}
+
+    @cached_property
+    def input_numbers(self) -> dict[str, int]:
+        """The number of each input by name."""
+        return {channel.name: number for number, channel in enumerate(self.inputs)}
+
+    @cached_property
+    def digital_outputs(self) -> NDArray[np.bool_]:
+        """Which outputs are digital, `[output]`."""
+        return np.array([channel.kind == "digital" for channel in self.outputs], np.bool_)
+
+    def output(self, name: str) -> Channel:
+        """The output of that name.
+
+        Raises:
+            InvalidInput: there is none.
+        """
+        if name not in self.output_numbers:
+            raise InvalidInput(
+                f"the front end has no output {name!r}; {choices(name, self.output_numbers)}"
+            )
+        return self.outputs[self.output_numbers[name]]
+
+    def input(self, name: str) -> Channel:
+        """The input of that name.
+
+        Raises:
+            InvalidInput: there is none.
+        """
+        if name not in self.input_numbers:
+            raise InvalidInput(
+                f"the front end has no input {name!r}; {choices(name, self.input_numbers)}"
+            )
+        return self.inputs[self.input_numbers[name]]

@@ -1,0 +1,145 @@
+"""The second seam: a front end, in volts.
+
+A driver implements `AnalogFrontEnd` and nothing else; wiring, calibration, limits, ramps and
+interlocks are above it, once for all. What it says of itself (channels, capabilities) holds before
+it is connected, so that a bench can be checked without touching hardware.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.arrays.description import Identity
+from oscilab.errors import DeviceFailed
+from oscilab.wired.channels import ChannelTable
+from oscilab.wired.waveform import Waveform
+
+if TYPE_CHECKING:
+    from oscilab.bench.devices import Device
+
+Volts = NDArray[np.floating]
+
+
+class FrontEndCapability(StrEnum):
+    """What a front end can do beyond setting and reading lines."""
+
+    HARDWARE_TIMED = "hardware_timed"
+    """`exchange` plays waveforms by a clock of the hardware."""
+    OUTPUT_READBACK = "output_readback"
+    """`read_outputs` tells what the outputs are at."""
+    WATCHDOG = "watchdog"
+    """Outputs go to their safe values by themselves when the host falls silent."""
+    DIGITAL_INTERLOCK = "digital_interlock"
+    """A digital input can stop the outputs without the host."""
+
+
+class Aborted(DeviceFailed):
+    """A waveform was stopped by `abort` before its end."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """What came in: `volts` `[input, repeat, reading]`, and the rate that the clock really had."""
+
+    volts: Volts
+    rate_hz: float
+
+
+@runtime_checkable
+class AnalogFrontEnd(Protocol):
+    """A board, or a rack of instruments, that speaks volts.
+
+    Vectors of outputs `[output]` follow `channels.outputs`; digital lines take 0.0 and 1.0.
+    """
+
+    @property
+    def channels(self) -> ChannelTable:
+        """Every line; known before `connect`, which refuses hardware that differs."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[FrontEndCapability]:
+        """What it can do beyond setting and reading lines."""
+        ...
+
+    @property
+    def hardware(self) -> str | None:
+        """What no two processes may drive at once, such as "serial /dev/ttyACM0".
+
+        None where every process has its own, as of a simulation.
+        """
+        ...
+
+    def connect(self) -> Identity:
+        """Open the hardware, drive nothing, and say which device it is.
+
+        Raises:
+            DeviceFailed: it is not there, or not as described.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the hardware, outputs as they are; idempotent."""
+        ...
+
+    def read_outputs(self) -> Volts:
+        """What the outputs are at, `[output]`; only with `OUTPUT_READBACK`."""
+        ...
+
+    def set_outputs(self, volts: Volts) -> None:
+        """Put every output at `volts` `[output]` at once, such as `[0.5, -1.2, 1.0]`."""
+        ...
+
+    def read_inputs(self, inputs: Sequence[str], samples: int = 1) -> Volts:
+        """`samples` readings of the named inputs, `[input, sample]`."""
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Let so much of the front end's own time pass, outputs held."""
+        ...
+
+    def exchange(
+        self,
+        waveform: Waveform,
+        rate_hz: float,
+        inputs: Sequence[str],
+        read: NDArray[np.int64],
+    ) -> Samples:
+        """Play `waveform` and read the named inputs, by one clock and one trigger.
+
+        Sample k of the inputs is taken as sample k of the outputs ends. `read` `[reading]` are the
+        samples of each repeat to hand back, ascending; a driver drops the others as they stream in.
+        Outputs stay at the last level. Only with `HARDWARE_TIMED`.
+
+        Raises:
+            Aborted: `abort` was called meanwhile.
+            DeviceFailed: samples were lost.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Stop `exchange` or `pause`, from another thread, within 50 ms; outputs hold."""
+        ...
+
+    def make_safe(self) -> None:
+        """The last resort, where outputs cannot be ramped: safe values by the hardware's means."""
+        ...
+
+
+class BenchFrontEnd(Protocol):
+    """What a class of the group `oscilab.front_ends` offers, so that a bench can describe it."""
+
+    @classmethod
+    def from_bench(cls, connection: Mapping[str, object], device: Device) -> AnalogFrontEnd:
+        """The front end that the table `connection` describes, not yet connected.
+
+        Raises:
+            InvalidInput: an unknown key or a value that cannot be used.
+        """
+        ...

@@ -1,0 +1,171 @@
+"""The last line before the outputs: refuse what a line must not do. Nothing is ever clipped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from oscilab.bench.tables import Table, validated
+from oscilab.errors import InvalidInput, OutOfLimits
+from oscilab.plugins import choices
+from oscilab.wired.channels import ChannelTable
+from oscilab.wired.waveform import Waveform
+from oscilab.wired.wiring import Wiring, family_of
+
+ALL_OUTPUTS = "outputs"
+ROUNDING = 1e-9
+Number = Annotated[float, Field(allow_inf_nan=False, strict=False)]
+
+
+class AnalogLimit(Table):
+    """Range in volts, slew in volts per second, and the safe value of an analog output."""
+
+    range: tuple[Number, Number] = Field(strict=False)
+    slew: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=False)]
+    safe: Number
+
+    @model_validator(mode="after")
+    def _in_order(self) -> AnalogLimit:
+        low, high = self.range
+        if not low < high:
+            raise ValueError(f"the range {low:g} to {high:g} is empty; put the lower bound first")
+        if not low <= self.safe <= high:
+            raise ValueError(f"the safe value {self.safe:g} is outside {low:g} to {high:g}")
+        return self
+
+
+class DigitalLimit(Table):
+    """The safe level of a digital output."""
+
+    safe: bool
+
+
+class Limits:
+    """Range, slew limit and safe value of every output that is wired.
+
+    Keys of the table are channel names, families of the wiring (`stiffness`, `clamp`,
+    `clamp_enable`) or `outputs` for every analog output that nothing else names; the more specific
+    counts. Outputs that nothing is wired to stay where they are found.
+
+    `lower`, `upper`, `slew` and `safe` are `[output]`; digital lines have no slew limit.
+
+    Raises:
+        InvalidInput: a wired output without limits, a key that names none, or a range beyond the
+            channel's own.
+    """
+
+    def __init__(
+        self, table: Mapping[str, Any], wiring: Wiring, channels: ChannelTable, where: str
+    ) -> None:
+        count = len(channels.outputs)
+        self.channels = channels
+        self.wired = np.zeros(count, np.bool_)
+        self.lower, self.upper = np.zeros(count), np.zeros(count)
+        self.slew, self.safe = np.full(count, np.inf), np.zeros(count)
+        _check_keys(table, wiring, channels, where)
+        cache: dict[str, AnalogLimit | DigitalLimit] = {}
+        for number, channel in enumerate(channels.outputs):
+            target = wiring.targets.get(channel.name)
+            if target is None:
+                self.lower[number] = self.upper[number] = np.nan
+                continue
+            digital = channel.kind == "digital"
+            key = _key_for(table, channel.name, target, digital)
+            if key is None:
+                raise InvalidInput(
+                    f"{where}: output {channel.name}, which drives {target}, has no limits; add "
+                    f"{channel.name} = {{ {'safe' if digital else 'range, slew, safe'} }} to them"
+                )
+            if key not in cache:
+                model = DigitalLimit if digital else AnalogLimit
+                cache[key] = validated(model, _as_table(table[key], key, where), where, [key])
+            self._place(number, cache[key], where)
+
+    def _place(self, number: int, limit: AnalogLimit | DigitalLimit, where: str) -> None:
+        channel = self.channels.outputs[number]
+        self.wired[number] = True
+        self.safe[number] = float(limit.safe)
+        if isinstance(limit, DigitalLimit) or channel.kind == "digital":
+            self.upper[number] = 1.0
+            return
+        self.lower[number], self.upper[number] = limit.range
+        self.slew[number] = min(limit.slew, channel.slew)
+        if limit.range[0] < channel.lower or limit.range[1] > channel.upper:
+            raise InvalidInput(
+                f"{where}: the range {limit.range[0]:g} to {limit.range[1]:g} V of output "
+                f"{channel.name} exceeds the {channel.lower:g} to {channel.upper:g} V that it has; "
+                "narrow it"
+            )
+
+    def check(self, levels: NDArray[np.floating], lines: NDArray[np.intp] | None = None) -> None:
+        """Refuse volts `[line]` or `[line, step]` that are not finite or out of range.
+
+        Raises:
+            OutOfLimits: naming the channel, the value and the bound.
+        """
+        numbers = np.flatnonzero(self.wired) if lines is None else lines
+        values = (levels[numbers] if lines is None else levels).reshape(len(numbers), -1)
+        # Comparisons with NaN are false, so this one test also finds what is not finite.
+        inside = (values >= self.lower[numbers, None]) & (values <= self.upper[numbers, None])
+        digital = self.channels.digital_outputs[numbers]
+        if digital.any():
+            inside[digital] &= (values[digital] == 0) | (values[digital] == 1)
+        if not inside.all():
+            row, step = (int(place) for place in np.argwhere(~inside)[0])
+            number = int(numbers[row])
+            raise OutOfLimits(
+                f"output {self.channels.outputs[number].name} was to be put at "
+                f"{values[row, step]:g} V, outside its limits {self.lower[number]:g} to "
+                f"{self.upper[number]:g} V; change the set-point, or the bench's limits"
+            )
+
+    def check_waveform(
+        self, waveform: Waveform, start: NDArray[np.floating], rate_hz: float
+    ) -> None:
+        """Refuse a waveform with any level or any change that the limits forbid.
+
+        `start` `[output]` is what the outputs are at.
+
+        Raises:
+            OutOfLimits: naming the channel, the value and the bound.
+        """
+        self.check(waveform.levels, waveform.lines)
+        levels, slew = waveform.levels, self.slew[waveform.lines]
+        allowed = slew / rate_hz * (1 + ROUNDING) + ROUNDING
+        before = levels[:, -1] if waveform.repeats > 1 else levels[:, 0]
+        ends = np.stack([levels[:, 0] - start[waveform.lines], levels[:, 0] - before], axis=1)
+        for changes in (ends, np.diff(levels, axis=1)):
+            fast = np.abs(changes) > allowed[:, None]
+            if fast.any():
+                row, step = (int(place) for place in np.argwhere(fast)[0])
+                number = int(waveform.lines[row])
+                raise OutOfLimits(
+                    f"output {self.channels.outputs[number].name} was to change at "
+                    f"{abs(changes[row, step]) * rate_hz:g} V/s, above its slew limit of "
+                    f"{self.slew[number]:g} V/s; slow it down, or change the bench's limits"
+                )
+
+
+def _check_keys(
+    table: Mapping[str, Any], wiring: Wiring, channels: ChannelTable, where: str
+) -> None:
+    families = {family_of(target) for target in wiring.targets.values()}
+    known = [ALL_OUTPUTS, *channels.output_numbers, *sorted(families)]
+    for key in table:
+        if key not in known:
+            raise InvalidInput(f"{where}: limits name {key!r}; {choices(key, known[:40])}")
+
+
+def _key_for(table: Mapping[str, Any], name: str, target: str, digital: bool) -> str | None:
+    keys = [name, family_of(target)] + ([] if digital else [ALL_OUTPUTS])
+    return next((key for key in keys if key in table), None)
+
+
+def _as_table(value: object, key: str, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidInput(f"{where}: {key} is {value!r}, but must be a table of limits")
+    return value  # pyright: ignore[reportUnknownVariableType]

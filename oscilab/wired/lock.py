@@ -1,0 +1,108 @@
+"""One process drives a device: a lock that the operating system takes back from the dead."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import IO
+
+from oscilab.errors import DeviceBusy
+
+NAME_BYTES = 512
+"""The holder's name is written behind the locked byte: Windows lets nobody read a locked one."""
+
+
+class DeviceLock:
+    """Holds the hardware called `hardware` on this computer, until `release` or the process ends.
+
+    Raises:
+        DeviceBusy: another process holds it; the message says which.
+    """
+
+    def __init__(self, hardware: str, device: str) -> None:
+        self.path = lock_path(hardware)
+        self._file: IO[bytes] | None = _opened(self.path)
+        if not _try_lock(self._file):
+            self._file.close()
+            holder = holder_of(hardware)
+            raise DeviceBusy(
+                f"device {device} is driven by another process (number {holder or 'unknown'}); "
+                f"wait for it, or stop it with `oscilab safe {device}`"
+            )
+        self._file.seek(1)
+        self._file.write(str(os.getpid()).encode().ljust(NAME_BYTES))
+        self._file.flush()
+
+    def release(self) -> None:
+        """Let others drive; idempotent."""
+        if self._file is not None:
+            # Closing gives the lock back; the file stays, because removing it would race.
+            self._file.close()
+            self._file = None
+
+
+def lock_path(hardware: str) -> Path:
+    """The lock file of `hardware`, shared by all processes of this user."""
+    digest = hashlib.sha256(hardware.encode()).hexdigest()[:16]
+    user = os.environ.get("USERNAME") or os.environ.get("USER") or "user"
+    return Path(tempfile.gettempdir()) / f"oscilab-{user}" / f"{digest}.lock"
+
+
+def holder_of(hardware: str) -> int | None:
+    """The number of the process that last held the lock, if one ever did."""
+    try:
+        with lock_path(hardware).open("rb") as file:
+            file.seek(1)
+            return int(file.read(NAME_BYTES).strip() or b"0") or None
+    except (OSError, ValueError):
+        return None
+
+
+def is_held(hardware: str) -> bool:
+    """Whether a living process holds the lock."""
+    file = _opened(lock_path(hardware))
+    with file:
+        return not _try_lock(file)
+
+
+def wait_until_free(hardware: str, seconds: float) -> bool:
+    """Wait for the holder to let go, at most `seconds`; whether it did."""
+    deadline = time.monotonic() + seconds
+    while is_held(hardware):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _opened(path: Path) -> IO[bytes]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.touch()
+    return path.open("r+b")
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(file: IO[bytes]) -> bool:
+        file.seek(0)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _try_lock(file: IO[bytes]) -> bool:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True

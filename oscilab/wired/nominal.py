@@ -1,0 +1,87 @@
+"""The calibration that a bench has before anybody measured: its design values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from oscilab.physics.box import DEFAULT_RANGES, OTHER_RANGE
+from oscilab.physics.potential import Potential
+from oscilab.wired.calibration import Calibration, Line
+from oscilab.wired.channels import Channel, ChannelTable
+from oscilab.wired.limits import Limits
+from oscilab.wired.settings import WiredSettings
+from oscilab.wired.units import BOLTZMANN, Units
+from oscilab.wired.wiring import CLAMP, ENABLE, FORCE, POSITION, Wiring, family_of
+
+
+def nominal_calibration(
+    settings: WiredSettings,
+    potential: Potential,
+    wiring: Wiring,
+    channels: ChannelTable,
+    limits: Limits,
+) -> Calibration:
+    """Every line without offset, its full scale in volts standing for its quantity's.
+
+    Force sensors read the clamp's reaction, so that their gain is negative.
+    """
+    units = nominal_units(settings)
+    lines: dict[str, Line] = {}
+    for channel, target in wiring.targets.items():
+        family = family_of(target)
+        if family == ENABLE:
+            continue
+        if family in (POSITION, FORCE):
+            volts = _full_scale(channels.input(channel))
+        else:
+            number = channels.output_numbers[channel]
+            volts = _drive_scale(family, settings.ranges, limits, number)
+        span = _span(family, settings)
+        gain = volts / span / units.of_target(target, potential)
+        lines[channel] = Line(target=target, gain=-gain if family == FORCE else gain)
+    return Calibration(units=units, lines=lines, nominal=True)
+
+
+def nominal_units(settings: WiredSettings) -> Units:
+    """The units of the design values."""
+    kT = BOLTZMANN * settings.temperature_K
+    stiffness = kT / settings.length_m**2
+    return Units(kT, stiffness, 1 / (settings.time_s * stiffness))
+
+
+def family_range(family: str, ranges: Mapping[str, tuple[float, float]]) -> tuple[float, float]:
+    """The range of a family of parameters in core units."""
+    return {**DEFAULT_RANGES, **ranges}.get(family, OTHER_RANGE)
+
+
+def _span(family: str, settings: WiredSettings) -> float:
+    if family == POSITION:
+        return settings.position_span
+    if family == FORCE:
+        return settings.force_span
+    if family == CLAMP:
+        return settings.clamp
+    return max(map(abs, family_range(family, settings.ranges)))
+
+
+def _drive_scale(
+    family: str, ranges: Mapping[str, tuple[float, float]], limits: Limits, number: int
+) -> float:
+    # The largest volts that both ends of the quantity's range can use.
+    low, high = limits.lower[number], limits.upper[number]
+    if family == CLAMP:
+        return float(min(-low, high))
+    bottom, top = family_range(family, ranges)
+    scale = max(abs(bottom), abs(top))
+    rooms: list[float] = []
+    if top > 0:
+        rooms.append(high * scale / top)
+    if bottom < 0:
+        rooms.append(-low * scale / -bottom)
+    return float(np.min(rooms))
+
+
+def _full_scale(channel: Channel) -> float:
+    return min(-channel.lower, channel.upper)

@@ -1,0 +1,137 @@
+"""What an operator does to a device beside a run: make it safe, read it, set one output."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from oscilab.bench.devices import Device
+from oscilab.errors import DeviceBusy, InvalidInput
+from oscilab.wired.array import WiredArray
+from oscilab.wired.front_end import FrontEndCapability
+from oscilab.wired.lock import holder_of, is_held, wait_until_free
+from oscilab.wired.opening import parts_of
+from oscilab.wired.units import Units
+
+PATIENCE_S = 30.0
+"""How long a run that was asked to stop may take for its ramp."""
+
+
+@dataclass(frozen=True)
+class LineReading:
+    """One line as it is now; `value` is in core units, None where there is no such quantity."""
+
+    channel: str
+    target: str
+    volts: float
+    value: float | None
+
+
+@contextmanager
+def wired_array(device: Device, design: bool = False) -> Generator[WiredArray]:
+    """The device's array, connected, not driven, and let go of as it is.
+
+    With `design` its calibration is left aside, as when a new one is measured.
+
+    Raises:
+        InvalidInput: the device is not wired, or its bench is wrong.
+        DeviceBusy: another process drives it.
+    """
+    if device.table.array != "wired":
+        raise InvalidInput(
+            f"device {device.name} is {device.table.array} and has no lines; name a wired device"
+        )
+    parts = parts_of(device, design)
+    array = WiredArray(parts, parts.potential)
+    try:
+        yield array
+    finally:
+        array.let_go()
+
+
+def make_device_safe(device: Device) -> list[LineReading]:
+    """Ramp every wired output to its safe value; a run that drives the device is stopped first.
+
+    Raises:
+        DeviceBusy: that run did not let go.
+    """
+    hardware = parts_of(device).front_end.hardware
+    if hardware and is_held(hardware):
+        _stop_holder(hardware, device.name)
+    with wired_array(device) as array:
+        array.drive.safe_now()
+        return _output_readings(array)
+
+
+def read_device(device: Device) -> list[LineReading]:
+    """Every wired line as it is, outputs where they can be read back, then inputs."""
+    with wired_array(device) as array:
+        front_end, wiring = array.wired.front_end, array.wired.wiring
+        found: list[LineReading] = []
+        if FrontEndCapability.OUTPUT_READBACK in front_end.capabilities:
+            found += _output_readings(array)
+        names = [*wiring.positions, *wiring.forces, *array.drive.interlocks.channels]
+        volts = front_end.read_inputs(names)[:, 0]
+        return found + [_reading(array, *pair) for pair in zip(names, volts.tolist(), strict=True)]
+
+
+def set_output(device: Device, channel: str, volts: float) -> LineReading:
+    """Ramp one output to `volts` and leave it there.
+
+    Raises:
+        InvalidInput: no such output, or nothing is wired to it.
+        OutOfLimits: volts that its limits forbid.
+        InterlockTripped: an interlock forbids driving.
+    """
+    with wired_array(device) as array:
+        channels = array.wired.front_end.channels
+        channels.output(channel)
+        number = channels.output_numbers[channel]
+        if not array.drive.limits.wired[number]:
+            raise InvalidInput(
+                f"output {channel} of device {device.name} is not wired and has no limits; wire it "
+                "before it is driven"
+            )
+        array.drive.limits.check(np.array([[volts]]), np.array([number]))
+        array.drive.check_interlocks()
+        target = array.drive.outputs.levels.copy()
+        target[number] = volts
+        array.drive.outputs.go_to(target)
+        return _reading(array, channel, volts)
+
+
+def _stop_holder(hardware: str, name: str) -> None:
+    holder = holder_of(hardware)
+    if holder is not None and is_held(hardware):
+        # On Windows this ends the process at once; its outputs are brought down by this one.
+        os.kill(holder, signal.SIGTERM)
+    if not wait_until_free(hardware, PATIENCE_S):
+        raise DeviceBusy(
+            f"process {holder or 'unknown'} did not let go of device {name} within {PATIENCE_S:g} "
+            "s; end it by hand, then try again"
+        )
+
+
+def _output_readings(array: WiredArray) -> list[LineReading]:
+    channels, limits = array.wired.front_end.channels, array.drive.limits
+    levels = array.drive.outputs.levels
+    return [
+        _reading(array, channel.name, float(level))
+        for channel, level, wired in zip(channels.outputs, levels, limits.wired, strict=True)
+        if wired
+    ]
+
+
+def _reading(array: WiredArray, channel: str, volts: float) -> LineReading:
+    line = array.calibration.lines.get(channel)
+    target = array.wired.wiring.targets.get(channel, "")
+    if line is None:
+        return LineReading(channel, target, volts, None)
+    units: Units = array.calibration.units
+    scale = units.of_target(line.target, array.wired.potential)
+    return LineReading(channel, target, volts, (volts - line.offset) / line.gain / scale)

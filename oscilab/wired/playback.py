@@ -1,0 +1,249 @@
+"""Playing a protocol on all lines at once, copy after copy."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from oscilab.arrays.readings import Trajectory
+from oscilab.errors import InvalidInput
+from oscilab.physics import Potential
+from oscilab.physics.protocol import Protocol, Stairs, noising_parameters
+from oscilab.wired.ramps import Ramped, with_ramps
+from oscilab.wired.waveform import Waveform
+
+if TYPE_CHECKING:
+    from oscilab.wired.array import WiredArray
+
+PREPARATION = 6.0
+"""Relaxation times spent in the noising potential before playback; e^-12 of the start is left."""
+WELL_BELOW = 5.0
+"""The shortest slice must last so many times as long as lines and sensors take to respond."""
+LARGEST = 1 << 22
+Array = NDArray[np.floating]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Timing:
+    """A protocol on the sample clock: `edges` `[slice + 1]` in samples from its start."""
+
+    rate_hz: float
+    edges: Indices
+    records: Indices
+    times: NDArray[np.float64]
+
+    @property
+    def reads(self) -> Indices:
+        """Samples from the start after which positions are read, ascending."""
+        return np.union1d(self.edges, self.records)
+
+
+def play_protocol(
+    array: WiredArray,
+    protocol: Protocol,
+    copies: int | None,
+    initial: ArrayLike | None,
+    record_every: float | None,
+) -> Trajectory:
+    """See `WiredArray.play`."""
+    description = array.description
+    if protocol.parameters.shape[1] != description.potential.parameters:
+        raise InvalidInput(
+            f"the protocol has {protocol.parameters.shape[1]} parameters, device "
+            f"{description.identity.name} has {description.potential.parameters}"
+        )
+    stairs = protocol.stairs()
+    for parameters in stairs.parameters:
+        description.check_parameters(parameters)
+    starts = None if initial is None else description.check_set_points(initial)
+    number = _number_of_copies(copies, starts)
+    timing = _timing(array, protocol, stairs, record_every)
+    readers = _Readings(description.potential, stairs, timing, number)
+    if starts is None:
+        _play_thermal(array, protocol, stairs, timing, readers)
+    else:
+        _play_from(array, stairs, timing, starts, readers)
+    return Trajectory(timing.times, readers.positions, readers.work, readers.heat)
+
+
+def _timing(array: WiredArray, protocol: Protocol, stairs: Stairs, every: float | None) -> Timing:
+    unit = array.lines.units.time
+    shortest = float(stairs.durations.min()) * unit
+    response = WELL_BELOW * array.calibration.response_s
+    if shortest < response:
+        raise InvalidInput(
+            f"the shortest slice lasts {shortest:.3g} s, but must last {response:.3g} s, "
+            f"{WELL_BELOW:g} times the response of lines and sensors; use fewer slices, a larger "
+            "t_min, a longer stretch or a slower array"
+        )
+    wanted = array.wired.settings.samples_per_slice / shortest
+    rate = min(array.rate_hz, wanted)
+    ends = np.concatenate([[0.0], np.cumsum(stairs.durations)]) * unit * rate
+    edges = np.rint(ends).astype(np.int64)
+    if (np.diff(edges) < 1).any():
+        raise InvalidInput(
+            f"the shortest slice lasts {shortest:.3g} s, less than one sample of the front end, "
+            f"{1 / rate:.3g} s; use fewer slices, a larger t_min or a slower array"
+        )
+    times = _record_times(protocol.duration, every)
+    records = np.minimum(np.rint(times * unit * rate).astype(np.int64), edges[-1])
+    records[-1] = edges[-1]
+    return Timing(rate, edges, records, times)
+
+
+def _record_times(duration: float, every: float | None) -> NDArray[np.float64]:
+    if every is None:
+        return np.array([0.0, duration])
+    if not (math.isfinite(every) and every > 0):
+        raise InvalidInput(f"record_every is {every}; it must be a time above zero")
+    # An instant that differs from the end by rounding alone is the end.
+    return np.append(every * np.arange(math.ceil(duration / every * (1 - 1e-9))), duration)
+
+
+def _number_of_copies(copies: int | None, initial: Array | None) -> int:
+    given = copies if initial is None else len(initial)
+    if given is None or given < 1:
+        raise InvalidInput(f"a playback of {copies} copies is empty; give copies or initial")
+    if copies is not None and copies != given:
+        raise InvalidInput(f"copies is {copies} but initial has {given} rows; give one of them")
+    return given
+
+
+def _play_thermal(
+    array: WiredArray, protocol: Protocol, stairs: Stairs, timing: Timing, found: _Readings
+) -> None:
+    """Clamp at the origin, release into the noising potential, wait, play; over and over."""
+    description, lines = array.description, array.lines
+    # The noise has unit variance; a bath of temperature D makes it in a spring of stiffness D.
+    stiffness = protocol.noising.temperature or 1.0
+    noising = stiffness * noising_parameters(description.potential)
+    theta = description.check_parameters(noising)
+    wait = math.ceil(PREPARATION / stiffness * lines.units.time * timing.rate_hz)
+    origin = np.zeros(description.potential.oscillators)
+    array.hold(theta, origin)
+    held = array.settle_samples(timing.rate_hz) + 1
+    settings = np.concatenate([[theta, theta], stairs.parameters, [theta]])
+    samples = np.concatenate([[held, wait], np.diff(timing.edges), [held]])
+    clamped = np.zeros(len(samples), np.bool_)
+    clamped[[0, -1]] = True
+    which, levels = _levels(array, settings, clamped, None)
+    ramped = _ramped(array, which, levels, samples, clamped, timing.rate_hz)
+    read = held + wait - 1 + timing.reads
+    inputs = array.wired.wiring.positions
+    per_copy = int(ramped.samples.sum()) / timing.rate_hz
+    most = min(LARGEST // (len(inputs) * len(read)), array.wired.settings.longest_s / per_copy)
+    while found.missing:
+        repeats = min(max(1, int(most)), found.missing)
+        waveform = Waveform(which, ramped.levels, ramped.samples, repeats)
+        volts = array.drive.exchange(waveform, timing.rate_hz, inputs, read)
+        found.add(lines.positions(volts))
+
+
+def _play_from(
+    array: WiredArray, stairs: Stairs, timing: Timing, starts: Array, found: _Readings
+) -> None:
+    """Clamp at the start, release into the protocol; one waveform carries many copies."""
+    lines = array.lines
+    held = array.settle_samples(timing.rate_hz) + 1
+    settings = np.concatenate([stairs.parameters[:1], stairs.parameters])
+    samples = np.concatenate([[held], np.diff(timing.edges)])
+    clamped = np.zeros(len(samples), np.bool_)
+    clamped[0] = True
+    inputs = array.wired.wiring.positions
+    numbers = max(
+        len(inputs) * len(timing.reads), (len(lines.parameters) + len(inputs)) * len(samples)
+    )
+    per_copy = int(samples.sum()) / timing.rate_hz
+    most = min(LARGEST // numbers, array.wired.settings.longest_s / per_copy)
+    array.hold(settings[0], starts[0])
+    while found.missing:
+        done = len(starts) - found.missing
+        batch = starts[done : done + max(1, int(most))]
+        count = len(batch)
+        which, levels = _levels(
+            array, np.tile(settings, (count, 1)), np.tile(clamped, count), batch
+        )
+        ramped = _ramped(
+            array, which, levels, np.tile(samples, count), np.tile(clamped, count), timing.rate_hz
+        )
+        begins = ramped.ends[:: len(samples)] - 1
+        read = (begins[:, np.newaxis] + timing.reads).ravel()
+        waveform = Waveform(which, ramped.levels, ramped.samples)
+        volts = array.drive.exchange(waveform, timing.rate_hz, inputs, read)
+        found.add(lines.positions(volts[:, 0].reshape(len(inputs), count, -1)))
+        array.hold(settings[0], batch[-1])
+
+
+def _levels(
+    array: WiredArray,
+    settings: Array,
+    clamped: NDArray[np.bool_],
+    set_points: Array | None,
+) -> tuple[NDArray[np.intp], Array]:
+    """All lines that a playback moves, and their levels `[line, step]`.
+
+    `set_points` `[copy, oscillator]` are the clamps' over equal parts of the steps; without them
+    the clamps stay at the origin.
+    """
+    lines = array.lines
+    steps = len(settings)
+    parts = [lines.parameter_scale.volts(settings).T]
+    which = [lines.parameters]
+    if set_points is not None:
+        volts = lines.clamp_scale.volts(set_points)
+        parts.append(np.repeat(volts, steps // len(set_points), axis=0).T)
+        which.append(lines.clamps)
+    parts.append(np.tile(clamped.astype(np.float64), (len(lines.enables), 1)))
+    which.append(lines.enables)
+    return np.concatenate(which), np.concatenate(parts)
+
+
+def _ramped(
+    array: WiredArray,
+    which: NDArray[np.intp],
+    levels: Array,
+    samples: Indices,
+    clamped: NDArray[np.bool_],
+    rate: float,
+) -> Ramped:
+    start = array.drive.outputs.levels[which]
+    slew = array.drive.limits.slew[which]
+    return with_ramps(levels, samples, start, slew, rate, inside=~clamped)
+
+
+class _Readings:
+    """Collects what copies do: records, and the energies at every switch of the drive."""
+
+    def __init__(self, potential: Potential, stairs: Stairs, timing: Timing, copies: int) -> None:
+        self._potential = potential
+        self._stairs = stairs
+        self._records = np.searchsorted(timing.reads, timing.records)
+        self._edges = np.searchsorted(timing.reads, timing.edges)
+        self._done = 0
+        self._copies = copies
+        self.positions = np.empty((copies, len(timing.times), potential.oscillators))
+        self.work, self.heat = np.zeros(copies), np.zeros(copies)
+
+    @property
+    def missing(self) -> int:
+        """Copies that were not played yet."""
+        return self._copies - self._done
+
+    def add(self, positions: Array) -> None:
+        """`positions` `[copy, reading, oscillator]` of further copies."""
+        rows = slice(self._done, self._done + len(positions))
+        self.positions[rows] = positions[:, self._records]
+        last: Array | None = None
+        for number, parameters in enumerate(self._stairs.parameters):
+            begin, end = positions[:, self._edges[number]], positions[:, self._edges[number + 1]]
+            before = np.asarray(self._potential.energy(parameters, begin), np.float64)
+            if last is not None:
+                self.work[rows] += before - last
+            last = np.asarray(self._potential.energy(parameters, end), np.float64)
+            self.heat[rows] += before - last
+        self._done += len(positions)

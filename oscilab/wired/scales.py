@@ -1,0 +1,43 @@
+"""Core units to volts and back, for whole vectors of lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.physics.potential import Potential
+from oscilab.wired.calibration import Calibration
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """volts = offset + gain * quantity, with the quantity in core units; both `[line]`."""
+
+    gain: Array
+    offset: Array
+
+    @classmethod
+    def of(cls, channels: Sequence[str], calibration: Calibration, potential: Potential) -> Scale:
+        """The scale of the named channels."""
+        lines = [calibration.lines[channel] for channel in channels]
+        units = [calibration.units.of_target(line.target, potential) for line in lines]
+        gains = [line.gain * unit for line, unit in zip(lines, units, strict=True)]
+        return cls(np.array(gains, np.float64), np.array([line.offset for line in lines]))
+
+    def volts(self, quantity: Array) -> Array:
+        """Volts of `quantity` `[..., line]`."""
+        return self.offset + self.gain * quantity
+
+    def quantity(self, volts: Array) -> Array:
+        """The quantity of `volts` `[..., line]`."""
+        return (volts - self.offset) / self.gain
+
+    def quantity_range(self, lower: Array, upper: Array) -> tuple[Array, Array]:
+        """What volts from `lower` to `upper` `[line]` span, lowest first."""
+        ends = np.stack([self.quantity(lower), self.quantity(upper)])
+        return ends.min(axis=0), ends.max(axis=0)

@@ -1,0 +1,47 @@
+"""What a bench file may say about a wired array: `[devices.NAME.settings]`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from oscilab.bench.tables import Table
+from oscilab.wired.faults import Fault
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class WiredSettings(Table):
+    """How an array is driven and read.
+
+    `ranges` replaces the default range of whole families of parameters, in core units; what the
+    limits allow in volts narrows it. `clamp` bounds set-points, in thermal amplitudes.
+
+    `settle_s` is waited after every clamp step before the `average` samples that count.
+    `rate_hz` is the sample clock, by default the fastest; `samples_per_slice` is how finely the
+    shortest slice of a protocol is timed where the clock allows it. No single waveform lasts
+    longer than `longest_s`, so that interlocks are looked at that often.
+
+    Where a front end cannot read its outputs back, `start` says what to assume of them.
+
+    The design values `temperature_K`, `length_m` (a thermal amplitude), `time_s` (a relaxation
+    time), `position_span` and `force_span` (full scale of the sensors, in core units) stand in
+    for a calibration until there is one. `faults` are put between array and front end.
+    """
+
+    ranges: dict[str, tuple[Finite, Finite]] = Field(default_factory=dict, strict=False)
+    clamp: Positive = 6.0
+    settle_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    average: Annotated[int, Field(ge=1)] = 1
+    rate_hz: Positive | None = None
+    samples_per_slice: Annotated[int, Field(ge=1)] = 8
+    longest_s: Positive = 60.0
+    start: Literal["read-back", "assume-safe"] = "read-back"
+    temperature_K: Positive = 293.15
+    length_m: Positive = 1e-6
+    time_s: Positive = 1e-2
+    position_span: Positive = 16.0
+    force_span: Positive = 2e4
+    faults: list[Fault] = Field(default_factory=list[Fault])
