@@ -1,0 +1,120 @@
+"""`oscilab`: the console script."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+from types import TracebackType
+from typing import Annotated
+
+import typer
+
+from oscilab.cli import (
+    bench_commands,
+    calibration_commands,
+    further,
+    hardware_commands,
+    run_commands,
+)
+from oscilab.cli.output import Stopped, debugging, forgive_encodings, say
+from oscilab.errors import OscilabError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code.
+
+    0 is success, 2 bad input, 130 a stop by Ctrl-C; `oscilab.errors` has the others. What went
+    wrong is one line on stderr; OSCILAB_DEBUG=1 adds the traceback.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    forgive_encodings()
+    if not debugging():
+        sys.excepthook = _say_fault
+    try:
+        code = _run(arguments)
+    except typer.TyperException as error:
+        return _usage_error(error)
+    except OscilabError as error:
+        if debugging():
+            traceback.print_exc()
+        say(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        code = Stopped.exit_code
+    if code == Stopped.exit_code:
+        say("stopped by Ctrl-C")
+    return code
+
+
+def application(arguments: Sequence[str] = ()) -> typer.Typer:
+    """All commands; of those that plugins bring only the one that `arguments` call is loaded."""
+    app = typer.Typer(
+        name="oscilab",
+        help="Train and run generative models in a physical array of oscillators.",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        invoke_without_command=True,
+    )
+    app.callback()(_start)
+    app.command()(run_commands.train)
+    app.command()(run_commands.sample)
+    app.command()(bench_commands.experiments)
+    app.command()(bench_commands.devices)
+    app.command()(bench_commands.benches)
+    app.command()(bench_commands.check)
+    app.command("init-bench")(bench_commands.init_bench)
+    app.command()(hardware_commands.safe)
+    app.command()(hardware_commands.read)
+    app.command("set")(hardware_commands.set_line)
+    app.command()(calibration_commands.calibrate)
+    app.command("test")(calibration_commands.self_test)
+    further.mount(app, arguments)
+    return app
+
+
+def _run(arguments: Sequence[str]) -> int:
+    command = typer.main.get_command(application(arguments))
+    answer: object = command.main(args=list(arguments), prog_name="oscilab", standalone_mode=False)
+    return answer if isinstance(answer, int) else 0
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"oscilab {version('oscilab')}")
+        raise typer.Exit
+
+
+def _start(
+    context: typer.Context,
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def _usage_error(error: typer.TyperException) -> int:
+    message = error.format_message().replace("Value error, ", "")
+    context = getattr(error, "ctx", None)
+    if "\n" in message or not message:
+        # A group called without a command answers with its help, which may be printed by now.
+        print(message, file=sys.stderr)
+    else:
+        command = context.command_path if context else "oscilab"
+        say(f"{message.rstrip('.')}; see `{command} --help`")
+    return error.exit_code
+
+
+def _say_fault(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    say(
+        f"a fault in oscilab itself ({kind.__name__}: {error}); please report it with what "
+        "OSCILAB_DEBUG=1 prints"
+    )

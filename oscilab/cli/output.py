@@ -1,0 +1,105 @@
+"""What the command line prints: tables and results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from oscilab.errors import OscilabError
+from oscilab.interruption import Terminated
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Wide enough for any path: what is not a terminal must not have its lines broken.
+UNBROKEN = 10_000
+
+
+class Stopped(OscilabError):
+    """The user stopped the work."""
+
+    exit_code = 130
+
+
+class Ended(Stopped):
+    """Somebody ended the process, by SIGTERM or Ctrl-Break."""
+
+    exit_code = 143
+
+
+@contextmanager
+def stops_told(remedy: str) -> Generator[None]:
+    """Turns a stop by a signal into one sentence, which ends with `remedy`.
+
+    Raises:
+        Stopped: Ctrl-C.
+        Ended: SIGTERM.
+    """
+    try:
+        yield
+    except Terminated as error:
+        raise Ended(f"{error}; {remedy}") from error
+    except KeyboardInterrupt as error:
+        raise Stopped(f"stopped by Ctrl-C; {remedy}") from error
+
+
+def debugging() -> bool:
+    """Whether the user asked for tracebacks, by OSCILAB_DEBUG=1."""
+    return os.environ.get("OSCILAB_DEBUG") == "1"
+
+
+def say(sentence: str) -> None:
+    """One line on stderr, after the program's name."""
+    print(f"oscilab: {' '.join(sentence.split())}", file=sys.stderr, flush=True)
+
+
+def forgive_encodings() -> None:
+    """Let a console that lacks a character show its code instead of failing (Windows, C locale)."""
+    for name in ("stdout", "stderr"):
+        # A program that was started with a closed stream has None for it.
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def console(stream: TextIO) -> Console:
+    """A rich console on `stream` that shows text as it is."""
+    from rich.console import Console
+
+    width = None if stream.isatty() else UNBROKEN
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table on stdout, one line a row."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console(sys.stdout).print(table)
+
+
+def print_rows(title: str, rows: Mapping[str, str], on: Console) -> None:
+    """A title and aligned names and values under it."""
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column()
+    grid.add_column(overflow="fold")
+    for name, value in rows.items():
+        grid.add_row(Text(name), Text(value))
+    on.print(Text(title, style="bold"))
+    on.print(Padding.indent(grid, 2))

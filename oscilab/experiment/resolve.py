@@ -1,0 +1,133 @@
+"""From what the user named to a recipe and its complete settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from oscilab.bench.tables import read_toml, validated
+from oscilab.errors import InvalidInput, OscilabError
+from oscilab.experiment.recipe import Recipe
+from oscilab.experiment.settings import Settings, is_path
+from oscilab.experiment.useless import refuse_useless
+from oscilab.plugins import installed, load
+
+GROUP = "oscilab.experiments"
+ARRAY_FILES = (".npy", ".npz")
+OWN_DATA = "array"
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """A recipe with settings; `given` are the keys that the user set, whatever the recipe says."""
+
+    recipe: Recipe
+    settings: Settings
+    given: frozenset[str]
+
+
+def list_experiments() -> dict[str, str]:
+    """The installed experiments: name and one line on each."""
+    return {name: recipe_named(name).description for name in installed(GROUP)}
+
+
+def recipe_named(name: str) -> Recipe:
+    """The installed recipe of that name.
+
+    Raises:
+        InvalidInput: there is none.
+        OscilabError: it is installed but cannot be used.
+    """
+    found = load(GROUP, name)
+    if not isinstance(found, Recipe):
+        raise OscilabError(f"the experiment {name!r} is {found!r}, not a Recipe; mend its package")
+    return found
+
+
+def resolve(experiment: str | Path, overrides: Mapping[str, object] | None = None) -> Experiment:
+    """The experiment called `experiment`, or described by that TOML file, with `overrides`.
+
+    A file's keys are those of `Settings`; its `experiment` names the recipe it starts from. A
+    `.npy` or `.npz` file is taken as one's own data. Keys of `overrides` may be dotted, such as
+    `encoder.rms`.
+
+    Raises:
+        InvalidInput: an unknown experiment or key, a file that cannot be read, or a value that
+            does not fit.
+    """
+    text = str(experiment)
+    given: dict[str, object] = {}
+    where = f"experiment {text}"
+    if text.endswith(ARRAY_FILES):
+        name = OWN_DATA
+        given["data"] = text
+    elif text.endswith(".toml"):
+        file = read_toml(Path(text), "experiment file")
+        given = _from_folder(Path(text).parent, file.values)
+        where = f"experiment file {text}"
+        name = given.get("experiment", OWN_DATA if "data" in given else "digits")
+        if not isinstance(name, str):
+            raise InvalidInput(f"{where}: experiment is {name!r}, but must be a name in quotes")
+    else:
+        name = text
+    recipe = recipe_named(name)
+    named = {"experiment", "data"} if text.endswith(ARRAY_FILES) else {"experiment"}
+    for key, value in (overrides or {}).items():
+        if key in named:
+            raise InvalidInput(
+                f"{where}: it cannot be given {key} = {value!r} as well; leave one of the two away"
+            )
+        _put(given, key.split("."), value, where)
+    values: dict[str, object] = {}
+    _merge(values, recipe.defaults)
+    _merge(values, given)
+    values["experiment"] = recipe.name
+    settings = validated(Settings, values, where)
+    useless = recipe.unused & given.keys()
+    if useless:
+        raise InvalidInput(
+            f"{where}: recipe {recipe.name} has no use for {', '.join(sorted(useless))}; leave "
+            "that away"
+        )
+    refuse_useless(given, settings, where)
+    if settings.t_min >= settings.t_max:
+        raise InvalidInput(
+            f"{where}: t_min is {settings.t_min:g}, not below t_max {settings.t_max:g}; lower it"
+        )
+    return Experiment(recipe, settings, frozenset(given))
+
+
+def _from_folder(folder: Path, values: Mapping[str, object]) -> dict[str, object]:
+    # Like a bench file's, the paths of an experiment file start from its own folder.
+    found = dict(values)
+    for key in ("data", "topology"):
+        path = found.get(key)
+        if isinstance(path, str) and (key == "data" or is_path(path)):
+            found[key] = str(folder / path)
+    return found
+
+
+def _put(values: dict[str, object], keys: list[str], value: object, where: str) -> None:
+    first, *rest = keys
+    if not rest:
+        values[first] = value
+        return
+    old = values.get(first, {})
+    if not isinstance(old, dict):
+        raise InvalidInput(
+            f"{where}: {'.'.join(keys)} is set, but {first} is {old!r} and not a table; leave one "
+            "of the two away"
+        )
+    table: dict[str, object] = {**old}
+    _put(table, rest, value, where)
+    values[first] = table
+
+
+def _merge(values: dict[str, object], layer: Mapping[str, object]) -> None:
+    for key, value in layer.items():
+        old = values.get(key)
+        if isinstance(old, dict) and isinstance(value, Mapping):
+            values[key] = {**old, **value}
+        else:
+            values[key] = value

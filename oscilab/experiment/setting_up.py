@@ -1,0 +1,100 @@
+"""From settings to the pieces that a run is made of: encoder, topology, potential, schedule."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from oscilab.bench.devices import Device
+from oscilab.data.arrays import near_square
+from oscilab.data.dataset import Dataset
+from oscilab.data.encoder import Encoder, PrincipalEncoder, ScaleEncoder
+from oscilab.errors import InvalidInput
+from oscilab.experiment.resolve import Experiment
+from oscilab.experiment.settings import EncoderSettings, is_path
+from oscilab.physics import (
+    Confinement,
+    Noising,
+    Potential,
+    Schedule,
+    Topology,
+    all_to_all,
+    geometric,
+    lattice,
+)
+from oscilab.physics.topology import from_file
+
+
+def fit_encoder(settings: EncoderSettings, dataset: Dataset) -> Encoder:
+    """The encoder that the settings ask for, fitted to the training data alone."""
+    if settings.kind == "identity":
+        return ScaleEncoder(1.0, np.zeros(dataset.features))
+    if settings.kind == "range":
+        return ScaleEncoder.of_range(dataset.features, dataset.low, dataset.high, settings.reach)
+    if settings.kind == "scale":
+        return ScaleEncoder.of_rms(dataset.train, settings.rms)
+    return PrincipalEncoder.fit(dataset.train, settings.components, settings.floor)
+
+
+def array_shape(encoder: Encoder, dataset: Dataset) -> tuple[int, int]:
+    """Rows and columns of the array: the picture's own, or as near to a square as there is."""
+    if isinstance(encoder, ScaleEncoder):
+        return dataset.shape
+    return near_square(encoder.oscillators)
+
+
+def build_potential(experiment: Experiment, device: Device, shape: tuple[int, int]) -> Potential:
+    """The potential to train: the device's own topology and terms, unless the user chose.
+
+    Raises:
+        InvalidInput: a topology or term that does not exist, or terms that cannot be confined.
+    """
+    settings, given = experiment.settings, experiment.given
+    own = device.topology()
+    topology = own if own is not None and "topology" not in given else None
+    terms = settings.terms
+    if device.terms is not None and "terms" not in given:
+        terms = list(device.terms)
+    topology = topology or build_topology(settings.topology, settings.radius, shape)
+    potential = Potential(topology, terms)
+    for family in potential.families.values():
+        if family.name.startswith("gate") and not len(family.ends):
+            raise InvalidInput(
+                f"term {family.name} needs gates, and the topology {topology.name} has none; leave "
+                "that term away"
+            )
+    Confinement(potential).check_terms()
+    return potential
+
+
+def build_topology(name: str, radius: float, shape: tuple[int, int]) -> Topology:
+    """The topology called `name` on `shape` (rows, columns), or read from the file of that name.
+
+    Raises:
+        InvalidInput: no such topology and no such file.
+    """
+    rows, columns = shape
+    if name == "all-to-all":
+        return all_to_all(rows, columns)
+    if name == "nearest":
+        return lattice(rows, columns, 1.0)
+    if name == "lattice":
+        return lattice(rows, columns, radius)
+    if not is_path(name):
+        raise InvalidInput(
+            f"unknown topology {name!r}; use nearest, lattice, all-to-all or the path of a file "
+            "of i,j lines"
+        )
+    return from_file(name, rows * columns, shape)
+
+
+def build_schedule(experiment: Experiment) -> Schedule:
+    """The slices."""
+    settings = experiment.settings
+    return geometric(
+        settings.slices, settings.t_min, settings.t_max, settings.interpolation, settings.stretch
+    )
+
+
+def build_noising(experiment: Experiment, temperature: float) -> Noising:
+    """The noising at the settings' speed, for a bath at `temperature`."""
+    return Noising(experiment.settings.speed, temperature)

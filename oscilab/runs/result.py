@@ -1,0 +1,27 @@
+"""What a run leaves: its file, its picture and how good it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.physics.protocol import Protocol
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """A finished run.
+
+    `path` is the run file, `picture` its PNG; `samples` `[sample, feature]` are in the data's own
+    units, as the run's readout gives them; `figures` are the figures of merit by name.
+    """
+
+    path: Path
+    picture: Path
+    protocol: Protocol
+    samples: NDArray[np.float64]
+    figures: Mapping[str, float]

@@ -1,0 +1,193 @@
+"""Play a protocol, read the samples out, judge and show them."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.arrays.description import Capability
+from oscilab.arrays.readings import Trajectory
+from oscilab.bench.tables import validated
+from oscilab.errors import InvalidInput, OutOfClamp
+from oscilab.experiment.recipe import Generated
+from oscilab.experiment.resolve import Experiment, recipe_named
+from oscilab.experiment.settings import Settings
+from oscilab.physics import Protocol
+from oscilab.progress import Progress, Quiet
+from oscilab.runs.opening import Fixed, Opened, opened, seeds
+from oscilab.runs.result import RunResult
+from oscilab.runs.summary import sampling_rows
+from oscilab.traces.paths import default_path
+from oscilab.traces.plan import RunPlan
+from oscilab.traces.run import open_run
+from oscilab.traces.writer import RunWriter
+
+Values = NDArray[np.float64]
+RECORDED_INSTANTS = 17
+"""Instants of a playback that a run keeps, so that its samples can be seen to form."""
+
+
+@dataclass(frozen=True, eq=False)
+class Readouts:
+    """Final positions and, if asked for, the denoised ones, each `[sample, oscillator]`.
+
+    Copies that ended beyond the clamps have no denoised readout: their rows are NaN.
+    """
+
+    raw: Values
+    denoised: Values | None
+
+    @property
+    def shown(self) -> Values:
+        """The readout asked for, complete rows only."""
+        chosen = self.raw if self.denoised is None else self.denoised
+        return chosen[np.isfinite(chosen).all(axis=1)]
+
+
+def generate(
+    setup: Opened, protocol: Protocol, copies: int, readout: str, progress: Progress
+) -> tuple[Trajectory, Readouts]:
+    """Play `copies` of the protocol and read them out.
+
+    Raises:
+        CannotDo: the array cannot play, or cannot read the forces of a denoised readout.
+        OutOfClamp: no copy ended within reach of the clamps.
+    """
+    description = setup.array.description
+    description.require(Capability.PLAY, purpose="sampling")
+    with progress.task("playing", 2) as task:
+        trajectory = setup.array.play(
+            protocol, copies=copies, record_every=protocol.duration / (RECORDED_INSTANTS - 1)
+        )
+        task.advance()
+        final = np.asarray(trajectory.final, np.float64)
+        readouts = Readouts(final, None)
+        if readout == "denoised":
+            readouts = Readouts(final, _denoised(setup, protocol, final, progress))
+        task.advance()
+    return trajectory, readouts
+
+
+def _denoised(setup: Opened, protocol: Protocol, final: Values, progress: Progress) -> Values:
+    description = setup.array.description
+    description.require(Capability.CLAMP, Capability.FORCE_READOUT, purpose="the denoised readout")
+    inside = (final >= description.clamp_lower) & (final <= description.clamp_upper)
+    rows = np.flatnonzero(inside.all(axis=1))
+    if not rows.size:
+        raise OutOfClamp(
+            f"all {len(final)} copies ended beyond the clamps, so none can be read out denoised; "
+            "use the raw readout, or train longer"
+        )
+    if rows.size < len(final):
+        progress.note(
+            f"{len(final) - rows.size} of {len(final)} copies ended beyond the clamps and have no "
+            "denoised readout"
+        )
+    reading = setup.array.measure_forces(protocol.readout_parameters, final[rows])
+    found = np.full_like(final, np.nan)
+    found[rows] = protocol.noising.denoised(
+        reading.set_points, reading.forces, protocol.schedule.t_min
+    )
+    return found
+
+
+def finish(
+    setup: Opened,
+    writer: RunWriter,
+    protocol: Protocol,
+    copies: int,
+    readout: Literal["raw", "denoised"],
+    progress: Progress,
+) -> RunResult:
+    """Generate, judge, draw and write: the end of every run."""
+    trajectory, readouts = generate(setup, protocol, copies, readout, progress)
+    # Written before it is judged, so that a judge's refusal loses nothing.
+    writer.write_trajectory(trajectory)
+    shown = setup.encoder.decode(readouts.shown)
+    generated = Generated(shown, readouts.shown, readout)
+    recipe, settings = setup.experiment.recipe, setup.experiment.settings
+    with progress.task("judging", 2) as task:
+        figures = {
+            **recipe.judge(settings, setup.dataset, generated),
+            **energetics(trajectory),
+        }
+        task.advance()
+        picture = recipe.draw(settings, setup.dataset, generated, writer.path.with_suffix(".png"))
+        task.advance()
+    samples = {"raw": readouts.raw, "shown": shown}
+    if readouts.denoised is not None:
+        samples["denoised"] = readouts.denoised
+    writer.write_result(samples=samples, figures=figures)
+    return RunResult(writer.path, picture, protocol, shown, figures)
+
+
+def energetics(trajectory: Trajectory) -> dict[str, float]:
+    """Mean work and heat of a playback in kT, with standard errors."""
+    found: dict[str, float] = {}
+    for name, values in (("work", trajectory.work), ("heat", trajectory.heat)):
+        if values is not None:
+            found[f"{name}_mean"] = float(values.mean())
+            found[f"{name}_error"] = float(values.std() / np.sqrt(max(len(values) - 1, 1)))
+    return found
+
+
+def sample(
+    run: str | Path,
+    device: str = "sim",
+    *,
+    bench: str | None = None,
+    n: int = 64,
+    readout: Literal["raw", "denoised"] | None = None,
+    label: int | None = None,
+    out: str | Path | None = None,
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Play the protocol of `run` again, `n` times, on `device`; write a new run that names it.
+
+    `label` asserts which class the run was trained on.
+
+    Raises:
+        InvalidInput: a run that cannot be read or holds no trained protocol, a class that it was
+            not trained on, a device that does not fit, or a target that exists.
+        CannotDo: the device cannot play, or cannot read out as asked.
+    """
+    progress = progress or Quiet()
+    with open_run(run) as parent:
+        fixed = Fixed.of(parent)
+        protocol = parent.protocol()
+    settings = fixed.settings
+    if label is not None and label != settings.label:
+        trained = "all classes together" if settings.label is None else f"class {settings.label}"
+        raise InvalidInput(
+            f"run {run} was trained on {trained}, not on class {label}; train that class with "
+            f"`oscilab train {settings.experiment} --label {label}`"
+        )
+    seed = secrets.randbits(32) if seed is None else seed
+    wanted = {"seed": seed, "samples": n, "readout": readout or settings.readout}
+    chosen = validated(Settings, {**settings.model_dump(), **wanted}, f"sampling of {run}")
+    experiment = Experiment(recipe_named(settings.experiment), chosen, frozenset())
+    with opened(experiment, device, bench, seeds(seed)[1], fixed) as setup:
+        played = replace(protocol, potential=setup.array.description.potential)
+        path = Path(out) if out else default_path(f"{settings.experiment}-samples")
+        plan = RunPlan(
+            kind="sample",
+            configuration=setup.configuration(),
+            description=setup.array.description,
+            schedule=protocol.schedule,
+            noising=protocol.noising,
+            provenance=setup.provenance(parent=str(run)),
+            shots=1,
+            log_every=0,
+            samples=n,
+            record_times=RECORDED_INSTANTS,
+        )
+        with RunWriter.create(path, plan) as writer:
+            writer.write_protocol(played)
+            progress.summary("sampling", sampling_rows(setup, Path(run), path))
+            return finish(setup, writer, played, n, chosen.readout, progress)

@@ -1,0 +1,236 @@
+"""Train a protocol on a device, then sample from it: the main job."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from oscilab.errors import InvalidInput
+from oscilab.experiment.resolve import Experiment, recipe_named, resolve
+from oscilab.learning.estimate import Sampling
+from oscilab.learning.optimisers import optimiser_named
+from oscilab.learning.points import PointSource
+from oscilab.learning.rules import rule_for
+from oscilab.learning.training import Measured, Rate, Training
+from oscilab.physics import Protocol
+from oscilab.progress import Progress, Quiet
+from oscilab.runs.checkpoints import Arrays, pack, unpack
+from oscilab.runs.opening import Fixed, Opened, opened, seeds
+from oscilab.runs.result import RunResult
+from oscilab.runs.sampling import RECORDED_INSTANTS, finish
+from oscilab.runs.summary import training_rows
+from oscilab.traces.paths import default_path
+from oscilab.traces.plan import BatchFlag, RunPlan
+from oscilab.traces.run import Run, open_run
+from oscilab.traces.writer import RunWriter
+
+READINGS_BUDGET = 100e6
+"""Bytes of readings that a run on a simulated array keeps by default."""
+
+
+def train(
+    experiment: str | Path = "digits",
+    device: str = "sim",
+    *,
+    bench: str | None = None,
+    overrides: Mapping[str, object] | None = None,
+    out: str | Path | None = None,
+    resume: str | Path | None = None,
+    log_batches: int | Literal["all"] | None = None,
+    note: str = "",
+    progress: Progress | None = None,
+) -> RunResult:
+    """Train `experiment` on `device`, sample from it, and write one run file.
+
+    `experiment` is an installed name, a TOML file, or a .npy or .npz file of one's own data;
+    `overrides` are further settings by (dotted) key. `resume` continues a run that stopped, with
+    the settings that it has.
+
+    Raises:
+        InvalidInput: an unknown name or key, a value that does not fit, data that cannot be used,
+            an existing target; nothing is written then.
+        CannotDo: the device lacks what the rule or the readout needs.
+        DeviceFailed: the device did; the run file keeps what was measured and can be resumed.
+    """
+    progress = progress or Quiet()
+    if log_batches is not None and log_batches != "all" and log_batches < 1:
+        raise InvalidInput(f"log_batches is {log_batches}; use 'all', 1, or a larger number")
+    if resume is not None:
+        if log_batches is not None or note:
+            raise InvalidInput(
+                f"run {resume} resumes with the log cadence and the note that it has; leave "
+                "log_batches and note away"
+            )
+        return _resume(Path(resume), device, bench, overrides, out, progress)
+    chosen = resolve(experiment, overrides)
+    rng, array_seed = seeds(chosen.settings.seed)
+    with opened(chosen, device, bench, array_seed) as setup:
+        training = _prepare(setup, rng)
+        path = Path(out) if out else default_path(chosen.settings.experiment)
+        plan = _plan(setup, training, log_batches, note)
+        with RunWriter.create(path, plan) as writer:
+            progress.summary("training", training_rows(setup, path, plan.log_every))
+            return _run(setup, training, writer, plan.log_every, 0.0, progress)
+
+
+def _resume(
+    path: Path,
+    device: str,
+    bench: str | None,
+    overrides: Mapping[str, object] | None,
+    out: str | Path | None,
+    progress: Progress,
+) -> RunResult:
+    with open_run(path) as run:
+        _check_resumable(run, device, overrides, out)
+        fixed = Fixed.of(run)
+        log_every = int(run.configuration["log_every"])
+        step, parameters, arrays = run.checkpoint()
+    settings = fixed.settings
+    chosen = Experiment(recipe_named(settings.experiment), settings, frozenset())
+    rng, array_seed = seeds(settings.seed)
+    with opened(chosen, device, bench, array_seed, fixed) as setup:
+        training = _prepare(setup, rng)
+        unpack(training, step, parameters, arrays)
+        elapsed = float(np.asarray(arrays["elapsed"])[0])
+        with RunWriter.resume(path) as writer:
+            progress.summary("resuming", training_rows(setup, path, log_every))
+            progress.note(f"continuing after step {step} of {settings.steps}")
+            return _run(setup, training, writer, log_every, elapsed, progress)
+
+
+def _check_resumable(
+    run: Run, device: str, overrides: Mapping[str, object] | None, out: str | Path | None
+) -> None:
+    if run.kind != "train":
+        raise InvalidInput(f"run {run.path} holds samples; only a training can be resumed")
+    if run.status == "finished":
+        raise InvalidInput(
+            f"run {run.path} is finished; play it with `oscilab sample`, or train a new one"
+        )
+    if overrides or out is not None:
+        changed = ", ".join([*(overrides or {}), *(["out"] if out is not None else [])])
+        raise InvalidInput(
+            f"run {run.path} resumes with the settings that it has; leave {changed} away"
+        )
+    if run.configuration["device"] != device:
+        raise InvalidInput(
+            f"run {run.path} was measured on device {run.configuration['device']}, not on "
+            f"{device}; resume it with --device {run.configuration['device']}"
+        )
+
+
+def _prepare(setup: Opened, rng: np.random.Generator) -> Training:
+    settings, description = setup.experiment.settings, setup.array.description
+    potential = description.potential
+    return Training(
+        array=setup.array,
+        rule=rule_for(settings.rule, description),
+        schedule=setup.schedule,
+        points=PointSource(
+            setup.encoder.encode(setup.dataset.train),
+            setup.noising,
+            description.clamp_lower,
+            description.clamp_upper,
+        ),
+        sampling=Sampling(settings.batch, rng, settings.weighting, settings.features_at),
+        optimiser=optimiser_named(
+            settings.optimiser, len(setup.schedule.nodes), potential.parameters
+        ),
+        rate=Rate(settings.rate, settings.rate * settings.final_rate, settings.steps),
+        averaged=settings.averaged,
+    )
+
+
+def _plan(
+    setup: Opened, training: Training, log_batches: int | Literal["all"] | None, note: str
+) -> RunPlan:
+    settings = setup.experiment.settings
+    log_every = _log_every(setup, log_batches)
+    return RunPlan(
+        kind="train",
+        configuration={**setup.configuration(), "log_every": log_every},
+        description=setup.array.description,
+        schedule=setup.schedule,
+        noising=setup.noising,
+        provenance=setup.provenance(note),
+        shots=settings.batch,
+        log_every=log_every,
+        checkpoint=_state(training, 0.0),
+        samples=settings.samples,
+        record_times=RECORDED_INSTANTS,
+        title=f"oscilab train {setup.name}",
+    )
+
+
+def _log_every(setup: Opened, log_batches: int | Literal["all"] | None) -> int:
+    if log_batches is not None:
+        return 1 if log_batches == "all" else log_batches
+    if not setup.array.description.identity.simulated:
+        return 1
+    settings, nodes = setup.experiment.settings, len(setup.schedule.nodes)
+    size = 3 * settings.batch * setup.array.description.potential.oscillators * 4
+    every = max(1, math.ceil(settings.steps * nodes * size / READINGS_BUDGET))
+    # A cadence that shares no factor with the nodes comes round to each of them.
+    while math.gcd(every, nodes) > 1 and every > 1:
+        every += 1
+    return every
+
+
+def _run(
+    setup: Opened,
+    training: Training,
+    writer: RunWriter,
+    log_every: int,
+    elapsed: float,
+    progress: Progress,
+) -> RunResult:
+    settings = setup.experiment.settings
+    started = time.monotonic() - elapsed
+    with progress.task("training", settings.steps - training.step) as task:
+        while training.step < settings.steps:
+            first = writer.rows
+            measured = training.measure_all()
+            _log(writer, training.step - 1, measured, first, log_every, time.monotonic() - started)
+            done = training.step == settings.steps
+            if done or training.step % settings.checkpoint_every == 0:
+                elapsed = time.monotonic() - started
+                writer.checkpoint(training.step, training.parameters, _state(training, elapsed))
+            else:
+                writer.commit()
+            task.advance(loss=float(np.mean([each.loss for each in measured])))
+    protocol = Protocol(
+        setup.array.description.potential, setup.schedule, training.learned(), setup.noising
+    )
+    # Written at once: whatever playing or judging may run into, what was learned can be played.
+    writer.write_protocol(protocol)
+    return finish(setup, writer, protocol, settings.samples, settings.readout, progress)
+
+
+def _state(training: Training, elapsed: float) -> Arrays:
+    return {**pack(training), "elapsed": np.array([elapsed])}
+
+
+def _log(
+    writer: RunWriter, step: int, measured: list[Measured], first: int, log_every: int, now: float
+) -> None:
+    redrawn = np.array([each.redrawn for each in measured])
+    projected = np.array([each.projected for each in measured])
+    writer.append(
+        step=step,
+        node=np.array([each.node for each in measured]),
+        loss=np.array([each.loss for each in measured]),
+        gradient_norm=np.array([each.gradient_norm for each in measured]),
+        redrawn=redrawn,
+        projected=projected,
+        elapsed=now,
+        status=BatchFlag.REDRAWN * (redrawn > 0) + BatchFlag.PROJECTED * (projected > 0),
+    )
+    for offset, each in enumerate(measured):
+        if log_every and (first + offset) % log_every == 0:
+            writer.append_reading(row=first + offset, reading=each.reading)
