@@ -1,0 +1,1 @@
+"""Simulated arrays, electronics and instruments for oscilab."""

@@ -1,0 +1,137 @@
+"""The board's outputs and inputs between asked-for volts and those at the plant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.errors import InvalidInput
+from oscilab.wired.channels import Channel, ChannelTable
+from oscilab_sim.board.flicker import Flicker
+from oscilab_sim.board.imperfections import Imperfections
+
+Volts = NDArray[np.floating]
+
+
+Raw = Callable[[NDArray[np.intp]], Volts]
+"""The levels `[output, step]` (or one step, where they stay) asked of the outputs named."""
+
+
+class OutputStage:
+    """From levels asked of outputs to volts at the plant."""
+
+    def __init__(self, channels: ChannelTable, flaws: Imperfections) -> None:
+        self._analog = ~channels.digital_outputs
+        self._plugs = _plugs(channels.output_numbers, flaws.swapped)
+        self._stuck = _stuck(channels.output_numbers, flaws)
+        self._step = _steps(channels.outputs, flaws.dac_bits)
+        self._crosstalk = flaws.output_crosstalk
+
+    def volts(self, numbers: NDArray[np.intp], raw: Raw) -> Volts:
+        """Volts `[line, step]` that reach the plant where `numbers` are wired."""
+        sources = self._plugs[numbers]
+        if not self._crosstalk:
+            return self._converted(sources, raw(sources))
+        analog = np.flatnonzero(self._analog)
+        everything = raw(np.arange(len(self._analog))).copy()
+        driven = self._converted(analog, everything[analog])
+        everything[analog] = driven + self._crosstalk * _neighbours(driven)
+        return everything[sources]
+
+    def _converted(self, sources: NDArray[np.intp], levels: Volts) -> Volts:
+        if self._step is not None:
+            analog = self._analog[sources][:, np.newaxis]
+            step = self._step[sources][:, np.newaxis]
+            levels = np.where(analog, np.rint(levels / step) * step, levels)
+        if self._stuck:
+            levels = levels.copy()
+            for row, number in enumerate(sources.tolist()):
+                if number in self._stuck:
+                    levels[row] = self._stuck[number]
+        return levels
+
+
+class InputStage:
+    """From volts of the sensors to readings."""
+
+    def __init__(
+        self, channels: ChannelTable, flaws: Imperfections, rng: np.random.Generator
+    ) -> None:
+        self._plugs = _plugs(channels.input_numbers, flaws.swapped)
+        self._stuck = _stuck(channels.input_numbers, flaws)
+        self._step = _steps(channels.inputs, flaws.adc_bits)
+        self._range = np.array([[c.lower, c.upper] for c in channels.inputs])
+        self._analog = np.array([channel.kind == "analog" for channel in channels.inputs])
+        self._flaws = flaws
+        self._rng = rng
+        drift = np.random.default_rng([flaws.seed, 2]).standard_normal(len(channels.inputs))
+        self._drift = flaws.offset_drift_V_per_s * drift * self._analog
+        self._flicker = Flicker(len(channels.inputs), rng)
+
+    def source(self, inputs: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The sensors that are really plugged into `inputs`."""
+        return self._plugs[inputs]
+
+    def readings(self, volts: Volts, inputs: NDArray[np.intp], seconds: float) -> Volts:
+        """Readings `[input, reading]` of sensor `volts` of the same shape, at a time in seconds."""
+        flaws, analog = self._flaws, self._analog[inputs]
+        if flaws.input_crosstalk:
+            volts = volts + flaws.input_crosstalk * _neighbours(volts) * analog[:, np.newaxis]
+        if flaws.offset_drift_V_per_s:
+            volts = volts + (self._drift[inputs] * seconds)[:, np.newaxis]
+        if flaws.input_noise_V:
+            noise = self._rng.standard_normal(volts.shape)
+            volts = volts + flaws.input_noise_V * noise * analog[:, np.newaxis]
+        if flaws.flicker_noise_V:
+            noise = self._flicker.take(inputs, volts.shape[1])
+            volts = volts + flaws.flicker_noise_V * noise * analog[:, np.newaxis]
+        if self._stuck:
+            volts = volts.copy()
+            for row, number in enumerate(inputs.tolist()):
+                if number in self._stuck:
+                    volts[row] = self._stuck[number]
+        if self._step is not None:
+            volts = self._converted(volts, inputs, analog)
+        return volts
+
+    def _converted(
+        self, volts: Volts, inputs: NDArray[np.intp], analog: NDArray[np.bool_]
+    ) -> Volts:
+        assert self._step is not None
+        step = self._step[inputs][:, np.newaxis]
+        low, high = self._range[inputs].T
+        # A converter saturates; whoever reads the ends of its range must take it for that.
+        ends = np.clip(volts, low[:, np.newaxis], high[:, np.newaxis])
+        return np.where(analog[:, np.newaxis], np.rint(ends / step) * step, volts)
+
+
+def _neighbours(volts: Volts) -> Volts:
+    """The sum of the volts of the lines before and after each."""
+    total = np.zeros_like(volts)
+    total[1:] += volts[:-1]
+    total[:-1] += volts[1:]
+    return total
+
+
+def _plugs(numbers: dict[str, int], pairs: list[list[str]]) -> NDArray[np.intp]:
+    plugs = np.arange(len(numbers))
+    for pair in pairs:
+        if len(pair) != 2:
+            raise InvalidInput(f"swapped names {pair}; give pairs of channels")
+        if all(name in numbers for name in pair):
+            first, second = (numbers[name] for name in pair)
+            plugs[[first, second]] = plugs[[second, first]]
+    return plugs
+
+
+def _stuck(numbers: dict[str, int], flaws: Imperfections) -> dict[int, float]:
+    values = {**dict.fromkeys(flaws.dead, 0.0), **flaws.stuck}
+    return {numbers[name]: value for name, value in values.items() if name in numbers}
+
+
+def _steps(channels: list[Channel], bits: int | None) -> Volts | None:
+    if bits is None:
+        return None
+    return np.array([(channel.upper - channel.lower) / 2**bits for channel in channels])

@@ -1,0 +1,223 @@
+"""The front end `virtual`: a simulated board in this process, under a virtual clock."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from oscilab.arrays.description import Identity
+from oscilab.bench.tables import Table, validated
+from oscilab.errors import DeviceFailed
+from oscilab.physics import Potential
+from oscilab.wired.channels import Channel, ChannelTable
+from oscilab.wired.front_end import Aborted, FrontEndCapability, Samples
+from oscilab.wired.opening import design_of, device_potential
+from oscilab.wired.waveform import Waveform
+from oscilab_sim.board.board import Outside, VirtualBoard
+from oscilab_sim.board.imperfections import Imperfections
+from oscilab_sim.settings import EngineName
+
+if TYPE_CHECKING:
+    from oscilab.bench.devices import Device
+
+Volts = NDArray[np.floating]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Event(Table):
+    """From second `at_s` of the board's clock on, `channel` (an interlock's) is at `volts`."""
+
+    channel: str
+    at_s: Finite
+    volts: Finite
+
+
+class Connection(Table):
+    """The table `connection` of a device with a virtual front end.
+
+    `pace` is how many seconds of real time a second of the board's takes; 0 is as fast as it can.
+    `levels_file` keeps the outputs `[output]` as float64 in a file, as a board under power keeps
+    them when its computer fails, and where another process can see them.
+    """
+
+    range_V: Positive = 10.0
+    max_rate_hz: Positive = 1e7
+    update_s: Positive = 1e-4
+    hardware_timed: bool = True
+    output_readback: bool = True
+    engine: EngineName = "auto"
+    threads: Annotated[int, Field(ge=1)] = 1
+    pace: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    levels_file: str | None = None
+    imperfections: Imperfections = Imperfections()
+    events: list[Event] = Field(default_factory=list[Event])
+
+
+class VirtualFrontEnd:
+    """`AnalogFrontEnd` over a `VirtualBoard`."""
+
+    def __init__(self, board: VirtualBoard, connection: Connection, name: str = "virtual") -> None:
+        self.board = board
+        self._connection = connection
+        self._name = name
+        self._abort = threading.Event()
+        self._open = False
+        if connection.levels_file is not None:
+            # Outlives this process however it ends, as a real board's outputs do.
+            board.levels = _kept_levels(Path(connection.levels_file), len(board.levels))
+        for event in connection.events:
+            board.outside.setdefault(event.channel, Outside()).events.append(
+                (event.at_s, event.volts)
+            )
+
+    @classmethod
+    def from_bench(cls, connection: Mapping[str, object], device: Device) -> VirtualFrontEnd:
+        """A board for the device's potential, wired as its bench says.
+
+        Raises:
+            InvalidInput: an unknown key or a value that cannot be used.
+        """
+        keys = ("devices", device.name, "connection")
+        table = validated(Connection, connection, device.where, keys)
+        channels = virtual_channels(device_potential(device), table)
+        potential, wiring, design = design_of(device, channels)
+        board = VirtualBoard(
+            potential, channels, wiring, design, table.imperfections, table.engine, table.threads
+        )
+        return cls(board, table, device.name)
+
+    @property
+    def channels(self) -> ChannelTable:
+        """Every line."""
+        return self.board.channels
+
+    @property
+    def capabilities(self) -> frozenset[FrontEndCapability]:
+        """What the connection table grants."""
+        found: set[FrontEndCapability] = set()
+        if self._connection.hardware_timed:
+            found.add(FrontEndCapability.HARDWARE_TIMED)
+        if self._connection.output_readback:
+            found.add(FrontEndCapability.OUTPUT_READBACK)
+        return frozenset(found)
+
+    @property
+    def hardware(self) -> str | None:
+        """The file that keeps the outputs, which several processes could share."""
+        return self._connection.levels_file
+
+    def connect(self) -> Identity:
+        """Say who it is; nothing is driven."""
+        self._open = True
+        serial = f"virtual-{self.board.flaws.seed}"
+        return Identity(name=self._name, kind="virtual", serial=serial, simulated=True)
+
+    def close(self) -> None:
+        """Let go; outputs stay."""
+        self._open = False
+
+    def read_outputs(self) -> Volts:
+        """What the outputs are at, `[output]`."""
+        self._check_open()
+        return np.array(self.board.levels)
+
+    def set_outputs(self, volts: Volts) -> None:
+        """Put every output at `volts` `[output]`."""
+        self._check_open()
+        self.board.set_outputs(volts)
+
+    def read_inputs(self, inputs: Sequence[str], samples: int = 1) -> Volts:
+        """Readings at this instant, `[input, sample]`."""
+        self._check_open()
+        return self.board.read(inputs, samples)
+
+    def pause(self, seconds: float) -> None:
+        """Let the board's clock run."""
+        self._check_open()
+        if self._connection.pace:
+            time.sleep(seconds * self._connection.pace)
+        self.board.advance(seconds)
+
+    def exchange(
+        self,
+        waveform: Waveform,
+        rate_hz: float,
+        inputs: Sequence[str],
+        read: NDArray[np.int64],
+    ) -> Samples:
+        """Play a waveform; see `AnalogFrontEnd`."""
+        self._check_open()
+        if rate_hz > self.channels.max_rate_hz * (1 + 1e-9):
+            raise DeviceFailed(
+                f"front end {self._name} was asked for {rate_hz:g} samples a second; it can do "
+                f"{self.channels.max_rate_hz:g}"
+            )
+        self._abort.clear()
+        if self._connection.pace:
+            self._keep_pace(waveform, rate_hz)
+        return Samples(self.board.run(waveform, rate_hz, inputs, read), rate_hz)
+
+    def abort(self) -> None:
+        """Stop a waveform that keeps pace with real time."""
+        self._abort.set()
+
+    def make_safe(self) -> None:
+        """What the outputs do without power: zero volts, switches off."""
+        self.board.levels[:] = [channel.safe for channel in self.channels.outputs]
+
+    def _keep_pace(self, waveform: Waveform, rate_hz: float) -> None:
+        total = waveform.seconds(rate_hz) * self._connection.pace
+        began = time.monotonic()
+        finished = False
+        try:
+            stopped = self._abort.wait(total)
+            finished = not stopped
+        finally:
+            if not finished:
+                share = min((time.monotonic() - began) / total, 1.0)
+                sample = min(int(share * waveform.repeats * waveform.length), 2**62)
+                step = int(waveform.step_of(np.array([sample % waveform.length]))[0])
+                levels = np.array(self.board.levels)
+                levels[waveform.lines] = waveform.levels[:, step]
+                self.board.levels[:] = levels
+        if stopped:
+            raise Aborted(f"front end {self._name} stopped a waveform that was aborted")
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise DeviceFailed(f"front end {self._name} is not connected; open the device first")
+
+
+def _kept_levels(path: Path, count: int) -> Volts:
+    """Outputs `[output]` in a file: as the last process left them, if one did."""
+    mode = "r+" if path.is_file() and path.stat().st_size == 8 * count else "w+"
+    return np.memmap(path, np.float64, mode, shape=(count,))
+
+
+def virtual_channels(potential: Potential, connection: Connection) -> ChannelTable:
+    """As many lines as the potential needs, and the inputs di0 and aux0 for interlocks."""
+    bits = connection.imperfections
+    reach = connection.range_V
+    sites = potential.oscillators
+
+    def analog(name: str, direction: str, resolution: int | None) -> Channel:
+        step = 2 * reach / 2**resolution if resolution else 0.0
+        way = "out" if direction == "out" else "in"
+        return Channel(name, "analog", way, -reach, reach, step)
+
+    channels = [
+        *(analog(f"ao{n}", "out", bits.dac_bits) for n in range(potential.parameters + sites)),
+        Channel("do0", "digital", "out"),
+        *(analog(f"ai{n}", "in", bits.adc_bits) for n in range(2 * sites)),
+        Channel("di0", "digital", "in"),
+        analog("aux0", "in", bits.adc_bits),
+    ]
+    return ChannelTable(channels, connection.max_rate_hz, connection.update_s)

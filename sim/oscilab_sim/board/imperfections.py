@@ -1,0 +1,69 @@
+"""How a simulated board falls short of an ideal one; everything is off by default."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from oscilab.bench.tables import Table
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Size = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Bits = Annotated[int, Field(ge=1, le=32)]
+
+
+class Imperfections(Table):
+    """The plant behind a twin or a virtual front end: the bench's `twin` table.
+
+    Errors that are drawn (gains, offsets, drifts) have a normal distribution of the stated
+    standard deviation, from `seed`; noise and the bath continue from the same seed.
+    """
+
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    dac_bits: Bits | None = None
+    """Resolution of outputs over their range."""
+    adc_bits: Bits | None = None
+    """Resolution of inputs over their range; readings then saturate at its ends."""
+    gain_error: Size = 0.0
+    """Relative error of the gain of drive lines and position sensors."""
+    offset_error_V: Size = 0.0
+    """Offset of drive lines and position sensors."""
+    reference_gain_error: Size = 0.0
+    """Relative error of the references, clamp actuators and force sensors, that fix the gauge."""
+    reference_offset_error_V: Size = 0.0
+    """Offset of the references, which no calibration finds."""
+    input_noise_V: Size = 0.0
+    """White noise of every reading."""
+    flicker_noise_V: Size = 0.0
+    """1/f noise of inputs: standard deviation over the eight octaves up to the reading rate."""
+    output_crosstalk: Size = 0.0
+    """Share of the voltage of either neighbour that an output picks up."""
+    input_crosstalk: Size = 0.0
+    """Share of the voltage of either neighbour that an input picks up."""
+    clamp_stiffness: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Of a clamp in reference springs: it yields to forces and lets thermal motion through."""
+    output_settling_s: Size = 0.0
+    """Time constant with which outputs approach a new level."""
+    sensor_settling_s: Size = 0.0
+    """Time constant with which position sensors follow a motion."""
+    offset_drift_V_per_s: Size = 0.0
+    """Rate at which the offset of every input drifts."""
+    kT_error: Finite = 0.0
+    """Relative error of the bath's temperature."""
+    step_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.02
+    """The integrator's step times the largest curvature; see the simulated array's settings."""
+    mobility_error: Finite = 0.0
+    """Relative error of the mobility."""
+    latency_samples: Annotated[int, Field(ge=0)] = 0
+    """By so many samples readings lag behind the outputs."""
+    bath_on_force: bool = False
+    """Whether the bath's random force reaches the force sensors: variance 2 / averaging time."""
+
+    dead: list[str] = Field(default_factory=list[str])
+    """Channels that are cut: they drive, or read, zero volts."""
+    stuck: dict[str, Finite] = Field(default_factory=dict[str, Finite])
+    """Channels that stay at a voltage."""
+    swapped: list[list[str]] = Field(default_factory=list[list[str]])
+    """Pairs of channels whose plugs were exchanged."""

@@ -1,0 +1,111 @@
+"""The oscillators behind the lines: clamped where the enable line is on, free where it is off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.physics import Potential
+from oscilab_sim.engine import Engine
+from oscilab_sim.motion import Motion
+from oscilab_sim.streams import RandomStreams
+
+Array = NDArray[np.floating]
+CLAMP_ROUNDS = 60
+SUBSTEPS = 4
+"""Steps of a sensor's time constant into which motion is cut, so that the sensor can follow it."""
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """How position sensors and clamps fall short, in core units; 0 and None are ideal."""
+
+    settling: float = 0.0
+    clamp_stiffness: float | None = None
+
+
+class Plant:
+    """One array in core units of its own: positions, forces and motion, with a bath at kT = 1."""
+
+    def __init__(
+        self,
+        potential: Potential,
+        engine: Engine,
+        seed: int,
+        sensor: Sensor,
+        step_fraction: float = 0.02,
+    ) -> None:
+        self._potential = potential
+        self._engine = engine
+        self._streams = RandomStreams(seed)
+        self._sensor = sensor
+        self._fraction = step_fraction
+        self._rng = np.random.default_rng([seed, 3])
+
+    def clamped(self, parameters: Array, set_points: Array) -> Array:
+        """Where oscillators are held at `set_points` `[batch, oscillator]`.
+
+        A clamp of finite stiffness c yields: c (s - x) + F(x) = 0, found by damped iteration, and
+        lets thermal motion of variance 1 / c through.
+        """
+        stiffness = self._sensor.clamp_stiffness
+        if stiffness is None:
+            return set_points
+        x = set_points.copy()
+        for _ in range(CLAMP_ROUNDS):
+            x += 0.5 * (set_points + self.forces(parameters, x) / stiffness - x)
+        return x + self._rng.standard_normal(x.shape) / np.sqrt(stiffness)
+
+    def forces(self, parameters: Array, positions: Array) -> Array:
+        """-grad U at `positions` `[batch, oscillator]`."""
+        if not len(positions):
+            return positions.copy()
+        theta, x = np.asarray(parameters, np.float64), np.asarray(positions, np.float64)
+        return self._engine.forces(theta, x)
+
+    def free(
+        self,
+        positions: Array,
+        parameters: Array,
+        durations: Array,
+        stops: list[Array],
+        seen: Array | None = None,
+    ) -> tuple[list[Array], Array]:
+        """Copies released at `positions` `[copy, oscillator]`, through steps held in turn.
+
+        `parameters` is `[parameter, step]`, `durations` `[step]`; `stops[step]` are the times
+        within a step at which sensors are read, ascending. Returns what they show, a `[copy,
+        oscillator]` for every stop, and where the copies end.
+        """
+        copies = self._engine.release(positions, self._streams.next())
+        motion = Motion(copies, self._potential, "the virtual board", 1.0, self._fraction)
+        shown = positions.copy() if seen is None else seen
+        found: list[Array] = []
+        for step, duration in enumerate(durations.tolist()):
+            column = parameters[:, min(step, parameters.shape[1] - 1)]
+            theta = np.ascontiguousarray(column, np.float64)
+            now = 0.0
+            for stop in stops[step].tolist():
+                shown = self._watch(motion, theta, stop - now, shown)
+                now = stop
+                found.append(shown)
+            if duration - now > 1e-12 * duration:
+                shown = self._watch(motion, theta, duration - now, shown)
+        return found, motion.positions().astype(np.float64)
+
+    def _watch(
+        self, motion: Motion, theta: NDArray[np.float64], duration: float, shown: Array
+    ) -> Array:
+        settling = self._sensor.settling
+        if not settling:
+            if duration > 0:
+                motion.hold(theta, duration)
+            return motion.positions().astype(np.float64)
+        steps = max(1, min(int(np.ceil(SUBSTEPS * duration / settling)), 10_000))
+        share = -np.expm1(-duration / steps / settling)
+        for _ in range(steps):
+            motion.hold(theta, duration / steps)
+            shown = shown + share * (motion.positions() - shown)
+        return shown

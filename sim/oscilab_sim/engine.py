@@ -1,0 +1,53 @@
+"""What computes forces, energies and motion, compiled or not."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab_sim.streams import Stream
+
+Positions = NDArray[np.float64] | NDArray[np.float32]
+
+
+class Copies(Protocol):
+    """Copies of the array in free motion."""
+
+    def hold(
+        self, parameters: NDArray[np.float64], step: float, steps: int, temperature: float
+    ) -> None:
+        """Take `steps` Euler-Maruyama steps of length `step` under held parameters.
+
+        x' = x + F(x) step + sqrt(2 temperature step) xi, with xi normal and independent.
+        """
+        ...
+
+    def positions(self) -> NDArray[np.float32]:
+        """Where they are now, `[copy, oscillator]`."""
+        ...
+
+    def reach(self) -> NDArray[np.float64]:
+        """The largest |x| over copies, `[oscillator]`; not finite if any copy ran away."""
+        ...
+
+
+class Engine(Protocol):
+    """Forces, energies and motion under one potential."""
+
+    name: str
+
+    def forces(
+        self, parameters: NDArray[np.float64], positions: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """-grad U at `positions` `[batch, oscillator]`, in float64."""
+        ...
+
+    def energy(self, parameters: NDArray[np.float64], positions: Positions) -> NDArray[np.float64]:
+        """U of each row of `positions` `[batch, oscillator]`, `[batch]`, in float64."""
+        ...
+
+    def release(self, positions: Positions, stream: Stream) -> Copies:
+        """Copies that start at `positions` `[copy, oscillator]`."""
+        ...

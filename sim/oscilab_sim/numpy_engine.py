@@ -1,0 +1,82 @@
+"""The engine without compiled code: any potential, many times slower than the fused one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+from oscilab.physics.potential import Potential
+from oscilab_sim.engine import Copies, Positions
+from oscilab_sim.streams import Stream
+
+
+class NumpyEngine:
+    """Moves whole batches with array operations, in float32; reads in float64.
+
+    BLAS runs on one thread meanwhile: with more, it adds in another order.
+    """
+
+    name = "numpy"
+
+    def __init__(self, potential: Potential) -> None:
+        self._potential = potential
+        self._libraries = ThreadpoolController()
+
+    def forces(
+        self, parameters: NDArray[np.float64], positions: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """-grad U, `[batch, oscillator]`."""
+        with self._libraries.limit(limits=1, user_api="blas"):
+            return np.asarray(self._potential.forces(parameters, positions), np.float64)
+
+    def energy(self, parameters: NDArray[np.float64], positions: Positions) -> NDArray[np.float64]:
+        """U, `[batch]`."""
+        wide = positions.astype(np.float64)
+        with self._libraries.limit(limits=1, user_api="blas"):
+            return np.asarray(self._potential.energy(parameters, wide), np.float64)
+
+    def release(self, positions: Positions, stream: Stream) -> Copies:
+        """Copies that start at `positions` `[copy, oscillator]`."""
+        return NumpyCopies(self._potential, self._libraries, positions, stream.normals())
+
+
+class NumpyCopies:
+    """Copies in motion, `[copy, oscillator]`."""
+
+    def __init__(
+        self,
+        potential: Potential,
+        libraries: ThreadpoolController,
+        positions: Positions,
+        generator: np.random.Generator,
+    ) -> None:
+        self._potential = potential
+        self._libraries = libraries
+        self._positions = positions.astype(np.float32)
+        self._generator = generator
+
+    def hold(
+        self, parameters: NDArray[np.float64], step: float, steps: int, temperature: float
+    ) -> None:
+        """Euler-Maruyama steps; see `Copies`."""
+        theta, x = parameters.astype(np.float32), self._positions
+        spread = np.float32((2 * temperature * step) ** 0.5)
+        noise = np.empty_like(x)
+        # A runaway overflows on its way; the caller sees it in `reach` and says so.
+        with (
+            np.errstate(over="ignore", invalid="ignore"),
+            self._libraries.limit(limits=1, user_api="blas"),
+        ):
+            for _ in range(steps):
+                self._generator.standard_normal(out=noise, dtype=np.float32)
+                x += np.float32(step) * self._potential.forces(theta, x)
+                x += spread * noise
+
+    def positions(self) -> NDArray[np.float32]:
+        """Where they are now."""
+        return self._positions.copy()
+
+    def reach(self) -> NDArray[np.float64]:
+        """The largest |x| over copies, `[oscillator]`."""
+        return np.abs(self._positions).max(axis=0, initial=0.0).astype(np.float64)
