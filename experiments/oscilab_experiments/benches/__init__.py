@@ -1,0 +1,1 @@
+"""Example benches, one a TOML file; `oscilab benches` lists them."""

@@ -1,0 +1,41 @@
+"""How experiments with images judge and show their samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from oscilab.data.dataset import Dataset
+from oscilab.experiment import Generated, Settings
+
+SHOWN_REAL = 32
+
+
+def image_judge(every_class: Callable[[Settings], Dataset]) -> Callable[..., dict[str, float]]:
+    """A judge whose classifier is trained on `every_class`, all ten classes of the data set."""
+
+    def judge(settings: Settings, dataset: Dataset, generated: Generated) -> dict[str, float]:
+        # Imported here: scikit-learn is needed at the end of a run only.
+        from oscilab.merit.classifier import train_classifier
+        from oscilab.merit.figures import image_figures
+
+        return image_figures(generated.shown, dataset, train_classifier(every_class(settings)))
+
+    return judge
+
+
+def draw_images(settings: Settings, dataset: Dataset, generated: Generated, path: Path) -> Path:
+    """The first samples beside real examples."""
+    from oscilab.figures import sample_grid
+
+    only = "" if settings.label is None else f", class {settings.label}"
+    title = f"{settings.experiment}{only}: {generated.readout} readout"
+    return sample_grid(
+        generated.shown,
+        dataset.shape,
+        path,
+        title,
+        real=dataset.train[:SHOWN_REAL],
+        low=dataset.low,
+        high=dataset.high,
+    )

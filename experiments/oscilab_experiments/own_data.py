@@ -1,0 +1,37 @@
+"""One's own data, from a NumPy file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from oscilab.data.arrays import load_array
+from oscilab.data.dataset import Dataset
+from oscilab.errors import InvalidInput
+from oscilab.experiment import Generated, Recipe, Settings
+from oscilab_experiments.images import draw_images
+
+
+def _load(settings: Settings) -> Dataset:
+    if settings.data is None:
+        raise InvalidInput(
+            "experiment array needs a .npy or .npz file; name it with --data FILE, or as the "
+            "experiment itself"
+        )
+    return load_array(Path(settings.data))
+
+
+def _judge(settings: Settings, dataset: Dataset, generated: Generated) -> dict[str, float]:
+    from oscilab.merit.figures import data_figures
+
+    return data_figures(generated.shown, dataset)
+
+
+ARRAY = Recipe(
+    name="array",
+    description="one's own data: a .npy or .npz file of [sample, oscillator] or images",
+    defaults={},
+    load=_load,
+    judge=_judge,
+    draw=draw_images,
+    unused=frozenset({"download", "rows", "columns"}),
+)
