@@ -1,0 +1,212 @@
+"""How fast run files are written and recovered.
+
+    python benchmarks/logging_rate.py [FOLDER]
+
+FOLDER is on the disk to measure (default: a temporary one). Prints
+
+- the rate of logging, SWMR and a flush per batch, beside that of plain writes of the same bytes to
+  the same disk in the same rounds, for 144 channels of float32: without and with the final fsync;
+- the time that a small batch of 40 kB takes;
+- the time that a block of 25 rows without readings takes, as the simulated array delivers them;
+- the time that `open_run` takes on a file whose writer was killed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from oscilab.arrays import ArrayDescription, Capability, ForceReading, Identity
+from oscilab.physics import Noising, ParameterBox, Potential, geometric, lattice
+from oscilab.traces.plan import Provenance, RunPlan
+from oscilab.traces.run import open_run
+from oscilab.traces.writer import RunWriter
+
+ROWS, COLUMNS = 12, 12
+CHANNELS = ROWS * COLUMNS
+LARGE_SHOTS = 1000
+SMALL_SHOTS = 24
+LARGE_BATCHES = 200
+SMALL_BATCHES = 2000
+BLOCK = 25
+ROUNDS = 15
+RECOVERIES = 10
+
+
+def plan(shots: int, log_every: int = 1) -> RunPlan:
+    """A training run on 144 channels."""
+    potential = Potential(lattice(ROWS, COLUMNS, 1.5), ["bias", "stiffness", "quartic", "coupling"])
+    reach = np.full(CHANNELS, 6.0)
+    description = ArrayDescription(
+        potential=potential,
+        box=ParameterBox.of_ranges(potential),
+        clamp_lower=-reach,
+        clamp_upper=reach,
+        capabilities=frozenset(Capability),
+        identity=Identity("benchmark", "simulated"),
+    )
+    return RunPlan(
+        kind="train",
+        configuration={},
+        description=description,
+        schedule=geometric(BLOCK - 1, 0.01, 3.0),
+        noising=Noising(),
+        provenance=Provenance.collect(description.identity),
+        shots=shots,
+        log_every=log_every,
+    )
+
+
+def append_rows(writer: RunWriter, step: int, count: int) -> None:
+    """Rows that carry no readings."""
+    loss = np.full(count, 0.5)
+    writer.append(
+        step=step, node=np.arange(count), loss=loss, gradient_norm=loss, redrawn=0.0,
+        projected=0.0, elapsed=float(step), status=0,
+    )  # fmt: skip
+
+
+def readings(shots: int) -> list[ForceReading]:
+    """A few different batches, made before the clock runs."""
+    rng = np.random.default_rng(0)
+    return [
+        ForceReading(*rng.normal(size=(3, shots, CHANNELS)).astype(np.float32)) for _ in range(8)
+    ]
+
+
+def log_batches(path: Path, shots: int, batches: int) -> tuple[float, float, list[float]]:
+    """Seconds for all batches, the same with the closing fsync, and seconds a batch."""
+    taken = readings(shots)
+    writer = RunWriter.create(path, plan(shots))
+    each: list[float] = []
+    start = time.perf_counter()
+    for number in range(batches):
+        begin = time.perf_counter()
+        append_rows(writer, number, 1)
+        writer.append_reading(row=number, reading=taken[number % len(taken)])
+        writer.commit()
+        each.append(time.perf_counter() - begin)
+    written = time.perf_counter() - start
+    writer.close()
+    return written, time.perf_counter() - start, each
+
+
+def write_plainly(path: Path, shots: int, batches: int) -> tuple[float, float]:
+    """The same bytes, three arrays a batch, by plain unbuffered writes."""
+    taken = readings(shots)
+    start = time.perf_counter()
+    with path.open("wb", buffering=0) as file:
+        for number in range(batches):
+            reading = taken[number % len(taken)]
+            for values in (reading.set_points, reading.positions, reading.forces):
+                file.write(memoryview(values).cast("B"))
+        written = time.perf_counter() - start
+        os.fsync(file.fileno())
+    return written, time.perf_counter() - start
+
+
+def compare_rates(folder: Path) -> None:
+    """Rounds of both in turn, so that whatever else the machine does meets both."""
+    size = 3 * 4 * CHANNELS * LARGE_SHOTS * LARGE_BATCHES / 1e6
+    ratios: list[tuple[float, float]] = []
+    rates: list[tuple[float, float, float, float]] = []
+    for number in range(ROUNDS + 1):
+        plain = write_plainly(folder / "plain", LARGE_SHOTS, LARGE_BATCHES)
+        # The next one gets the same pages of memory: fresh ones can cost more than the write.
+        (folder / "plain").unlink()
+        logged = log_batches(folder / "run.h5", LARGE_SHOTS, LARGE_BATCHES)
+        (folder / "run.h5").unlink()
+        if not number:
+            continue
+        ratios.append((plain[0] / logged[0], plain[1] / logged[1]))
+        rates.append((size / plain[0], size / logged[0], size / plain[1], size / logged[1]))
+    ratio, rate = np.median(ratios, axis=0), np.median(rates, axis=0)
+    print(f"{LARGE_BATCHES} batches of {LARGE_SHOTS} x {CHANNELS} float32 x 3, {size:.0f} MB")
+    print(f"  to the system  plain {rate[0]:6.0f} MB/s  run {rate[1]:6.0f} MB/s  x{ratio[0]:.2f}")
+    print(f"  to the disk    plain {rate[2]:6.0f} MB/s  run {rate[3]:6.0f} MB/s  x{ratio[1]:.2f}")
+
+
+def print_times(title: str, seconds: list[float]) -> None:
+    """One line of statistics."""
+    values = 1e3 * np.array(seconds)
+    print(
+        f"{title}: mean {values.mean():.2f} ms, median {np.median(values):.2f} ms, "
+        f"99 % below {np.quantile(values, 0.99):.2f} ms"
+    )
+
+
+def time_small_batches(folder: Path) -> None:
+    """Every batch committed by itself."""
+    _, _, each = log_batches(folder / "small.h5", SMALL_SHOTS, SMALL_BATCHES)
+    print_times(f"batch of {3 * 4 * CHANNELS * SMALL_SHOTS / 1e3:.0f} kB", each)
+
+
+def time_blocks(folder: Path) -> None:
+    """Rows of a whole training step at once, no readings."""
+    each: list[float] = []
+    with RunWriter.create(folder / "blocks.h5", plan(1, log_every=0)) as writer:
+        for step in range(SMALL_BATCHES):
+            begin = time.perf_counter()
+            append_rows(writer, step, BLOCK)
+            writer.commit()
+            each.append(time.perf_counter() - begin)
+    print_times(f"block of {BLOCK} rows", each)
+
+
+def write_for_ever(path: Path) -> None:
+    """The writer that is going to be killed."""
+    taken = readings(SMALL_SHOTS)
+    writer = RunWriter.create(path, plan(SMALL_SHOTS))
+    for number in range(10**9):
+        append_rows(writer, number, 1)
+        writer.append_reading(row=number, reading=taken[number % len(taken)])
+        writer.commit()
+
+
+def time_recovery(folder: Path) -> None:
+    """Kill a writer, then open what it left."""
+    each: list[float] = []
+    for number in range(RECOVERIES):
+        path = folder / f"torn{number}.h5"
+        child = subprocess.Popen([sys.executable, __file__, "--write", str(path)])
+        time.sleep(2.0)
+        child.send_signal(signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
+        child.wait()
+        each.append(timed(lambda path=path: open_run(path).close()))
+    print_times("open_run on a torn file", each)
+
+
+def timed(action: Callable[[], None]) -> float:
+    """Seconds that an action takes."""
+    begin = time.perf_counter()
+    action()
+    return time.perf_counter() - begin
+
+
+def main() -> None:
+    """Everything, in a folder of its own."""
+    if sys.argv[1:2] == ["--write"]:
+        write_for_ever(Path(sys.argv[2]))
+        return
+    parent = Path(sys.argv[1]) if sys.argv[1:] else None
+    folder = Path(tempfile.mkdtemp(prefix="oscilab-benchmark-", dir=parent))
+    try:
+        compare_rates(folder)
+        time_small_batches(folder)
+        time_blocks(folder)
+        time_recovery(folder)
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

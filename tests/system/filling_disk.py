@@ -1,0 +1,94 @@
+"""Run as a program in a mount namespace of its own: fill small file systems under a writer.
+
+    unshare --map-root-user --mount python filling_disk.py FOLDER TIMES
+
+Each time a fresh file system of 16 MB fills up at another moment. In even rounds space comes back
+at once and the run goes on; in odd ones it stays full until nothing can be written, and the run is
+resumed when space has come back.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small_runs
+
+from oscilab.errors import OscilabError
+from oscilab.traces.run import open_run
+from oscilab.traces.writer import RunWriter
+
+STEPS = 60
+
+
+def fill(folder: Path, leave: int) -> Path:
+    """Take all space but `leave` bytes."""
+    filler = folder / "filler"
+    free = os.statvfs(folder)
+    filler.write_bytes(bytes(max(0, free.f_bavail * free.f_bsize - leave)))
+    return filler
+
+
+def space_comes_back(folder: Path, rng: np.random.Generator) -> None:
+    path = folder / "run.h5"
+    full_at = int(rng.integers(2, 30))
+    with RunWriter.create(path, small_runs.plan()) as writer:
+        small_runs.write_steps(writer, 0, full_at)
+        filler = fill(folder, int(rng.integers(0, 40_000)))
+        step = full_at
+        while not writer.troubles and step < STEPS:
+            small_runs.write_steps(writer, step, step + 1)
+            step += 1
+        assert writer.troubles, "the file system was not full"
+        assert "No space left on device" in writer.troubles[0]
+        filler.unlink()
+        small_runs.write_steps(writer, step, STEPS)
+        small_runs.write_end(writer, STEPS)
+    assert not folder.joinpath("run.segments").exists(), "a finished run is one file"
+
+
+def write_until_full(folder: Path, rng: np.random.Generator, committed: list[int]) -> None:
+    with RunWriter.create(folder / "run.h5", small_runs.plan()) as writer:
+        full_at = int(rng.integers(12, 30))
+        small_runs.write_steps(writer, 0, full_at)
+        fill(folder, int(rng.integers(0, 40_000)))
+        for step in range(full_at, 100_000):
+            committed.append(writer.rows)
+            small_runs.write_steps(writer, step, step + 1)
+
+
+def space_stays_away(folder: Path, rng: np.random.Generator) -> None:
+    path = folder / "run.h5"
+    committed: list[int] = []
+    with pytest.raises(OscilabError, match="No space left on device"):
+        write_until_full(folder, rng, committed)
+    with open_run(path) as run:
+        small_runs.check_rows(run, committed[-1])
+    folder.joinpath("filler").unlink()
+    with RunWriter.resume(path) as writer:
+        start = writer.rows // small_runs.NODES
+        small_runs.write_steps(writer, start, start + 5)
+        small_runs.write_end(writer, STEPS)
+
+
+def main(folder: Path, times: int) -> None:
+    for number in range(times):
+        place = folder / str(number)
+        place.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place)], check=True)
+        rng = np.random.default_rng([7, number])
+        (space_stays_away if number % 2 else space_comes_back)(place, rng)
+        with open_run(place / "run.h5") as run:
+            assert run.status == "finished"
+            small_runs.check_rows(run, 0)
+            assert run.figures
+            print(number, run.n_committed, run.tree["segments"].rows.values.tolist())
+        subprocess.run(["umount", str(place)], check=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

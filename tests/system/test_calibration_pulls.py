@@ -1,0 +1,84 @@
+"""Calibrations of many random boards, against what these boards really are."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from oscilab.calibration import calibrate
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
+from wired_benches import opened, pair
+
+BENCHES = 20
+PLANTS = [
+    ({}, []),
+    ({"dead": ["ao2"]}, ["ao2 (stiffness[0]) is dead"]),
+    ({"stuck": {"ao6": 4.0}}, ["ao6 (coupling[0,1]) is stuck at "]),
+    ({"swapped": [["ao1", "ao4"]]}, ["ao1 (bias[1]) and ao4 (quartic[0]) are swapped"]),
+    ({"swapped": [["ai0", "ai1"]]}, ["ai0 (position[0]) and ai1 (position[1]) are swapped"]),
+    ({"dead": ["ai1"]}, ["ai1 (position[1]) is dead"]),
+    ({"stuck": {"ai0": -2.5}}, ["ai0 (position[0]) is stuck at -2.5 V"]),
+]
+
+
+def board(seed, **plant):
+    rng = np.random.default_rng(seed)
+    flaws = {
+        "seed": seed, "gain_error": 0.01, "offset_error_V": 0.005, "input_noise_V": 5e-4,
+        "kT_error": float(rng.normal(0, 0.05)), "mobility_error": float(rng.normal(0, 0.05)),
+        "step_fraction": 0.002, **plant,
+    }  # fmt: skip
+    return opened(pair(connection={"imperfections": flaws}))
+
+
+@pytest.mark.slow
+def test_errors_are_as_large_as_stated():
+    """Pulls of every kind of quantity are standard normal, by Kolmogorov and Smirnov's test.
+
+    Six kinds at p = 1e-4 each: false-alarm rate 6e-4. kT and mobility within 2 % of the truth.
+    """
+    pulls = {}
+    for seed in range(BENCHES):
+        array = board(seed)
+        result = calibrate(array, points=800, releases=20_000, seed=seed)
+        assert result.faults == []
+        assert result.notes == []
+        truth, found = array.wired.front_end.board.truth, result.calibration
+        for channel, line in found.lines.items():
+            if not line.gain_error:
+                continue
+            kind, true = channel[:2], truth.lines[channel]
+            pulls.setdefault(f"{kind} gain", []).append((line.gain - true.gain) / line.gain_error)
+            offset = (line.offset - true.offset) / line.offset_error
+            pulls.setdefault(f"{kind} offset", []).append(offset)
+        for name in ("kT", "mobility"):
+            value, true = getattr(found.units, name), getattr(truth.units, name)
+            assert abs(value / true - 1) < 0.02
+            pulls.setdefault(name, []).append((value - true) / getattr(found, f"{name}_error"))
+    assert set(pulls) == {"ao gain", "ao offset", "ai gain", "ai offset", "kT", "mobility"}
+    for name, values in pulls.items():
+        assert stats.kstest(values, "norm").pvalue > 1e-4, (name, np.mean(values), np.std(values))
+
+
+@pytest.mark.parametrize(("plant", "names"), PLANTS)
+def test_what_is_broken_is_named_and_nothing_else(plant, names):
+    for seed in range(3):
+        found = calibrate(board(seed, **plant), points=400, releases=200, seed=seed).faults
+        assert len(found) == len(names), found
+        for fault, name in zip(found, names, strict=True):
+            assert fault.startswith(name), found
+
+
+def test_crosstalk_is_named_where_it_is():
+    """To a third of its size: clamps pick up their neighbours as well, which the fit ignores."""
+    array = board(1, output_crosstalk=0.01)
+    notes = calibrate(array, points=1500, releases=200).notes
+    name = r"ao3 \(stiffness\[1\]\) picks up (.*)% of ao2 \(stiffness\[0\]\)"
+    (found,) = [match for match in map(re.compile(name).fullmatch, notes) if match]
+    assert 0.67 < float(found[1]) < 1.33

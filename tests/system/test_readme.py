@@ -1,0 +1,79 @@
+"""The code in the READMEs does what it says: every block is run as it stands."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+
+
+def blocks(language, page=README):
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
+
+
+def oscilab(line, folder):
+    words = shlex.split(line, comments=True)
+    assert words[0] == "oscilab"
+    command = [sys.executable, "-m", "oscilab", *words[1:]]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{line}\n{done.stderr}"
+    return done.stdout
+
+
+def test_there_are_blocks_to_run():
+    assert len(blocks("python")) == 1
+    assert len(blocks("sh")) == 3
+
+
+@pytest.mark.parametrize("block", blocks("sh"), ids=["more", "bench", "wired"])
+def test_commands_run_as_written(block, tmp_path):
+    (tmp_path / "runs").mkdir()
+    for line in block.strip().splitlines():
+        oscilab(line, tmp_path)
+    assert list(tmp_path.glob("runs/*.h5"))
+    assert list(tmp_path.glob("runs/*.png"))
+
+
+def python(code, folder):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_python_runs_as_written(tmp_path):
+    code = blocks("python")[0] + "\nassert loss.units == '1' and loss.size > 0\n"
+    assert "runs/two-gaussians-" in python(code, tmp_path).replace("\\", "/")
+
+
+def test_simulated_array_runs_as_written(tmp_path):
+    (block,) = blocks("python", ROOT / "sim" / "README.md")
+    # A spring of stiffness 2, one relaxation time after rest: (1 - exp(-4)) / 2.
+    assert float(python(block, tmp_path)) == pytest.approx(0.491, abs=0.01)
+
+
+@pytest.mark.slow
+def test_first_command_leaves_run_file_and_picture(tmp_path):
+    """The command that the README starts with, in the environment of the tests."""
+    assert "oscilab train --device sim\n" in README.read_text("utf-8")
+    printed = oscilab("oscilab train --device sim", tmp_path)
+    (run,) = tmp_path.glob("runs/*.h5")
+    assert run.name in printed
+    assert run.with_suffix(".png").stat().st_size > 10_000
+    assert run.stat().st_size < 200e6
+
+
+def test_links_lead_somewhere():
+    for page in (README, *ROOT.glob("*/README.md"), ROOT / "ARCHITECTURE.md"):
+        for target in re.findall(r"\]\((?!http)([^)]+)\)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page}: {target}"

@@ -1,0 +1,160 @@
+"""A writer that is killed has lost nothing that it had committed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import small_runs
+
+from oscilab.errors import InvalidInput
+from oscilab.traces.run import open_run
+from oscilab.traces.segments import Rotation
+from oscilab.traces.writer import RunWriter
+
+STEPS = 40
+SMALL = Rotation(most_seconds=0.04)
+METHOD = "spawn" if sys.platform == "win32" else "forkserver"
+
+
+def write_and_count(path: Path, counter: Any, stage: Any, started: Any) -> None:
+    started.set()
+    with RunWriter.create(path, small_runs.plan(), rotation=SMALL) as writer:
+        stage.value = 1
+        small_runs.write_steps(writer, 0, STEPS, counter)
+        small_runs.write_end(writer, STEPS)
+        stage.value = 2
+    stage.value = 3
+
+
+@pytest.fixture(scope="module")
+def context() -> Any:
+    made = multiprocessing.get_context(METHOD)
+    if METHOD == "forkserver":
+        made.set_forkserver_preload(["small_runs", "h5py"])
+    return made
+
+
+def killed(context: Any, path: Path, delay: float, rows: int = 0) -> tuple[int, int]:
+    """Write a run, kill the writer; the rows and the stage it had acknowledged.
+
+    It is killed `delay` seconds after it has started, or has acknowledged `rows`.
+    """
+    counter, stage = context.RawValue("q", 0), context.RawValue("i", 0)
+    started = context.Event()
+    process = context.Process(target=write_and_count, args=(path, counter, stage, started))
+    process.start()
+    started.wait()
+    while counter.value < rows and process.is_alive():
+        time.sleep(0.0005)
+    process.join(delay)
+    process.kill()
+    process.join()
+    process.close()
+    return counter.value, stage.value
+
+
+@pytest.fixture(scope="module")
+def duration(context: Any, tmp_path_factory: pytest.TempPathFactory) -> float:
+    """How long a run takes that nobody kills, once everything is warm."""
+    folder = tmp_path_factory.mktemp("unkilled")
+    killed(context, folder / "first.h5", 60.0)
+    start = time.perf_counter()
+    _, stage = killed(context, folder / "second.h5", 60.0)
+    assert stage == 3
+    return time.perf_counter() - start
+
+
+def kill_often(context: Any, folder: Path, moments: list[tuple[float, int]]) -> None:
+    """Kill a writer at each moment: a delay after a number of rows."""
+    for number, (delay, after) in enumerate(moments):
+        path = folder / f"{number}.h5"
+        rows, stage = killed(context, path, delay, after)
+        assert rows >= after
+        if stage == 0 and not path.exists():
+            continue
+        with open_run(path) as run:
+            assert not run.damage
+            assert run.status == "finished" if stage == 3 else run.status in ("torn", "finished")
+            small_runs.check_rows(run, rows)
+            # The state after step 10 k belongs to the rows up to and with that step.
+            steps = rows // small_runs.NODES
+            if steps > 1:
+                small_runs.check_checkpoint(run, (steps - 2) // 10 * 10)
+            if stage >= 2:
+                assert run.figures == {"sliced_wasserstein": 0.125}
+                np.testing.assert_array_equal(
+                    run.protocol().parameters, small_runs.parameters(STEPS)
+                )
+
+
+def test_a_writer_killed_at_10_moments_loses_nothing(
+    context: Any, duration: float, tmp_path: Path
+) -> None:
+    whole = STEPS * small_runs.NODES
+    while_writing = [(0.0, int(part * whole)) for part in np.linspace(0.05, 0.9, 6)]
+    before_and_after = [(0.03 * duration, 0), *((part * duration, whole) for part in (0, 0.2, 0.5))]
+    kill_often(context, tmp_path, [*while_writing, *before_and_after])
+
+
+@pytest.mark.slow
+def test_a_writer_killed_at_100_random_moments_loses_nothing(
+    context: Any, duration: float, tmp_path: Path
+) -> None:
+    moments = np.random.default_rng(2).uniform(0, duration, 100)
+    kill_often(context, tmp_path, [(float(moment), 0) for moment in moments])
+
+
+def write_and_wait(path: Path, stop: int, done: Any) -> None:
+    writer = RunWriter.create(path, small_runs.plan(), rotation=SMALL)
+    small_runs.write_steps(writer, 0, stop)
+    done.set()
+    time.sleep(60)
+
+
+def test_a_killed_run_resumes_after_its_last_checkpoint(context: Any, tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    done = context.Event()
+    process = context.Process(target=write_and_wait, args=(path, 26, done))
+    process.start()
+    assert done.wait(60)
+    process.kill()
+    process.join()
+    with open_run(path) as run:
+        assert run.status == "torn"
+        assert run.n_committed == 26 * small_runs.NODES
+        step, _, _ = run.checkpoint()
+        assert step == 20
+    with RunWriter.resume(path) as writer:
+        assert writer.rows == (step + 1) * small_runs.NODES
+        small_runs.write_steps(writer, step + 1, STEPS)
+        small_runs.write_end(writer, STEPS)
+    with open_run(path) as run:
+        assert run.status == "finished"
+        assert run.n_committed == STEPS * small_runs.NODES
+        small_runs.check_rows(run, run.n_committed)
+        assert "resumed" in run.tree["segments"].reason.values.tolist()
+        assert run.tree["history"].step.values.tolist() == list(range(0, STEPS, 10))
+    assert not path.with_suffix(".segments").exists()
+
+
+def test_a_run_that_is_being_written_reads_as_running_and_cannot_be_resumed(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "run.h5"
+    with RunWriter.create(path, small_runs.plan()) as writer:
+        small_runs.write_steps(writer, 0, 3)
+        with open_run(path) as run:
+            assert run.status == "running"
+            small_runs.check_rows(run, 3 * small_runs.NODES)
+        with pytest.raises(InvalidInput, match="is running and cannot be resumed"):
+            RunWriter.resume(path)
+        small_runs.write_steps(writer, 3, 5)
+    with open_run(path) as run:
+        assert run.status == "finished"
+        small_runs.check_rows(run, 5 * small_runs.NODES)

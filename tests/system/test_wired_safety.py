@@ -1,0 +1,260 @@
+"""However a run ends, outputs end at their safe values: looked at on the board, not on the host."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from oscilab.errors import OscilabError
+from oscilab.traces.run import open_run
+
+SLEW = 40.0
+RAMP_S = 10.0 / SLEW
+"""The longest way to a safe value, 10 V, at the slew limit."""
+MARGIN_S = 5.0
+"""For a process on a busy machine to notice, ramp, write and leave."""
+BENCH = """\
+schema = 1
+[devices.rack]
+array = "wired"
+front_end = "virtual"
+topology = {{ kind = "all-to-all", rows = 1, columns = 2 }}
+terms = ["bias", "stiffness", "cubic", "quartic", "coupling", "square_linear", "square_square"]
+wiring = {{ in_order = true }}
+[devices.rack.connection]
+levels_file = {levels!r}
+pace = {pace}
+events = {events}
+[devices.rack.settings]
+faults = {faults}
+[devices.rack.limits]
+outputs = {{ range = [-10.0, 10.0], slew = {slew}, safe = 0.5 }}
+clamp_enable = {{ safe = true }}
+[devices.rack.interlocks]
+door = {{ channel = "di0", level = 1 }}
+"""
+SIZES = ["--set", "samples=20", "--set", "checkpoint_every=1", "--slices", "4"]
+OUTPUTS = 15
+
+
+class Rack:
+    """A device in a folder, whose outputs can be seen from outside."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.levels_file = folder / "levels.bin"
+        self.run = folder / "run.h5"
+        self.describe()
+
+    def describe(self, pace=0.0, slew=1e7, events="[]", faults="[]"):
+        text = BENCH.format(
+            levels=str(self.levels_file), pace=pace, slew=slew, events=events, faults=faults
+        )
+        (self.folder / "bench.toml").write_text(text)
+
+    def start(self, *arguments):
+        return subprocess.Popen(
+            [sys.executable, "-m", "oscilab", *arguments],
+            cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def do(self, *arguments):
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out, err
+
+    def train(self, *arguments):
+        return (
+            "train", "two-gaussians", "--device", "rack", "--out", str(self.run), *SIZES,
+            "--steps", "3", "--batch", "40", *arguments,
+        )  # fmt: skip
+
+    @property
+    def levels(self):
+        return np.fromfile(self.levels_file, np.float64)
+
+    @property
+    def is_safe(self):
+        return bool((self.levels == [0.5] * (OUTPUTS - 1) + [1.0]).all())
+
+    @property
+    def is_unpowered(self):
+        """What the last resort leaves, where no ramp could be run."""
+        return not self.levels.any()
+
+    def wait_until_driven(self):
+        """Until a clamp stands somewhere that is neither safe nor zero."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if self.levels_file.exists() and self.run.exists():
+                levels = self.levels
+                if len(levels) == OUTPUTS and levels[3] not in (0.0, 0.5):
+                    return
+            time.sleep(0.01)
+        raise AssertionError("the run never drove anything")
+
+    def wait_for_a_checkpoint(self):
+        """Until a run that is stopped now can be resumed."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                with open_run(self.run) as run:
+                    run.checkpoint()
+                    return
+            except (OscilabError, OSError):
+                time.sleep(0.05)
+        raise AssertionError("the run never made a checkpoint")
+
+
+@pytest.fixture
+def rack(tmp_path):
+    return Rack(tmp_path)
+
+
+def only_sentence(err):
+    lines = [line for line in err.splitlines() if line.startswith("oscilab: ")]
+    assert len(lines) == 1, err
+    assert "Traceback" not in err
+    return lines[0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals between processes")
+@pytest.mark.parametrize(
+    ("numbers", "code", "words"),
+    [
+        ([signal.SIGINT], 130, "stopped by Ctrl-C"),
+        ([signal.SIGTERM, signal.SIGINT], 143, "stopped by SIGTERM"),
+        pytest.param([signal.SIGINT] * 3, 130, "stopped by Ctrl-C", marks=pytest.mark.slow),
+        pytest.param([signal.SIGTERM], 143, "stopped by SIGTERM", marks=pytest.mark.slow),
+    ],
+)
+def test_signals_during_a_waveform(rack, numbers, code, words):
+    """A further signal during the ramp does not cancel it, and the run can be resumed."""
+    rack.describe(pace=0.1, slew=SLEW)
+    process = rack.start(*rack.train("--steps", "12", "--slices", "2"))
+    rack.wait_until_driven()
+    rack.wait_for_a_checkpoint()
+    assert not rack.is_safe
+    sent = time.monotonic()
+    for number in numbers:
+        process.send_signal(number)
+        time.sleep(0.01)
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - sent < RAMP_S + MARGIN_S
+    # A signal that meets an interpreter on its last steps ends it by that signal's own code.
+    assert process.returncode in (code, -numbers[-1]), err
+    assert words in only_sentence(err)
+    assert rack.is_safe
+    with open_run(rack.run) as run:
+        assert run.status == "interrupted"
+    rack.describe()
+    code, _, err = rack.do("train", "--resume", str(rack.run), "--device", "rack")
+    assert code == 0, err
+    assert rack.is_safe
+
+
+def test_a_normal_end(rack):
+    code, _, err = rack.do(*rack.train())
+    assert code == 0, err
+    assert rack.is_safe
+    assert "go to their safe values first" in err
+    assert "at most" in err
+
+
+@pytest.mark.parametrize(
+    "call", ["connect", "read_outputs", "set_outputs", "read_inputs", "exchange", "pause"]
+)
+@pytest.mark.parametrize("number", [1, pytest.param(4, marks=pytest.mark.slow)])
+def test_a_failure_in_any_call(rack, call, number):
+    rack.describe(slew=2e4, faults=f"[{{ call = '{call}', number = {number}, kind = 'error' }}]")
+    code, _, err = rack.do(*rack.train())
+    if code == 0:
+        # Some calls are made less often than that.
+        assert (call, number) in {("connect", 4), ("read_outputs", 4)}
+    else:
+        assert code == 4, err
+        assert "on purpose" in only_sentence(err)
+    driven = call not in ("connect", "read_outputs", "read_inputs") or number > 1
+    assert rack.is_safe or not driven or rack.is_unpowered
+
+
+def test_readings_that_are_no_numbers(rack):
+    rack.describe(faults="[{ call = 'exchange', number = 3, kind = 'nan' }]")
+    code, _, err = rack.do(*rack.train())
+    assert code in (4, 6), err
+    only_sentence(err)
+    assert rack.is_safe
+    with open_run(rack.run) as run:
+        assert run.status == "failed"
+        assert "exchange" in run.provenance.faults
+
+
+def test_an_interlock_that_trips_during_a_run(rack):
+    rack.describe(events="[{ channel = 'di0', at_s = 0.001, volts = 0.0 }]")
+    code, _, err = rack.do(*rack.train("--batch", "4000"))
+    assert code == 6, err
+    assert "interlock door on di0 reads 0" in only_sentence(err)
+    assert rack.is_safe
+    with open_run(rack.run) as run:
+        assert run.status == "failed"
+
+
+def test_an_interlock_that_stands_refuses_the_start(rack):
+    rack.describe(events="[{ channel = 'di0', at_s = 0.0, volts = 0.0 }]")
+    code, _, err = rack.do(*rack.train())
+    assert code == 6, err
+    assert not rack.levels.any()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot kill and keep the levels")
+def test_after_a_killed_process_safe_brings_the_outputs_down(rack):
+    rack.describe(pace=1.0, slew=SLEW)
+    process = rack.start(*rack.train())
+    rack.wait_until_driven()
+    busy, _, err = rack.do("read", "rack")
+    assert busy == 7
+    assert f"driven by another process (number {process.pid})" in only_sentence(err)
+    process.kill()
+    process.communicate()
+    assert not rack.is_safe
+    code, out, err = rack.do("safe", "rack")
+    assert code == 0, err
+    assert "15 outputs are at their safe values" in out
+    assert rack.is_safe
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there it ends the run without its sentence")
+def test_safe_from_a_second_terminal_stops_a_run(rack):
+    rack.describe(pace=1.0, slew=SLEW)
+    process = rack.start(*rack.train())
+    rack.wait_until_driven()
+    code, _, err = rack.do("safe", "rack")
+    assert code == 0, err
+    assert rack.is_safe
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert "stopped by SIGTERM" in only_sentence(err)
+
+
+def test_set_read_and_their_refusals(rack):
+    code, out, err = rack.do("set", "rack", "ao3", "2.5")
+    assert code == 0, err
+    assert rack.levels[3] == 2.5
+    code, out, _ = rack.do("read", "rack")
+    assert code == 0
+    row = next(line.split() for line in out.splitlines() if line.startswith("ao3 "))
+    assert row[:3] == ["ao3", "stiffness[1]", "2.5"]
+    code, _, err = rack.do("set", "rack", "ao3", "10.5")
+    assert code == 5
+    assert "output ao3 was to be put at 10.5 V, outside its limits -10 to 10 V" in err
+    assert rack.levels[3] == 2.5
+    code, _, err = rack.do("set", "rack", "ao33", "1")
+    assert code == 2
+    code, _, err = rack.do("read", "sim")
+    assert code == 2
+    assert "name a wired device" in only_sentence(err)
