@@ -51,11 +51,15 @@ class DeviceArray(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Device:
-    """A named device: its table, and the bench that describes it (None for the built-in one)."""
+    """A named device: its table, and the bench that describes it (None for the built-in one).
+
+    `is_twin` marks a device whose hardware is a stand-in, so that its data are called simulated.
+    """
 
     name: str
     table: DeviceTable
     bench: Bench | None = None
+    is_twin: bool = False
 
     @property
     def origin(self) -> str:

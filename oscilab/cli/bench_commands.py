@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 BenchOption = Annotated[
     str | None, typer.Option("--bench", metavar="NAME|PATH", help="The bench file.")
 ]
+SimulateOption = Annotated[
+    bool, typer.Option("--simulate", help="Let the device's twin stand in for its hardware.")
+]
 
 
 def experiments() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oscilab.cli.bench_commands import BenchOption
+from oscilab.cli.bench_commands import BenchOption, SimulateOption
 from oscilab.cli.numbers import whole
 from oscilab.cli.output import print_table, stops_told
 from oscilab.errors import DeviceFailed, InvalidInput
@@ -23,6 +23,7 @@ FEW_POINTS, FEW_RELEASES = 400, 0
 def calibrate(
     device: Annotated[str, typer.Option("--device", metavar="NAME", help="A wired device.")],
     bench: BenchOption = None,
+    simulate: SimulateOption = False,
     points: Annotated[int, whole("N", 50, "Settings in the sweep of all lines.")] = 10_000,
     releases: Annotated[int, whole("N", 100, "Releases for kT and mobility.")] = 20_000,
     out: Annotated[
@@ -36,9 +37,9 @@ def calibrate(
     from oscilab.wired.calibration import write_calibration
 
     found = device_named(device, bench)
-    path = out or _named_file(found)
+    path = out or _named_file(found, simulate)
     _check_target(path)
-    result, design = _measured(found, points, releases)
+    result, design = _measured(found, points, releases, simulate)
     _print_report(result, design)
     if result.faults:
         raise DeviceFailed(
@@ -49,32 +50,42 @@ def calibrate(
     title = f"calibration of {device}, {result.calibration.date:%Y-%m-%d %H:%M} UTC"
     picture = calibration_picture(result, design, path.with_suffix(".png"), title)
     print(f"\nwrote {path} and {picture}")
-    if found.table.calibration is None:
-        print(f'to use it, add calibration = "{path.name}" to [devices.{device}] of its bench file')
+    table = f"devices.{device}.twin" if simulate else f"devices.{device}"
+    if _stated_file(found, simulate) is None:
+        print(f'to use it, add calibration = "{path.name}" to [{table}] of its bench file')
 
 
 def self_test(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A wired device.")],
     bench: BenchOption = None,
+    simulate: SimulateOption = False,
 ) -> None:
     """Drive every line of a device a little and say what is wrong with it."""
     from oscilab.bench import device_named
 
-    result, _ = _measured(device_named(name, bench), FEW_POINTS, FEW_RELEASES)
+    result, _ = _measured(device_named(name, bench), FEW_POINTS, FEW_RELEASES, simulate)
     _print_faults(result)
     if result.faults:
         raise DeviceFailed(f"device {name} has {len(result.faults)} broken lines; mend them")
     print(f"{name}: every line answers as it should")
 
 
-def _measured(device: Device, points: int, releases: int) -> tuple[Result, Calibration]:
+def _measured(
+    device: Device, points: int, releases: int, simulate: bool
+) -> tuple[Result, Calibration]:
     from oscilab.calibration import calibrate as measure
     from oscilab.cli.watch import watcher
     from oscilab.interruption import terminations_raise
     from oscilab.wired.operate import wired_array
+    from oscilab.wired.twins import twin_if
 
     remedy = "nothing was stored"
-    with stops_told(remedy), terminations_raise(), wired_array(device, design=True) as array:
+    with (
+        stops_told(remedy),
+        terminations_raise(),
+        twin_if(simulate, device) as driven,
+        wired_array(driven, design=True) as array,
+    ):
         progress = watcher()
         progress.summary("calibrating", array.plan(points + 2 * releases, 0.0))
         try:
@@ -84,10 +95,18 @@ def _measured(device: Device, points: int, releases: int) -> tuple[Result, Calib
         return result, array.calibration
 
 
-def _named_file(device: Device) -> Path:
-    if device.table.calibration is not None and device.bench is not None:
-        return device.bench.folder / device.table.calibration
-    return Path(f"{device.name}.calibration.toml")
+def _stated_file(device: Device, simulate: bool) -> str | None:
+    from oscilab.wired.twins import twin_calibration
+
+    return twin_calibration(device) if simulate else device.table.calibration
+
+
+def _named_file(device: Device, simulate: bool) -> Path:
+    stated = _stated_file(device, simulate)
+    if stated is not None and device.bench is not None:
+        return device.bench.folder / stated
+    # A twin's calibration never takes the place of the device's.
+    return Path(f"{device.name}.{'twin.' if simulate else ''}calibration.toml")
 
 
 def _check_target(path: Path) -> None:

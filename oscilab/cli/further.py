@@ -12,10 +12,14 @@ from oscilab.plugins import installed, load_entry
 
 GROUP = "oscilab.commands"
 OWN = {
+    "serve": (
+        EntryPoint("serve", "oscilab.cli.serving:serve", GROUP),
+        "Serve the twin of a device.",
+    ),
     "traces": (
         EntryPoint("traces", "oscilab.traces.commands:app", GROUP),
         "Look into run files.",
-    )
+    ),
 }
 
 

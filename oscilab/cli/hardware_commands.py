@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oscilab.cli.bench_commands import BenchOption
+from oscilab.cli.bench_commands import BenchOption, SimulateOption
 from oscilab.cli.output import print_table, stops_told
 
 if TYPE_CHECKING:
@@ -25,11 +25,13 @@ def safe(name: Name, bench: BenchOption = None) -> None:
     print(f"{name}: {len(lines)} outputs are at their safe values")
 
 
-def read(name: Name, bench: BenchOption = None) -> None:
+def read(name: Name, bench: BenchOption = None, simulate: SimulateOption = False) -> None:
     """Read every line of a device, and drive nothing."""
     from oscilab.wired.operate import read_device
+    from oscilab.wired.twins import twin_if
 
-    _print_lines(read_device(_device(name, bench)))
+    with twin_if(simulate, _device(name, bench)) as device:
+        _print_lines(read_device(device))
 
 
 def set_line(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from oscilab.cli.bench_commands import BenchOption, SimulateOption
 from oscilab.cli.figures import figure_table
 from oscilab.cli.numbers import real, whole
 from oscilab.cli.output import console, print_rows, print_table, stops_told
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 Device = Annotated[
     str, typer.Option("--device", "-d", help="The device, as `oscilab devices` lists them.")
-]
-BenchOption = Annotated[
-    str | None, typer.Option("--bench", metavar="NAME|PATH", help="The bench file.")
 ]
 Readout = Annotated[
     Literal["raw", "denoised"] | None, typer.Option(help="How samples are read from the array.")
@@ -44,6 +42,7 @@ def train(
     ] = None,
     device: Device = "sim",
     bench: BenchOption = None,
+    simulate: SimulateOption = False,
     rule: Annotated[str | None, typer.Option(help="The learning rule.")] = None,
     slices: Annotated[int | None, whole("N", 1, "Slices of the protocol.")] = None,
     steps: Annotated[int | None, whole("N", 1, "Training steps.")] = None,
@@ -100,7 +99,7 @@ def train(
     ):
         result = oscilab.train(
             **named, device=device, bench=bench, overrides=changed, out=out, resume=resume,
-            log_batches=batches, note=note, progress=watcher(),
+            log_batches=batches, note=note, simulate=simulate, progress=watcher(),
         )  # fmt: skip
     _print_result(result)
 
@@ -109,6 +108,7 @@ def sample(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run file of a training.")],
     device: Device = "sim",
     bench: BenchOption = None,
+    simulate: SimulateOption = False,
     n: Annotated[int, whole("N", 1, "How many samples.", "-n")] = 64,
     readout: Readout = None,
     label: Label = None,
@@ -122,7 +122,7 @@ def sample(
     with stops_told("sample again for what is missing"):
         result = oscilab.sample(
             run, device, bench=bench, n=n, readout=readout, label=label, out=out, seed=seed,
-            progress=watcher(),
+            simulate=simulate, progress=watcher(),
         )  # fmt: skip
     _print_result(result)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ from oscilab.interruption import terminations_raise
 from oscilab.physics import Noising, Potential, Schedule
 from oscilab.traces.plan import Provenance
 from oscilab.traces.run import Run
+from oscilab.wired.twins import twin_if
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,10 +100,12 @@ def opened(
     bench: str | None,
     seed: int,
     fixed: Fixed | None = None,
+    simulate: bool = False,
 ) -> Generator[Opened]:
     """The experiment on the device, which is made safe however the block ends.
 
-    `fixed` is what an earlier run brings along; without it, potential and encoder are chosen.
+    `fixed` is what an earlier run brings along; without it, potential and encoder are chosen. With
+    `simulate` the device's twin stands in for its hardware.
 
     Raises:
         InvalidInput: data or device that cannot be used.
@@ -120,7 +123,9 @@ def opened(
         potential = build_potential(experiment, device, array_shape(encoder, dataset))
     else:
         encoder, potential = fixed.encoder, fixed.potential
-    with terminations_raise():
+    with ExitStack() as stack:
+        stack.enter_context(terminations_raise())
+        device = stack.enter_context(twin_if(simulate, device))
         array = open_array(device, potential, seed)
         # The last bits of a matrix product depend on the number of BLAS threads; a run's must not.
         # Its products are small, and one thread is the faster as well.

@@ -146,11 +146,13 @@ def sample(
     label: int | None = None,
     out: str | Path | None = None,
     seed: int | None = None,
+    simulate: bool = False,
     progress: Progress | None = None,
 ) -> RunResult:
     """Play the protocol of `run` again, `n` times, on `device`; write a new run that names it.
 
-    `label` asserts which class the run was trained on.
+    `label` asserts which class the run was trained on; with `simulate` the device's twin stands in
+    for its hardware.
 
     Raises:
         InvalidInput: a run that cannot be read or holds no trained protocol, a class that it was
@@ -172,7 +174,7 @@ def sample(
     wanted = {"seed": seed, "samples": n, "readout": readout or settings.readout}
     chosen = validated(Settings, {**settings.model_dump(), **wanted}, f"sampling of {run}")
     experiment = Experiment(recipe_named(settings.experiment), chosen, frozenset())
-    with opened(experiment, device, bench, seeds(seed)[1], fixed) as setup:
+    with opened(experiment, device, bench, seeds(seed)[1], fixed, simulate) as setup:
         played = replace(protocol, potential=setup.array.description.potential)
         path = Path(out) if out else default_path(f"{settings.experiment}-samples")
         plan = RunPlan(

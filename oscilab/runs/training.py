@@ -43,13 +43,14 @@ def train(
     resume: str | Path | None = None,
     log_batches: int | Literal["all"] | None = None,
     note: str = "",
+    simulate: bool = False,
     progress: Progress | None = None,
 ) -> RunResult:
     """Train `experiment` on `device`, sample from it, and write one run file.
 
     `experiment` is an installed name, a TOML file, or a .npy or .npz file of one's own data;
     `overrides` are further settings by (dotted) key. `resume` continues a run that stopped, with
-    the settings that it has.
+    the settings that it has. With `simulate` the device's twin stands in for its hardware.
 
     Raises:
         InvalidInput: an unknown name or key, a value that does not fit, data that cannot be used,
@@ -66,10 +67,10 @@ def train(
                 f"run {resume} resumes with the log cadence and the note that it has; leave "
                 "log_batches and note away"
             )
-        return _resume(Path(resume), device, bench, overrides, out, progress)
+        return _resume(Path(resume), device, bench, simulate, overrides, out, progress)
     chosen = resolve(experiment, overrides)
     rng, array_seed = seeds(chosen.settings.seed)
-    with opened(chosen, device, bench, array_seed) as setup:
+    with opened(chosen, device, bench, array_seed, simulate=simulate) as setup:
         training = _prepare(setup, rng)
         path = Path(out) if out else default_path(chosen.settings.experiment)
         plan = _plan(setup, training, log_batches, note)
@@ -82,6 +83,7 @@ def _resume(
     path: Path,
     device: str,
     bench: str | None,
+    simulate: bool,
     overrides: Mapping[str, object] | None,
     out: str | Path | None,
     progress: Progress,
@@ -94,7 +96,7 @@ def _resume(
     settings = fixed.settings
     chosen = Experiment(recipe_named(settings.experiment), settings, frozenset())
     rng, array_seed = seeds(settings.seed)
-    with opened(chosen, device, bench, array_seed, fixed) as setup:
+    with opened(chosen, device, bench, array_seed, fixed, simulate) as setup:
         training = _prepare(setup, rng)
         unpack(training, step, parameters, arrays)
         elapsed = float(np.asarray(arrays["elapsed"])[0])

@@ -60,10 +60,12 @@ class WiredArray:
         hardware = wired.front_end.hardware
         self._lock = DeviceLock(hardware, wired.name) if hardware else None
         try:
-            self._identity = wired.front_end.connect()
+            identity = wired.front_end.connect()
         except BaseException:
             self._unlock()
             raise
+        # Where the data come from; a driver cannot tell a twin from hardware.
+        self._identity = replace(identity, simulated=identity.simulated or wired.is_twin)
         self._description = describe(
             self.lines, wired.limits, self._settings, self._identity, timed
         )

@@ -38,6 +38,7 @@ class Wired:
     calibration: Calibration
     interlocks: Interlocks
     settings: WiredSettings
+    is_twin: bool = False
 
 
 def wired_device(device: Device, potential: Potential, seed: int) -> WiredArray:
@@ -96,6 +97,7 @@ def parts_of(device: Device, design: bool = False) -> Wired:
         calibration=calibration,
         interlocks=interlocks,
         settings=settings,
+        is_twin=device.is_twin,
     )
 
 

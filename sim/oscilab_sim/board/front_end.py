@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -13,52 +12,31 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from oscilab.arrays.description import Identity
-from oscilab.bench.tables import Table, validated
+from oscilab.bench.tables import validated
 from oscilab.errors import DeviceFailed
 from oscilab.physics import Potential
 from oscilab.wired.channels import Channel, ChannelTable
 from oscilab.wired.front_end import Aborted, FrontEndCapability, Samples
-from oscilab.wired.opening import design_of, device_potential
+from oscilab.wired.opening import device_potential
 from oscilab.wired.waveform import Waveform
-from oscilab_sim.board.board import Outside, VirtualBoard
-from oscilab_sim.board.imperfections import Imperfections
-from oscilab_sim.settings import EngineName
+from oscilab_sim.board.board import VirtualBoard
+from oscilab_sim.board.table import BoardTable, board_of
 
 if TYPE_CHECKING:
     from oscilab.bench.devices import Device
 
 Volts = NDArray[np.floating]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class Event(Table):
-    """From second `at_s` of the board's clock on, `channel` (an interlock's) is at `volts`."""
-
-    channel: str
-    at_s: Finite
-    volts: Finite
-
-
-class Connection(Table):
-    """The table `connection` of a device with a virtual front end.
-
-    `pace` is how many seconds of real time a second of the board's takes; 0 is as fast as it can.
-    `levels_file` keeps the outputs `[output]` as float64 in a file, as a board under power keeps
-    them when its computer fails, and where another process can see them.
-    """
+class Connection(BoardTable):
+    """The table `connection` of a device with a virtual front end; see `BoardTable`."""
 
     range_V: Positive = 10.0
     max_rate_hz: Positive = 1e7
     update_s: Positive = 1e-4
     hardware_timed: bool = True
     output_readback: bool = True
-    engine: EngineName = "auto"
-    threads: Annotated[int, Field(ge=1)] = 1
-    pace: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    levels_file: str | None = None
-    imperfections: Imperfections = Imperfections()
-    events: list[Event] = Field(default_factory=list[Event])
 
 
 class VirtualFrontEnd:
@@ -70,13 +48,6 @@ class VirtualFrontEnd:
         self._name = name
         self._abort = threading.Event()
         self._open = False
-        if connection.levels_file is not None:
-            # Outlives this process however it ends, as a real board's outputs do.
-            board.levels = _kept_levels(Path(connection.levels_file), len(board.levels))
-        for event in connection.events:
-            board.outside.setdefault(event.channel, Outside()).events.append(
-                (event.at_s, event.volts)
-            )
 
     @classmethod
     def from_bench(cls, connection: Mapping[str, object], device: Device) -> VirtualFrontEnd:
@@ -88,11 +59,7 @@ class VirtualFrontEnd:
         keys = ("devices", device.name, "connection")
         table = validated(Connection, connection, device.where, keys)
         channels = virtual_channels(device_potential(device), table)
-        potential, wiring, design = design_of(device, channels)
-        board = VirtualBoard(
-            potential, channels, wiring, design, table.imperfections, table.engine, table.threads
-        )
-        return cls(board, table, device.name)
+        return cls(board_of(device, channels, table), table, device.name)
 
     @property
     def channels(self) -> ChannelTable:
@@ -194,12 +161,6 @@ class VirtualFrontEnd:
     def _check_open(self) -> None:
         if not self._open:
             raise DeviceFailed(f"front end {self._name} is not connected; open the device first")
-
-
-def _kept_levels(path: Path, count: int) -> Volts:
-    """Outputs `[output]` in a file: as the last process left them, if one did."""
-    mode = "r+" if path.is_file() and path.stat().st_size == 8 * count else "w+"
-    return np.memmap(path, np.float64, mode, shape=(count,))
 
 
 def virtual_channels(potential: Potential, connection: Connection) -> ChannelTable:

@@ -1,0 +1,71 @@
+"""What a bench file says of a simulated board: of the front end `virtual`, and of every twin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from oscilab.bench.tables import Table
+from oscilab.wired.channels import ChannelTable
+from oscilab.wired.opening import design_of
+from oscilab_sim.board.board import Outside, VirtualBoard
+from oscilab_sim.board.imperfections import Imperfections
+from oscilab_sim.settings import EngineName
+
+if TYPE_CHECKING:
+    from oscilab.bench.devices import Device
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Event(Table):
+    """From second `at_s` of the board's clock on, `channel` (an interlock's) is at `volts`."""
+
+    channel: str
+    at_s: Finite
+    volts: Finite
+
+
+class BoardTable(Table):
+    """The plant and its electronics.
+
+    `pace` is how many seconds of real time a second of the board's takes; 0 is as fast as it can.
+    `levels_file` keeps the outputs `[output]` as float64 in a file, as a board under power keeps
+    them when its computer fails, and where another process can see them.
+    """
+
+    engine: EngineName = "auto"
+    threads: Annotated[int, Field(ge=1)] = 1
+    pace: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    levels_file: str | None = None
+    imperfections: Imperfections = Imperfections()
+    events: list[Event] = Field(default_factory=list[Event])
+
+
+def board_of(device: Device, channels: ChannelTable, table: BoardTable) -> VirtualBoard:
+    """A board with `channels`, and behind it the array that the device's bench wires to them.
+
+    Raises:
+        InvalidInput: a bench that cannot be used.
+    """
+    potential, wiring, design = design_of(device, channels)
+    board = VirtualBoard(
+        potential, channels, wiring, design, table.imperfections, table.engine, table.threads
+    )
+    if table.levels_file is not None:
+        # Outlives this process however it ends, as a real board's outputs do.
+        board.levels = _kept_levels(Path(table.levels_file), len(board.levels))
+    for event in table.events:
+        outside = board.outside.setdefault(event.channel, Outside())
+        outside.events.append((event.at_s, event.volts))
+    return board
+
+
+def _kept_levels(path: Path, count: int) -> NDArray[np.floating]:
+    """Outputs `[output]` in a file: as the last process left them, if one did."""
+    mode = "r+" if path.is_file() and path.stat().st_size == 8 * count else "w+"
+    return np.memmap(path, np.float64, mode, shape=(count,))
