@@ -2,17 +2,23 @@
 
 Python turns SIGINT into KeyboardInterrupt by itself. SIGTERM, and on Windows Ctrl-Break, end a
 process at once, without a chance to make anything safe; inside `terminations_raise` they become
-`Terminated` instead.
+`Terminated` instead. There a second signal close on the first is the same wish, and does not
+interrupt what the first one set off.
 """
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
+
+ONE_WISH_S = 1.0
+"""Signals that come within this time of one that raised are the same wish."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -25,13 +31,25 @@ def _terminations() -> list[signal.Signals]:
     return [signal.Signals[name] for name in ("SIGTERM", "SIGBREAK") if hasattr(signal, name)]
 
 
-def _raise_terminated(number: int, frame: FrameType | None) -> None:
-    raise Terminated(f"stopped by {signal.Signals(number).name}")
+class _Raising:
+    """A handler that raises, but once for signals that come together."""
+
+    def __init__(self) -> None:
+        self._last = -math.inf
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if now - self._last < ONE_WISH_S:
+            return
+        self._last = now
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise Terminated(f"stopped by {signal.Signals(number).name}")
 
 
 @contextmanager
 def terminations_raise() -> Generator[None]:
-    """Within it, SIGTERM raises `Terminated` in the main thread.
+    """Within it, SIGTERM raises `Terminated` in the main thread, and SIGINT KeyboardInterrupt.
 
     Other threads cannot receive signals, and there this does nothing.
     """
@@ -39,8 +57,12 @@ def terminations_raise() -> Generator[None]:
         yield
         return
     before = {number: signal.getsignal(number) for number in _terminations()}
+    # A process that was started to ignore Ctrl-C, such as by nohup, goes on ignoring it.
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        before[signal.SIGINT] = signal.getsignal(signal.SIGINT)
+    raising = _Raising()
     for number in before:
-        signal.signal(number, _raise_terminated)
+        signal.signal(number, raising)
     try:
         yield
     finally:

@@ -13,6 +13,46 @@ def test_sigterm_raises_within_and_not_after():
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.parametrize(
+    ("first", "expected"), [("SIGTERM", Terminated), ("SIGINT", KeyboardInterrupt)]
+)
+def test_a_second_signal_does_not_interrupt_what_the_first_set_off(first, expected):
+    left = []
+
+    def run():
+        try:
+            signal.raise_signal(signal.Signals[first])
+        finally:
+            # Before anything is ramped, and so before signals are held.
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            left.append(True)
+
+    with pytest.raises(expected) as caught, terminations_raise():
+        run()
+    assert type(caught.value) is expected
+    assert left
+
+
+def test_a_signal_long_after_a_swallowed_one_raises(monkeypatch):
+    monkeypatch.setattr("oscilab.interruption.ONE_WISH_S", 0.0)
+    with terminations_raise():
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(Terminated):
+            signal.raise_signal(signal.SIGTERM)
+
+
+def test_ignored_ctrl_c_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with terminations_raise():
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_held_signals_come_at_the_end():
     done = []
 
