@@ -192,6 +192,7 @@ class WiredArray:
 
     def let_go(self) -> None:
         """Let go of the front end, outputs as they are; idempotent."""
+        self.drive.let_go()
         self.wired.front_end.close()
         self._unlock()
 

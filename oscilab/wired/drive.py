@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +12,11 @@ from numpy.typing import NDArray
 from oscilab.errors import DeviceFailed
 from oscilab.interruption import signals_held
 from oscilab.wired.exchange import play_waveform
-from oscilab.wired.front_end import AnalogFrontEnd
+from oscilab.wired.front_end import Aborted, AnalogFrontEnd, FrontEndCapability
 from oscilab.wired.interlocks import Interlocks
 from oscilab.wired.limits import Limits
 from oscilab.wired.outputs import Outputs
+from oscilab.wired.watching import EVERY_S, SharedFrontEnd, Watch
 from oscilab.wired.waveform import Waveform
 
 Volts = NDArray[np.floating]
@@ -23,7 +26,9 @@ class Drive:
     """A connected front end under limits and interlocks.
 
     Nothing is written to it before the first call that drives; that call first brings the
-    outputs to their safe values.
+    outputs to their safe values. From then on until they are safe again the interlocks are
+    watched, where the front end has `LIVE_INPUTS`; elsewhere they are looked at before every
+    call, in its readings, and between the steps of waveforms that the host plays itself.
     """
 
     def __init__(
@@ -34,12 +39,26 @@ class Drive:
         name: str,
         assume_safe: bool = False,
     ) -> None:
-        self.front_end = front_end
         self.limits = limits
         self.interlocks = interlocks
         self.name = name
-        self.outputs = Outputs(front_end, limits, assume_safe)
+        self.front_end = front_end
+        self._watch: Watch | None = None
+        if interlocks.channels and FrontEndCapability.LIVE_INPUTS in front_end.capabilities:
+            self.front_end = shared = SharedFrontEnd(front_end)
+            self._watch = Watch(shared, interlocks, self._tripped)
+        self.outputs = Outputs(self.front_end, limits, assume_safe)
         self._energised = False
+        # Held while outputs move: by the thread that drives, or by the one that watches.
+        self._moving = threading.RLock()
+
+    @property
+    def watching(self) -> str:
+        """When the interlocks are looked at, in words."""
+        if self._watch is not None:
+            return f"looked at every {1e3 * EVERY_S:g} ms"
+        timed = FrontEndCapability.HARDWARE_TIMED in self.front_end.capabilities
+        return "looked at " + ("after every waveform" if timed else "between steps")
 
     def energise(self) -> None:
         """Check the interlocks, and once bring the outputs to their safe values.
@@ -53,13 +72,15 @@ class Drive:
             self.outputs.make_safe()
 
     def check_interlocks(self) -> None:
-        """Read them.
+        """Read them, and begin to watch them.
 
         Raises:
-            InterlockTripped: one forbids driving.
+            InterlockTripped: one forbids driving, or tripped since this was last asked.
         """
         channels = self.interlocks.channels
         if channels:
+            if self._watch is not None:
+                self._watch.start()
             self.interlocks.check(self.front_end.read_inputs(channels))
 
     def safe_now(self) -> None:
@@ -68,10 +89,31 @@ class Drive:
         self.make_safe()
 
     def go_to(self, target: Volts) -> None:
-        """Ramp all wired outputs to `target` `[output]`."""
+        """Ramp all wired outputs to `target` `[output]`, from their safe values at first.
+
+        Raises:
+            OutOfLimits: before anything moves.
+            InterlockTripped, DeviceFailed: outputs are safe then.
+        """
         self.limits.check(np.where(self.limits.wired, target, 0.0))
-        self.energise()
-        self.outputs.go_to(target)
+        with self._safe_if_stopped():
+            self.energise()
+            self.outputs.go_to(target, self._look)
+
+    def put(self, number: int, volts: float) -> None:
+        """Ramp output `number` to `volts`, all others staying as they are found.
+
+        Raises:
+            OutOfLimits: before anything moves.
+            InterlockTripped, DeviceFailed: outputs are safe then, if they had begun to move.
+        """
+        self.limits.check(np.array([[volts]]), np.array([number]))
+        with self._safe_if_stopped():
+            self.check_interlocks()
+            self._energised = True
+            target = self.outputs.levels.copy()
+            target[number] = volts
+            self.outputs.go_to(target, self._look)
 
     def exchange(
         self, waveform: Waveform, rate_hz: float, inputs: Sequence[str], read: NDArray[np.int64]
@@ -82,15 +124,56 @@ class Drive:
             OutOfLimits: before the first sample goes out.
             InterlockTripped, DeviceFailed: outputs are safe then.
         """
-        start = self.outputs.levels
-        self.limits.check_waveform(waveform, start, rate_hz)
-        self.energise()
         watched = [*inputs, *self.interlocks.channels]
+        with self._moving:
+            # Where the watch has moved the outputs meanwhile, that is what is wrong with it.
+            self._refuse_if_tripped()
+            start = self.outputs.levels
+            self.limits.check_waveform(waveform, start, rate_hz)
+            with self._safe_if_stopped():
+                self.energise()
+                volts = self._played(waveform, start, rate_hz, watched, read)
+        return volts[: len(inputs)]
+
+    def make_safe(self) -> None:
+        """Outputs to their safe values, if this drive ever moved them; idempotent."""
+        if not self._energised:
+            return
+        with signals_held(), self._moving:
+            if self._watch is not None:
+                self._watch.stop()
+            try:
+                self.outputs.make_safe()
+            except BaseException:
+                # Whatever broke the ramp, the outputs must not stay as they are.
+                self.front_end.make_safe()
+                self.outputs.forget()
+                raise
+
+    def let_go(self) -> None:
+        """Stop watching: nobody calls the front end afterwards; outputs stay as they are."""
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch.join()
+
+    def _played(
+        self,
+        waveform: Waveform,
+        start: Volts,
+        rate_hz: float,
+        watched: list[str],
+        read: NDArray[np.int64],
+    ) -> Volts:
+        """Readings of `watched`, of which the last are the interlocks'."""
+        inputs = watched[: len(watched) - len(self.interlocks.channels)]
         finished = False
         try:
-            samples = play_waveform(self.front_end, waveform, start, rate_hz, watched, read)
+            samples = play_waveform(
+                self.front_end, waveform, start, rate_hz, watched, read, self._look_at
+            )
             volts = samples.volts
             self.interlocks.check([readings.ravel() for readings in volts[len(inputs) :]])
+            self._look()
             self._check_readings(inputs, volts)
             finished = True
         finally:
@@ -100,21 +183,47 @@ class Drive:
             if not finished:
                 self.front_end.abort()
                 self.outputs.forget()
-                self.make_safe()
-        return volts[: len(inputs)]
+        return volts
 
-    def make_safe(self) -> None:
-        """Outputs to their safe values, if this drive ever moved them; idempotent."""
-        if not self._energised:
-            return
-        with signals_held():
+    @contextmanager
+    def _safe_if_stopped(self) -> Generator[None]:
+        with self._moving:
+            finished = False
             try:
-                self.outputs.make_safe()
-            except BaseException:
-                # Whatever broke the ramp, the outputs must not stay as they are.
-                self.front_end.make_safe()
-                self.outputs.forget()
+                yield
+                finished = True
+            except Aborted:
+                # By the watch, if by anybody here: its reason is the one to tell.
+                self._look()
                 raise
+            finally:
+                if not finished:
+                    self.make_safe()
+
+    def _refuse_if_tripped(self) -> None:
+        with self._safe_if_stopped():
+            self._look()
+
+    def _look(self) -> None:
+        """Raise what the watch has found."""
+        if self._watch is not None:
+            self._watch.check()
+
+    def _look_at(self, volts: Volts | None) -> None:
+        """Between steps that the host plays: a reading whose last are the interlocks', or none."""
+        channels = self.interlocks.channels
+        self._look()
+        if volts is not None:
+            self.interlocks.check(volts[len(volts) - len(channels) :, np.newaxis])
+        elif channels and self._watch is None:
+            self.interlocks.check(self.front_end.read_inputs(channels))
+
+    def _tripped(self) -> None:
+        """In the watching thread: the one that drives may be busy with something else."""
+        with self._moving:
+            # Where that one has learnt of it meanwhile, it has made the outputs safe itself.
+            if self._watch is not None and self._watch.is_tripped:
+                self.make_safe()
 
     def _check_readings(self, inputs: Sequence[str], volts: Volts) -> None:
         if not volts.size:

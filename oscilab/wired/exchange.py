@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oscilab.wired.front_end import AnalogFrontEnd, FrontEndCapability, Samples
 from oscilab.wired.waveform import Waveform
+
+Volts = NDArray[np.floating]
+LOOK_EVERY_S = 0.05
 
 
 def play_waveform(
@@ -18,15 +21,18 @@ def play_waveform(
     rate_hz: float,
     inputs: Sequence[str],
     read: NDArray[np.int64],
+    look: Callable[[Volts | None], None] | None = None,
 ) -> Samples:
     """`AnalogFrontEnd.exchange`, by the hardware's clock where it has one.
 
-    `start` `[output]` is what the outputs are at.
+    `start` `[output]` is what the outputs are at. Without a clock `look` gets every reading
+    `[input]`, and None where there was none for `LOOK_EVERY_S`; it raises where playing must stop.
     """
     if FrontEndCapability.HARDWARE_TIMED in front_end.capabilities:
         return front_end.exchange(waveform, rate_hz, inputs, read)
     volts = np.empty((len(inputs), waveform.repeats, len(read)))
     levels = start.copy()
+    wait = _Waiting(front_end, look)
     for repeat in range(waveform.repeats):
         taken = 0
         now = 0
@@ -34,11 +40,39 @@ def play_waveform(
             levels[waveform.lines] = waveform.levels[:, step]
             front_end.set_outputs(levels.copy())
             while taken < len(read) and read[taken] < end:
-                front_end.pause((int(read[taken]) + 1 - now) / rate_hz)
+                wait.pause((int(read[taken]) + 1 - now) / rate_hz)
                 now = int(read[taken]) + 1
                 volts[:, repeat, taken] = front_end.read_inputs(inputs)[:, 0]
+                wait.look(volts[:, repeat, taken])
                 taken += 1
             if now < end:
-                front_end.pause((end - now) / rate_hz)
+                wait.pause((end - now) / rate_hz)
                 now = end
     return Samples(volts, rate_hz)
+
+
+class _Waiting:
+    """Pauses of a front end, cut where it is time to look."""
+
+    def __init__(
+        self, front_end: AnalogFrontEnd, look: Callable[[Volts | None], None] | None
+    ) -> None:
+        self._front_end = front_end
+        self._look = look
+        self._since = 0.0
+
+    def look(self, volts: Volts | None) -> None:
+        """Hand on a reading, or the wish for one."""
+        self._since = 0.0
+        if self._look is not None:
+            self._look(volts)
+
+    def pause(self, seconds: float) -> None:
+        """Let so much of the front end's time pass."""
+        if self._look is not None:
+            while self._since + seconds > LOOK_EVERY_S:
+                self._front_end.pause(LOOK_EVERY_S - self._since)
+                seconds -= LOOK_EVERY_S - self._since
+                self.look(None)
+        self._since += seconds
+        self._front_end.pause(seconds)

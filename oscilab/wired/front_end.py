@@ -34,9 +34,15 @@ class FrontEndCapability(StrEnum):
     OUTPUT_READBACK = "output_readback"
     """`read_outputs` tells what the outputs are at."""
     WATCHDOG = "watchdog"
-    """Outputs go to their safe values by themselves when the host falls silent."""
+    """Outputs go to their safe values by themselves when the host falls silent.
+
+    The driver feeds it from `connect` to `close`, while nobody calls, too; once it has tripped,
+    every call that drives raises `InterlockTripped`.
+    """
     DIGITAL_INTERLOCK = "digital_interlock"
     """A digital input can stop the outputs without the host."""
+    LIVE_INPUTS = "live_inputs"
+    """`read_inputs` may be called while another thread is in `exchange` or `pause`."""
 
 
 class Aborted(DeviceFailed):
@@ -56,6 +62,9 @@ class AnalogFrontEnd(Protocol):
     """A board, or a rack of instruments, that speaks volts.
 
     Vectors of outputs `[output]` follow `channels.outputs`; digital lines take 0.0 and 1.0.
+
+    Calls may come from any thread, but one at a time, but for two that may come while another
+    thread is in `exchange` or `pause`: `abort`, and with `LIVE_INPUTS` `read_inputs`.
     """
 
     @property
@@ -97,7 +106,12 @@ class AnalogFrontEnd(Protocol):
         ...
 
     def read_inputs(self, inputs: Sequence[str], samples: int = 1) -> Volts:
-        """`samples` readings of the named inputs, `[input, sample]`."""
+        """`samples` readings of the named inputs, `[input, sample]`.
+
+        While a waveform plays (`LIVE_INPUTS`) it is asked for one reading of the interlocks' lines,
+        which are among the inputs of that `exchange`: the newest sample that came in will do, where
+        it is no older than 50 ms.
+        """
         ...
 
     def pause(self, seconds: float) -> None:

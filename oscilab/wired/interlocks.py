@@ -3,14 +3,17 @@
     [devices.daq0.interlocks]
     door = { channel = "di0", level = 1 }
     cooling = { channel = "ai12", below = 4.5 }
+    controller = { channel = "di1", beats_every_s = 0.5 }
 
 They are levels, not edges: an interlock that stands at the wrong level refuses every start, and a
-run that it stopped begins again only when somebody resumes it.
+run that it stopped begins again only when somebody resumes it. So does a heartbeat, a line that
+must change its level again and again: what counts is whether it beats.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -18,25 +21,32 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from oscilab.bench.tables import Table, validated
-from oscilab.errors import InterlockTripped
+from oscilab.errors import InterlockTripped, InvalidInput
 from oscilab.wired.channels import ChannelTable
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+STILL_READINGS = 8
+"""So often in a row a heartbeat's line must be found at one level before it counts as still."""
 
 
 class Interlock(Table):
-    """A digital input that must be at `level`, or an analog one `above` and `below` bounds."""
+    """A digital input that must be at `level`, or an analog one `above` and `below` bounds, or one
+    that must pass 0.5 V, up or down, at least every `beats_every_s`.
+    """
 
     channel: str
     level: Annotated[int, Field(ge=0, le=1)] | None = None
     above: Finite | None = None
     below: Finite | None = None
+    beats_every_s: Annotated[float, Field(ge=0.1, le=60.0)] | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Interlock:
         bounds = self.above is not None or self.below is not None
-        if (self.level is not None) == bounds:
-            raise ValueError("give either level, or above and below, or one of these")
+        if (self.level is not None) + bounds + (self.beats_every_s is not None) != 1:
+            raise ValueError(
+                "give either level, or above and below, or one of these, or beats_every_s"
+            )
         return self
 
     def holds(self, volts: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -62,16 +72,36 @@ class Interlock(Table):
 class Interlocks:
     """All interlocks of a device.
 
+    `live` says whether the front end can read inputs while it plays.
+
     Raises:
-        InvalidInput: an unknown key or channel.
+        InvalidInput: an unknown key or channel, or a heartbeat that nobody could hear.
     """
 
-    def __init__(self, table: Mapping[str, Any], channels: ChannelTable, where: str) -> None:
+    def __init__(
+        self, table: Mapping[str, Any], channels: ChannelTable, where: str, live: bool = False
+    ) -> None:
         self._locks: dict[str, Interlock] = {}
         for name, value in table.items():
             lock = validated(Interlock, value, where, [name])
             channels.input(lock.channel)
+            if lock.beats_every_s is not None and not live:
+                raise InvalidInput(
+                    f"{where}: {name} is a heartbeat, but this front end cannot read "
+                    f"{lock.channel} while it plays a waveform (it lacks live_inputs); use a "
+                    "level, or a watchdog of the hardware's own"
+                )
             self._locks[name] = lock
+
+    @property
+    def locks(self) -> Mapping[str, Interlock]:
+        """By name."""
+        return self._locks
+
+    @property
+    def longest_beat_s(self) -> float:
+        """Of all heartbeats; 0 without any."""
+        return max((lock.beats_every_s or 0.0 for lock in self._locks.values()), default=0.0)
 
     @property
     def channels(self) -> list[str]:
@@ -79,12 +109,15 @@ class Interlocks:
         return [lock.channel for lock in self._locks.values()]
 
     def check(self, volts: Iterable[NDArray[np.floating]]) -> None:
-        """Refuse readings that forbid driving; one array of them an interlock.
+        """Refuse readings that forbid driving; one array of them an interlock. Heartbeats are
+        left out: a reading alone does not tell whether a line beats.
 
         Raises:
             InterlockTripped: naming the interlock, its channel and its value.
         """
         for (name, lock), readings in zip(self._locks.items(), volts, strict=True):
+            if lock.beats_every_s is not None:
+                continue
             held = lock.holds(readings)
             if not held.all():
                 found = readings[np.flatnonzero(~held)[0]]
@@ -92,3 +125,53 @@ class Interlocks:
                     f"interlock {name} on {lock.channel} reads {found:g}, but must be "
                     f"{lock.demand()}; outputs go to their safe values; mend the cause, then resume"
                 )
+
+
+@dataclass
+class _Beat:
+    """What was heard of one heartbeat: its last level, when it came, and how often it was read."""
+
+    level: bool
+    since: float
+    readings: int = 0
+    heard: bool = False
+
+
+class Beats:
+    """The heartbeats of a device, from readings of its interlocks one after the other."""
+
+    def __init__(self, interlocks: Interlocks) -> None:
+        self._locks = interlocks.locks
+        self._beats: dict[str, _Beat] = {}
+
+    @property
+    def shortest_s(self) -> float:
+        """Of all heartbeats; infinite without any."""
+        return min((lock.beats_every_s or np.inf for lock in self._locks.values()), default=np.inf)
+
+    def see(self, volts: NDArray[np.floating], now: float) -> bool:
+        """Take in one reading an interlock, `[interlock]`, of the time `now` in seconds.
+
+        Returns whether every heartbeat was heard by now.
+
+        Raises:
+            InterlockTripped: a line stood still for longer than it may, and in so many readings
+                that it is not this host that was asleep.
+        """
+        for (name, lock), reading in zip(self._locks.items(), volts.tolist(), strict=True):
+            if lock.beats_every_s is None:
+                continue
+            level = reading > 0.5
+            beat = self._beats.setdefault(name, _Beat(level, now))
+            if level != beat.level:
+                self._beats[name] = _Beat(level, now, heard=True)
+                continue
+            beat.readings += 1
+            still = now - beat.since
+            if still > lock.beats_every_s and beat.readings >= STILL_READINGS:
+                raise InterlockTripped(
+                    f"interlock {name} on {lock.channel} has not beaten for {still:.3g} s, but "
+                    f"must every {lock.beats_every_s:g} s; outputs go to their safe values; mend "
+                    "the cause, then resume"
+                )
+        return all(beat.heard for beat in self._beats.values())

@@ -12,7 +12,7 @@ from oscilab.plugins import load
 from oscilab.wired.calibration import Calibration, read_calibration
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.faults import FaultyFrontEnd
-from oscilab.wired.front_end import AnalogFrontEnd, BenchFrontEnd
+from oscilab.wired.front_end import AnalogFrontEnd, BenchFrontEnd, FrontEndCapability
 from oscilab.wired.interlocks import Interlocks
 from oscilab.wired.limits import Limits
 from oscilab.wired.nominal import nominal_calibration
@@ -87,7 +87,8 @@ def parts_of(device: Device, design: bool = False) -> Wired:
         calibration = nominal_calibration(settings, potential, wiring, channels, limits)
     else:
         calibration = _calibration(device, settings, potential, wiring, channels, limits)
-    interlocks = Interlocks(device.table.interlocks or {}, channels, f"{where}.interlocks")
+    live = FrontEndCapability.LIVE_INPUTS in front_end.capabilities
+    interlocks = Interlocks(device.table.interlocks or {}, channels, f"{where}.interlocks", live)
     return Wired(
         name=device.name,
         front_end=front_end,

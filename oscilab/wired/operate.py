@@ -8,8 +8,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
-
 from oscilab.bench.devices import Device
 from oscilab.errors import DeviceBusy, InvalidInput
 from oscilab.wired.array import WiredArray
@@ -97,11 +95,7 @@ def set_output(device: Device, channel: str, volts: float) -> LineReading:
                 f"output {channel} of device {device.name} is not wired and has no limits; wire it "
                 "before it is driven"
             )
-        array.drive.limits.check(np.array([[volts]]), np.array([number]))
-        array.drive.check_interlocks()
-        target = array.drive.outputs.levels.copy()
-        target[number] = volts
-        array.drive.outputs.go_to(target)
+        array.drive.put(number, volts)
         return _reading(array, channel, volts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,15 +60,17 @@ class Outputs:
         levels[lines] = volts
         self._levels = levels
 
-    def go_to(self, target: Volts) -> None:
+    def go_to(self, target: Volts, look: Callable[[], None]) -> None:
         """Ramp to `target` `[output]`; lines that nothing is wired to stay.
+
+        `look` is called between steps, and raises where they must not go on.
 
         Raises:
             OutOfLimits: before anything moves.
         """
         wanted = np.where(self.limits.wired, target, self.levels)
         self.limits.check(wanted)
-        self._ramp(wanted)
+        self._ramp(wanted, look)
 
     def make_safe(self) -> None:
         """Ramp every wired output to its safe value within its slew limit; idempotent.
@@ -76,7 +79,7 @@ class Outputs:
         """
         self._ramp(np.where(self.limits.wired, self.limits.safe, self.levels))
 
-    def _ramp(self, wanted: Volts) -> None:
+    def _ramp(self, wanted: Volts, look: Callable[[], None] = lambda: None) -> None:
         start = self.levels
         if np.array_equal(start, wanted):
             return
@@ -92,3 +95,4 @@ class Outputs:
             front_end.set_outputs(level)
             if step < steps:
                 front_end.pause(update)
+                look()

@@ -38,6 +38,9 @@ def hardware_plan(array: WiredArray, points: int, played: float) -> dict[str, st
         "volts": f"at most {largest:.4g} V, at most {slew.max():.3g} V/s",
         "driving": f"{_duration(seconds)} or more, at most {array.rate_hz:g} samples/s",
     }
+    names = ", ".join(array.drive.interlocks.locks)
+    if names:
+        found["interlocks"] = f"{names}, {array.drive.watching}"
     concerns = array.calibration.concerns(description.identity.serial)
     if concerns:
         found["mind"] = "; ".join(concerns)

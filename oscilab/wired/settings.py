@@ -22,7 +22,8 @@ class WiredSettings(Table):
     `settle_s` is waited after every clamp step before the `average` samples that count.
     `rate_hz` is the sample clock, by default the fastest; `samples_per_slice` is how finely the
     shortest slice of a protocol is timed where the clock allows it. No single waveform lasts
-    longer than `longest_s`, so that interlocks are looked at that often.
+    longer than `longest_s`: where the front end cannot read inputs meanwhile (`LIVE_INPUTS`),
+    interlocks are looked at that often.
 
     Where a front end cannot read its outputs back, `start` says what to assume of them.
 

@@ -34,17 +34,22 @@ Indices = NDArray[np.int64]
 class Outside:
     """Input lines that no oscillator drives, such as interlocks: volts from a time on.
 
-    `events` are (seconds of the board's clock, volts), in order of time.
+    `events` are (seconds of the board's clock, volts), in order of time. A line that `beats` goes
+    from 0 to 1 V or back every `beats[0]` seconds, until second `beats[1]`.
     """
 
     volts: float = 0.0
     events: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
+    beats: tuple[float, float] | None = None
 
     def at(self, seconds: Array) -> Array:
         """Volts at each of `seconds`."""
         found = np.full(seconds.shape, self.volts)
         for begin, volts in self.events:
             found[seconds >= begin] = volts
+        if self.beats is not None:
+            every, until = self.beats
+            found = np.floor(np.minimum(seconds, until) / every) % 2
         return found
 
 
@@ -125,8 +130,11 @@ class VirtualBoard:
             self._shown = found[-1]
         self.seconds += seconds
 
-    def read(self, inputs: Sequence[str], samples: int) -> Volts:
-        """Readings of the named inputs, `[input, sample]`, at this instant."""
+    def read(self, inputs: Sequence[str], samples: int, seconds: float | None = None) -> Volts:
+        """Readings of the named inputs, `[input, sample]`, at this instant.
+
+        `seconds` may be ahead of the board's clock for lines that no oscillator drives.
+        """
         clamped = self._is_clamped()
         x = np.repeat(self._shown, samples, axis=0)
         forces = np.zeros_like(x)
@@ -136,7 +144,7 @@ class VirtualBoard:
             x = self._plant.clamped(theta, np.repeat(points[np.newaxis], samples, axis=0))
             if self._wants_forces(self._numbers(inputs)):
                 forces = self._plant.forces(theta, x)
-        times = np.full(samples, self.seconds)
+        times = np.full(samples, self.seconds if seconds is None else seconds)
         return self._sensed(inputs, x, forces, times, 1 / self.channels.max_rate_hz)
 
     def run(

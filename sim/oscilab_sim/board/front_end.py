@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -48,6 +49,8 @@ class VirtualFrontEnd:
         self._name = name
         self._abort = threading.Event()
         self._open = False
+        self._began = time.monotonic()
+        self._is_busy = False
 
     @classmethod
     def from_bench(cls, connection: Mapping[str, object], device: Device) -> VirtualFrontEnd:
@@ -74,6 +77,8 @@ class VirtualFrontEnd:
             found.add(FrontEndCapability.HARDWARE_TIMED)
         if self._connection.output_readback:
             found.add(FrontEndCapability.OUTPUT_READBACK)
+        if self._connection.pace:
+            found.add(FrontEndCapability.LIVE_INPUTS)
         return frozenset(found)
 
     @property
@@ -84,6 +89,7 @@ class VirtualFrontEnd:
     def connect(self) -> Identity:
         """Say who it is; nothing is driven."""
         self._open = True
+        self._began = time.monotonic()
         serial = f"virtual-{self.board.flaws.seed}"
         return Identity(name=self._name, kind="virtual", serial=serial, simulated=True)
 
@@ -98,20 +104,30 @@ class VirtualFrontEnd:
 
     def set_outputs(self, volts: Volts) -> None:
         """Put every output at `volts` `[output]`."""
-        self._check_open()
+        self._catch_up()
         self.board.set_outputs(volts)
 
     def read_inputs(self, inputs: Sequence[str], samples: int = 1) -> Volts:
-        """Readings at this instant, `[input, sample]`."""
-        self._check_open()
+        """Readings at this instant, `[input, sample]`.
+
+        While a waveform keeps pace, oscillators stand still: they move once it is over, and a
+        sensor shows until then what it showed before.
+        """
+        if self._is_busy:
+            return self.board.read(inputs, samples, self._now())
+        self._catch_up()
         return self.board.read(inputs, samples)
 
     def pause(self, seconds: float) -> None:
-        """Let the board's clock run."""
-        self._check_open()
-        if self._connection.pace:
-            time.sleep(seconds * self._connection.pace)
-        self.board.advance(seconds)
+        """Let the board's clock run.
+
+        Raises:
+            Aborted: `abort` was called meanwhile.
+        """
+        with self._busy():
+            if self._connection.pace and self._abort.wait(seconds * self._connection.pace):
+                raise Aborted(f"front end {self._name} stopped a pause that was aborted")
+            self.board.advance(seconds)
 
     def exchange(
         self,
@@ -127,18 +143,29 @@ class VirtualFrontEnd:
                 f"front end {self._name} was asked for {rate_hz:g} samples a second; it can do "
                 f"{self.channels.max_rate_hz:g}"
             )
-        self._abort.clear()
-        if self._connection.pace:
-            self._keep_pace(waveform, rate_hz)
-        return Samples(self.board.run(waveform, rate_hz, inputs, read), rate_hz)
+        with self._busy():
+            if self._connection.pace:
+                self._keep_pace(waveform, rate_hz)
+            return Samples(self.board.run(waveform, rate_hz, inputs, read), rate_hz)
 
     def abort(self) -> None:
-        """Stop a waveform that keeps pace with real time."""
+        """Stop a waveform or a pause that keeps pace with real time."""
         self._abort.set()
 
     def make_safe(self) -> None:
         """What the outputs do without power: zero volts, switches off."""
         self.board.levels[:] = [channel.safe for channel in self.channels.outputs]
+
+    @contextmanager
+    def _busy(self) -> Generator[None]:
+        """Within it the board is this thread's; another one that reads must not touch its clock."""
+        self._catch_up()
+        self._abort.clear()
+        self._is_busy = True
+        try:
+            yield
+        finally:
+            self._is_busy = False
 
     def _keep_pace(self, waveform: Waveform, rate_hz: float) -> None:
         total = waveform.seconds(rate_hz) * self._connection.pace
@@ -158,13 +185,23 @@ class VirtualFrontEnd:
         if stopped:
             raise Aborted(f"front end {self._name} stopped a waveform that was aborted")
 
+    def _now(self) -> float:
+        """Seconds of the board's clock, where it keeps pace with real time."""
+        return (time.monotonic() - self._began) / self._connection.pace
+
+    def _catch_up(self) -> None:
+        """A clock that keeps pace runs on while nobody calls."""
+        self._check_open()
+        if self._connection.pace:
+            self.board.advance(self._now() - self.board.seconds)
+
     def _check_open(self) -> None:
         if not self._open:
             raise DeviceFailed(f"front end {self._name} is not connected; open the device first")
 
 
 def virtual_channels(potential: Potential, connection: Connection) -> ChannelTable:
-    """As many lines as the potential needs, and the inputs di0 and aux0 for interlocks."""
+    """As many lines as the potential needs, and the inputs di0, di1 and aux0 for interlocks."""
     bits = connection.imperfections
     reach = connection.range_V
     sites = potential.oscillators
@@ -179,6 +216,7 @@ def virtual_channels(potential: Potential, connection: Connection) -> ChannelTab
         Channel("do0", "digital", "out"),
         *(analog(f"ai{n}", "in", bits.adc_bits) for n in range(2 * sites)),
         Channel("di0", "digital", "in"),
+        Channel("di1", "digital", "in"),
         analog("aux0", "in", bits.adc_bits),
     ]
     return ChannelTable(channels, connection.max_rate_hz, connection.update_s)

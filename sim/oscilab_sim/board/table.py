@@ -30,6 +30,14 @@ class Event(Table):
     volts: Finite
 
 
+class Beat(Table):
+    """A line that a controller toggles every `every_s` of the board's clock, until it dies."""
+
+    channel: str
+    every_s: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    until_s: Annotated[float, Field(ge=0)] = float("inf")
+
+
 class BoardTable(Table):
     """The plant and its electronics.
 
@@ -44,6 +52,7 @@ class BoardTable(Table):
     levels_file: str | None = None
     imperfections: Imperfections = Imperfections()
     events: list[Event] = Field(default_factory=list[Event])
+    beats: list[Beat] = Field(default_factory=list[Beat])
 
 
 def board_of(device: Device, channels: ChannelTable, table: BoardTable) -> VirtualBoard:
@@ -62,6 +71,8 @@ def board_of(device: Device, channels: ChannelTable, table: BoardTable) -> Virtu
     for event in table.events:
         outside = board.outside.setdefault(event.channel, Outside())
         outside.events.append((event.at_s, event.volts))
+    for beat in table.beats:
+        board.outside.setdefault(beat.channel, Outside()).beats = (beat.every_s, beat.until_s)
     return board
 
 

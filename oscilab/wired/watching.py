@@ -1,0 +1,222 @@
+"""Watching interlocks from a second thread, while waveforms play and while the host computes.
+
+Only with front ends that can read inputs beside `exchange` and `pause` (`LIVE_INPUTS`). Whoever
+drives goes through `SharedFrontEnd`, which lets nothing else overlap.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.arrays.description import Identity
+from oscilab.errors import DeviceFailed
+from oscilab.wired.channels import ChannelTable
+from oscilab.wired.front_end import Aborted, AnalogFrontEnd, FrontEndCapability, Samples
+from oscilab.wired.interlocks import Beats, Interlocks
+from oscilab.wired.waveform import Waveform
+
+logger = logging.getLogger(__name__)
+Volts = NDArray[np.floating]
+EVERY_S = 0.02
+"""Between two looks at the interlocks."""
+PATIENCE_S = 10.0
+"""How long a front end may take over one reading of its inputs."""
+
+
+class SharedFrontEnd:
+    """A front end between the thread that drives and the one that watches.
+
+    `read_inputs` may overlap with `exchange` and `pause`; `stop` aborts these and nothing else, so
+    that a ramp to safe values that has begun is not aborted by what set it off.
+    """
+
+    def __init__(self, front_end: AnalogFrontEnd) -> None:
+        self._front_end = front_end
+        self._call = threading.Lock()
+        self._gate = threading.Lock()
+        self._abortable = self._stopped = False
+
+    @property
+    def channels(self) -> ChannelTable:
+        """Those of the front end."""
+        return self._front_end.channels
+
+    @property
+    def capabilities(self) -> frozenset[FrontEndCapability]:
+        """Those of the front end."""
+        return self._front_end.capabilities
+
+    @property
+    def hardware(self) -> str | None:
+        """That of the front end."""
+        return self._front_end.hardware
+
+    def connect(self) -> Identity:
+        """See `AnalogFrontEnd`."""
+        with self._call:
+            return self._front_end.connect()
+
+    def close(self) -> None:
+        """See `AnalogFrontEnd`."""
+        with self._call:
+            self._front_end.close()
+
+    def read_outputs(self) -> Volts:
+        """See `AnalogFrontEnd`."""
+        with self._call:
+            return self._front_end.read_outputs()
+
+    def set_outputs(self, volts: Volts) -> None:
+        """See `AnalogFrontEnd`."""
+        with self._call:
+            self._front_end.set_outputs(volts)
+
+    def read_inputs(self, inputs: Sequence[str], samples: int = 1) -> Volts:
+        """See `AnalogFrontEnd`."""
+        with self._call:
+            return self._front_end.read_inputs(inputs, samples)
+
+    def pause(self, seconds: float) -> None:
+        """See `AnalogFrontEnd`."""
+        with self._abortably():
+            self._front_end.pause(seconds)
+
+    def exchange(
+        self,
+        waveform: Waveform,
+        rate_hz: float,
+        inputs: Sequence[str],
+        read: NDArray[np.int64],
+    ) -> Samples:
+        """See `AnalogFrontEnd`.
+
+        Raises:
+            Aborted: also where `stop` came before it began.
+        """
+        with self._abortably():
+            if self._stopped:
+                raise Aborted("a waveform was stopped before its first sample")
+            return self._front_end.exchange(waveform, rate_hz, inputs, read)
+
+    def abort(self) -> None:
+        """See `AnalogFrontEnd`."""
+        self._front_end.abort()
+
+    def make_safe(self) -> None:
+        """See `AnalogFrontEnd`."""
+        with self._call:
+            self._front_end.make_safe()
+
+    def stop(self) -> None:
+        """Abort an `exchange` or `pause` that another thread is in, and any `exchange` to come."""
+        with self._gate:
+            self._stopped = True
+            if self._abortable:
+                self._front_end.abort()
+
+    def resume(self) -> None:
+        """Let waveforms play again."""
+        self._stopped = False
+
+    @contextmanager
+    def _abortably(self) -> Generator[None]:
+        with self._gate:
+            self._abortable = True
+        try:
+            yield
+        finally:
+            with self._gate:
+                self._abortable = False
+
+
+class Watch:
+    """Looks at the interlocks every 20 ms from `start` to `stop`.
+
+    When one trips, or cannot be read, it stops what plays and calls `on_trip`, in its own thread;
+    `check` raises the reason in the thread that drives.
+    """
+
+    def __init__(
+        self, front_end: SharedFrontEnd, interlocks: Interlocks, on_trip: Callable[[], None]
+    ) -> None:
+        self._front_end = front_end
+        self._interlocks = interlocks
+        self._on_trip = on_trip
+        self._thread: threading.Thread | None = None
+        self._last: threading.Thread | None = None
+        self._end = threading.Event()
+        self._seen = threading.Event()
+        self._trouble: BaseException | None = None
+
+    def start(self) -> None:
+        """Begin, and return once every heartbeat was seen to beat; nothing where it runs already.
+
+        Raises:
+            InterlockTripped: one forbids driving, or does not beat.
+        """
+        self.check()
+        if self._thread is None:
+            self._end, self._seen = threading.Event(), threading.Event()
+            # A daemon: where the front end never answers, the process must still be able to end.
+            self._thread = threading.Thread(
+                target=self._look, args=(self._end, self._seen), name="interlocks", daemon=True
+            )
+            self._thread.start()
+            patience = PATIENCE_S + self._interlocks.longest_beat_s
+            if not self._seen.wait(patience):
+                raise DeviceFailed(f"the interlocks could not be read within {patience:g} s")
+        self.check()
+
+    def stop(self) -> None:
+        """End soon; idempotent."""
+        self._end.set()
+        self._thread, self._last = None, self._thread or self._last
+
+    def join(self) -> None:
+        """Wait until it ended, and tell of what it found that nobody asked for."""
+        if self._last is not None:
+            self._last.join(PATIENCE_S)
+        if self._trouble is not None:
+            logger.warning("%s", self._trouble)
+
+    @property
+    def is_tripped(self) -> bool:
+        """Whether it found something that `check` was not asked for yet."""
+        return self._trouble is not None
+
+    def check(self) -> None:
+        """Raise what was found, once.
+
+        Raises:
+            InterlockTripped: an interlock tripped since this was last asked.
+        """
+        trouble, self._trouble = self._trouble, None
+        if trouble is not None:
+            self.stop()
+            self._front_end.resume()
+            raise trouble
+
+    def _look(self, end: threading.Event, seen: threading.Event) -> None:
+        beats = Beats(self._interlocks)
+        every = min(EVERY_S, beats.shortest_s / 10)
+        channels = self._interlocks.channels
+        try:
+            while not end.wait(every):
+                volts = self._front_end.read_inputs(channels)
+                self._interlocks.check(volts)
+                if beats.see(volts[:, 0], time.monotonic()):
+                    seen.set()
+        except BaseException as trouble:  # noqa: BLE001  (handed to the thread that drives)
+            if end.is_set():
+                return  # the outputs are safe, or about to be
+            self._trouble = trouble
+            seen.set()
+            self._front_end.stop()
+            self._on_trip()
