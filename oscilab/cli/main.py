@@ -18,7 +18,7 @@ from oscilab.cli import (
     hardware_commands,
     run_commands,
 )
-from oscilab.cli.output import Stopped, debugging, forgive_encodings, say
+from oscilab.cli.output import Stopped, debugging, forgive_encodings, notes_of, say
 from oscilab.errors import OscilabError
 
 
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OscilabError as error:
         if debugging():
             traceback.print_exc()
-        say(str(error))
+        say("; ".join(filter(None, [str(error), notes_of(error)])))
         return error.exit_code
     except KeyboardInterrupt:
         code = Stopped.exit_code

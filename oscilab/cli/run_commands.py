@@ -95,9 +95,7 @@ def train(
     batches = _batches(log_batches)
     if resume is not None:
         _check_resumed(experiment, log_batches, note)
-    with stops_told(
-        "the run file keeps what was measured, and `oscilab train --resume FILE` continues it"
-    ):
+    with stops_told("nothing was measured"):
         result = oscilab.train(
             **named, device=device, bench=bench, overrides=changed, out=out, resume=resume,
             log_batches=batches, note=note, progress=watcher(),

@@ -21,7 +21,9 @@ from oscilab.physics import Protocol
 from oscilab.progress import Progress, Quiet
 from oscilab.runs.checkpoints import Arrays, pack, unpack
 from oscilab.runs.opening import Fixed, Opened, opened, seeds
+from oscilab.runs.recording import Recording
 from oscilab.runs.result import RunResult
+from oscilab.runs.resuming import stops_say_how_to_go_on
 from oscilab.runs.sampling import RECORDED_INSTANTS, finish
 from oscilab.runs.summary import training_rows
 from oscilab.traces.paths import default_path
@@ -73,7 +75,9 @@ def train(
         training = _prepare(setup, rng)
         path = Path(out) if out else default_path(chosen.settings.experiment)
         plan = _plan(setup, training, log_batches, note)
-        with RunWriter.create(path, plan) as writer:
+        with RunWriter.create(path, plan) as writer, stops_say_how_to_go_on(path, device, bench):
+            # So that a run which is stopped before its first checkpoint is resumed all the same.
+            writer.checkpoint(0, training.parameters, _state(training, 0.0))
             progress.summary("training", training_rows(setup, path, plan.log_every))
             return _run(setup, training, writer, plan.log_every, 0.0, progress)
 
@@ -98,7 +102,7 @@ def _resume(
         training = _prepare(setup, rng)
         unpack(training, step, parameters, arrays)
         elapsed = float(np.asarray(arrays["elapsed"])[0])
-        with RunWriter.resume(path) as writer:
+        with RunWriter.resume(path) as writer, stops_say_how_to_go_on(path, device, bench):
             progress.summary("resuming", training_rows(setup, path, log_every))
             progress.note(f"continuing after step {step} of {settings.steps}")
             return _run(setup, training, writer, log_every, elapsed, progress)
@@ -152,6 +156,7 @@ def _plan(
 ) -> RunPlan:
     settings = setup.experiment.settings
     log_every = _log_every(setup, log_batches)
+    recording = Recording.of(setup.array, "force")
     return RunPlan(
         kind="train",
         configuration={**setup.configuration(), "log_every": log_every},
@@ -164,6 +169,9 @@ def _plan(
         checkpoint=_state(training, 0.0),
         samples=settings.samples,
         record_times=RECORDED_INSTANTS,
+        codings=recording.codings if log_every else {},
+        channels=recording.channels,
+        calibration=recording.calibration,
         title=f"oscilab train {setup.name}",
     )
 
@@ -192,7 +200,7 @@ def _run(
 ) -> RunResult:
     settings = setup.experiment.settings
     started = time.monotonic() - elapsed
-    with progress.task("training", settings.steps - training.step) as task:
+    with progress.task("training", settings.steps, done=training.step) as task:
         while training.step < settings.steps:
             first = writer.rows
             measured = training.measure_all()

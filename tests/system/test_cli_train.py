@@ -24,7 +24,7 @@ from oscilab.cli import watch
 from oscilab.cli.main import main
 
 class Ends(watch.Lines):
-    def task(self, description, total):
+    def task(self, description, total, done=0):
         task = super().task(description, total)
         return task if description != "training" else Counts(task)
 
@@ -167,8 +167,8 @@ def test_ctrl_c_keeps_the_run_and_says_how_to_go_on(tmp_path):
     assert ended.returncode == 130
     assert ended.stdout == ""
     assert ended.stderr.splitlines()[-1] == (
-        "oscilab: stopped by Ctrl-C; the run file keeps what was measured, and "
-        "`oscilab train --resume FILE` continues it"
+        "oscilab: stopped by Ctrl-C; run file run.h5 keeps what was measured, and "
+        "`oscilab train --resume run.h5` continues it"
     )
     assert "Traceback" not in ended.stderr
     with open_run(tmp_path / "run.h5") as run:

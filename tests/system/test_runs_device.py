@@ -25,7 +25,7 @@ class StopAt(Quiet):
     def __init__(self, steps):
         self.left = steps
 
-    def task(self, description, total):
+    def task(self, description, total, done=0):
         return self
 
     def __enter__(self):
@@ -72,6 +72,21 @@ def test_a_stopped_run_resumes_to_the_same_protocol(bench, tmp_path):
     resumed = oscilab.train(device="lattice", bench=bench, resume=stopped)
     assert resumed.protocol.parameters.tobytes() == whole.protocol.parameters.tobytes()
     assert resumed.samples.tobytes() == whole.samples.tobytes()
+
+
+def test_a_run_stopped_before_its_first_checkpoint_resumes(bench, tmp_path):
+    whole = oscilab.train(
+        "digits", "lattice", bench=bench, overrides=SMALL, out=tmp_path / "whole.h5"
+    )
+    stopped = tmp_path / "stopped.h5"
+    with pytest.raises(KeyboardInterrupt) as stop:
+        oscilab.train(
+            "digits", "lattice", bench=bench, overrides=SMALL, out=stopped, progress=StopAt(1)
+        )
+    command = f"oscilab train --resume {stopped} --device lattice --bench {bench}"
+    assert command in stop.value.__notes__[0]
+    resumed = oscilab.train(device="lattice", bench=bench, resume=stopped)
+    assert resumed.protocol.parameters.tobytes() == whole.protocol.parameters.tobytes()
 
 
 def test_another_device_does_not_resume_it(bench, tmp_path):
