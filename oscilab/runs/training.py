@@ -33,6 +33,7 @@ from oscilab.traces.writer import RunWriter
 
 READINGS_BUDGET = 100e6
 """Bytes of readings that a run on a simulated array keeps by default."""
+NOTHING = BatchFlag(0)
 
 
 def train(
@@ -76,10 +77,8 @@ def train(
         path = Path(out) if out else default_path(chosen.settings.experiment)
         plan = _plan(setup, training, log_batches, note)
         with RunWriter.create(path, plan) as writer, stops_say_how_to_go_on(path, device, bench):
-            # So that a run which is stopped before its first checkpoint is resumed all the same.
-            writer.checkpoint(0, training.parameters, _state(training, 0.0))
             progress.summary("training", training_rows(setup, path, plan.log_every))
-            return _run(setup, training, writer, plan.log_every, 0.0, progress)
+            return _run(setup, training, writer, plan.log_every, 0.0, progress, NOTHING)
 
 
 def _resume(
@@ -94,18 +93,21 @@ def _resume(
         _check_resumable(run, device, overrides, out)
         fixed = Fixed.of(run)
         log_every = int(run.configuration["log_every"])
-        step, parameters, arrays = run.checkpoint()
+        # One that stopped before its first checkpoint begins anew, in the same file.
+        state = run.checkpoint() if run.has_checkpoint else None
     settings = fixed.settings
     chosen = Experiment(recipe_named(settings.experiment), settings, frozenset())
     rng, array_seed = seeds(settings.seed)
     with opened(chosen, device, bench, array_seed, fixed) as setup:
         training = _prepare(setup, rng)
-        unpack(training, step, parameters, arrays)
-        elapsed = float(np.asarray(arrays["elapsed"])[0])
+        elapsed = 0.0
+        if state is not None:
+            unpack(training, *state)
+            elapsed = float(np.asarray(state[2]["elapsed"])[0])
         with RunWriter.resume(path) as writer, stops_say_how_to_go_on(path, device, bench):
             progress.summary("resuming", training_rows(setup, path, log_every))
-            progress.note(f"continuing after step {step} of {settings.steps}")
-            return _run(setup, training, writer, log_every, elapsed, progress)
+            progress.note(f"continuing after step {training.step} of {settings.steps}")
+            return _run(setup, training, writer, log_every, elapsed, progress, BatchFlag.RESTARTED)
 
 
 def _check_resumable(
@@ -197,6 +199,7 @@ def _run(
     log_every: int,
     elapsed: float,
     progress: Progress,
+    first_status: BatchFlag,
 ) -> RunResult:
     settings = setup.experiment.settings
     started = time.monotonic() - elapsed
@@ -204,7 +207,9 @@ def _run(
         while training.step < settings.steps:
             first = writer.rows
             measured = training.measure_all()
-            _log(writer, training.step - 1, measured, first, log_every, time.monotonic() - started)
+            now = time.monotonic() - started
+            _log(writer, training.step - 1, measured, first, log_every, now, first_status)
+            first_status = NOTHING
             done = training.step == settings.steps
             if done or training.step % settings.checkpoint_every == 0:
                 elapsed = time.monotonic() - started
@@ -225,10 +230,18 @@ def _state(training: Training, elapsed: float) -> Arrays:
 
 
 def _log(
-    writer: RunWriter, step: int, measured: list[Measured], first: int, log_every: int, now: float
+    writer: RunWriter,
+    step: int,
+    measured: list[Measured],
+    first: int,
+    log_every: int,
+    now: float,
+    first_status: BatchFlag,
 ) -> None:
     redrawn = np.array([each.redrawn for each in measured])
     projected = np.array([each.projected for each in measured])
+    status = BatchFlag.REDRAWN * (redrawn > 0) + BatchFlag.PROJECTED * (projected > 0)
+    status[0] |= first_status
     writer.append(
         step=step,
         node=np.array([each.node for each in measured]),
@@ -237,7 +250,7 @@ def _log(
         redrawn=redrawn,
         projected=projected,
         elapsed=now,
-        status=BatchFlag.REDRAWN * (redrawn > 0) + BatchFlag.PROJECTED * (projected > 0),
+        status=status,
     )
     for offset, each in enumerate(measured):
         if log_every and (first + offset) % log_every == 0:

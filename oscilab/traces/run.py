@@ -185,30 +185,39 @@ class Run:
         Raises:
             InvalidInput: there is none.
         """
-        source, slot = self._newest_state()
+        found = self._find_state()
+        if found is None:
+            raise InvalidInput(f"run {self.path} holds no checkpoint; train for longer")
+        source, slot = found
         arrays = {
             name: np.asarray(array[slot]) for name, array in state_arrays(source.entry).items()
         }
         step, _, parameters = (arrays.pop(name) for name in MARKS)
         return int(step), parameters, arrays
 
-    def continuation(self) -> Continuation:
-        """Where a writer goes on: after the last checkpoint, in a file of the same structure.
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is a training state to continue from."""
+        return self._find_state() is not None
 
-        Raises:
-            InvalidInput: there is no checkpoint.
+    def continuation(self) -> Continuation:
+        """Where a writer goes on, in a file of the same structure: after the last checkpoint, or
+        from the start if there is none.
         """
-        source, slot = self._newest_state()
+        found = self._find_state()
+        if found is None:
+            return Continuation(clone_image(self.sources[0].file), 0, 0)
+        source, slot = found
         row = int(source.entry["checkpoint/batch"][slot])
         return Continuation(clone_image(self.sources[0].file), row, self._readings_before(row))
 
-    def _newest_state(self) -> tuple[Source, int]:
+    def _find_state(self) -> tuple[Source, int] | None:
         for source in reversed(self.sources):
             if "checkpoint" in source.entry:
                 slot = int(source.entry["checkpoint/current"][()])
                 if slot >= 0:
                     return source, slot
-        raise InvalidInput(f"run {self.path} holds no checkpoint; start it anew")
+        return None
 
     def _readings_before(self, row: int) -> int:
         found = 0

@@ -6,6 +6,7 @@ import pytest
 import oscilab
 from oscilab.errors import InvalidInput
 from oscilab.progress import Quiet
+from oscilab.traces.plan import BatchFlag
 
 BENCH = """
 schema = 1
@@ -70,6 +71,9 @@ def test_a_stopped_run_resumes_to_the_same_protocol(bench, tmp_path):
         assert run.status == "interrupted"
         assert run.checkpoint()[0] == 4
     resumed = oscilab.train(device="lattice", bench=bench, resume=stopped)
+    with oscilab.open_run(stopped) as run:
+        restarted = run.tree["training"].status.values & BatchFlag.RESTARTED
+        assert np.flatnonzero(restarted).tolist() == [4 * len(run.tree["schedule"].nodes)]
     assert resumed.protocol.parameters.tobytes() == whole.protocol.parameters.tobytes()
     assert resumed.samples.tobytes() == whole.samples.tobytes()
 
