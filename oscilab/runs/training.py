@@ -16,10 +16,11 @@ from oscilab.learning.estimate import Sampling
 from oscilab.learning.optimisers import optimiser_named
 from oscilab.learning.points import PointSource
 from oscilab.learning.rules import rule_for
-from oscilab.learning.training import Measured, Rate, Training
+from oscilab.learning.training import Rate, Training
 from oscilab.physics import Protocol
 from oscilab.progress import Progress, Quiet
 from oscilab.runs.checkpoints import Arrays, pack, unpack
+from oscilab.runs.logging import NOTHING, log_step
 from oscilab.runs.opening import Fixed, Opened, opened, seeds
 from oscilab.runs.recording import Recording
 from oscilab.runs.result import RunResult
@@ -33,7 +34,6 @@ from oscilab.traces.writer import RunWriter
 
 READINGS_BUDGET = 100e6
 """Bytes of readings that a run on a simulated array keeps by default."""
-NOTHING = BatchFlag(0)
 
 
 def train(
@@ -208,7 +208,7 @@ def _run(
             first = writer.rows
             measured = training.measure_all()
             now = time.monotonic() - started
-            _log(writer, training.step - 1, measured, first, log_every, now, first_status)
+            log_step(writer, training.step - 1, measured, first, log_every, now, first_status)
             first_status = NOTHING
             done = training.step == settings.steps
             if done or training.step % settings.checkpoint_every == 0:
@@ -227,31 +227,3 @@ def _run(
 
 def _state(training: Training, elapsed: float) -> Arrays:
     return {**pack(training), "elapsed": np.array([elapsed])}
-
-
-def _log(
-    writer: RunWriter,
-    step: int,
-    measured: list[Measured],
-    first: int,
-    log_every: int,
-    now: float,
-    first_status: BatchFlag,
-) -> None:
-    redrawn = np.array([each.redrawn for each in measured])
-    projected = np.array([each.projected for each in measured])
-    status = BatchFlag.REDRAWN * (redrawn > 0) + BatchFlag.PROJECTED * (projected > 0)
-    status[0] |= first_status
-    writer.append(
-        step=step,
-        node=np.array([each.node for each in measured]),
-        loss=np.array([each.loss for each in measured]),
-        gradient_norm=np.array([each.gradient_norm for each in measured]),
-        redrawn=redrawn,
-        projected=projected,
-        elapsed=now,
-        status=status,
-    )
-    for offset, each in enumerate(measured):
-        if log_every and (first + offset) % log_every == 0:
-            writer.append_reading(row=first + offset, reading=each.reading)
