@@ -77,7 +77,11 @@ def train(
     note: Annotated[str, typer.Option(help="A note to store in the run.")] = "",
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Any other setting; repeatable."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any setting of `oscilab experiments --settings`; repeatable.",
+        ),
     ] = None,
 ) -> None:
     """Train an experiment on a device, then sample from it."""
