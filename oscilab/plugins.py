@@ -66,7 +66,7 @@ def load_entry(entry: EntryPoint) -> object:
     """
     try:
         return entry.load()
-    except (ImportError, AttributeError, OSError) as error:
+    except (ImportError, AttributeError, OSError, SyntaxError) as error:
         # OSError: a vendor's shared library that its Python package could not open.
         kind = KINDS.get(entry.group, entry.group)
         reason = _reason(entry, error)
@@ -84,7 +84,7 @@ def choices(name: str, known: Iterable[str], what: str = "known") -> str:
     return f"{what}: {', '.join(names) or 'none'}{question}"
 
 
-def _reason(entry: EntryPoint, error: ImportError | AttributeError | OSError) -> str:
+def _reason(entry: EntryPoint, error: Exception) -> str:
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     package = entry.module.partition(".")[0]
     if missing and missing.partition(".")[0] != package:

@@ -22,8 +22,8 @@ class Progress(Protocol):
         """What will be done, or what was found, such as `{"device": "sim", "slices": "24"}`."""
         ...
 
-    def task(self, description: str, total: int) -> AbstractContextManager[Task]:
-        """Work of `total` steps begins; it ends with the `with` block."""
+    def task(self, description: str, total: int, done: int = 0) -> AbstractContextManager[Task]:
+        """Work of `total` steps begins, `done` of them done before; it ends with the block."""
         ...
 
     def note(self, sentence: str) -> None:
@@ -38,7 +38,7 @@ class Quiet:
         """Ignored."""
 
     @contextmanager
-    def task(self, description: str, total: int) -> Generator[Task]:
+    def task(self, description: str, total: int, done: int = 0) -> Generator[Task]:
         """A task that nobody watches."""
         yield _Unwatched()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,10 +22,22 @@ SimulateOption = Annotated[
 ]
 
 
-def experiments() -> None:
-    """List the experiments that can be trained."""
-    from oscilab.experiment import list_experiments
+def experiments(
+    settings: Annotated[
+        bool, typer.Option("--settings", help="List the keys that `train --set` takes, instead.")
+    ] = False,
+) -> None:
+    """List the experiments that can be trained, or their settings."""
+    from oscilab.experiment import Settings, list_experiments
 
+    if settings:
+        from oscilab.traces.summary import flat
+
+        defaults = flat(Settings().model_dump(mode="json"))
+        rows = [[key, json.dumps(value)] for key, value in defaults.items() if key != "experiment"]
+        print_table(["key", "default"], rows)
+        print("\nExperiments start from defaults of their own; `train` prints what it uses.")
+        return
     print_table(["experiment", "what it is"], list_experiments().items())
 
 

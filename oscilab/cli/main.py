@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -18,8 +20,10 @@ from oscilab.cli import (
     hardware_commands,
     run_commands,
 )
-from oscilab.cli.output import Stopped, debugging, forgive_encodings, say
+from oscilab.cli.output import Stopped, debugging, forgive_encodings, notes_of, say
 from oscilab.errors import OscilabError
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,15 +38,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.excepthook = _say_fault
     try:
         code = _run(arguments)
+        sys.stdout.flush()
     except typer.TyperException as error:
         return _usage_error(error)
     except OscilabError as error:
         if debugging():
             traceback.print_exc()
-        say(str(error))
+        say("; ".join(filter(None, [str(error), notes_of(error)])))
         return error.exit_code
     except KeyboardInterrupt:
         code = Stopped.exit_code
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        return _say_full(error)
     if code == Stopped.exit_code:
         say("stopped by Ctrl-C")
     return code
@@ -97,6 +106,19 @@ def _start(
 ) -> None:
     if context.invoked_subcommand is None:
         print(context.get_help())
+
+
+def _say_full(error: OSError) -> int:
+    if debugging():
+        traceback.print_exc()
+    what = error.filename or "what standard output goes to"
+    say(f"{what} is full ({error.strerror}); free some space, or write elsewhere")
+    if error.filename is None:
+        # What is left in its buffer would fail once more when Python ends.
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, 1)
+        os.close(sink)
+    return OscilabError.exit_code
 
 
 def _usage_error(error: typer.TyperException) -> int:

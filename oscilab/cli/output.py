@@ -36,6 +36,8 @@ class Ended(Stopped):
 def stops_told(remedy: str) -> Generator[None]:
     """Turns a stop by a signal into one sentence, which ends with `remedy`.
 
+    Where the work knows better, and left a note with the exception, it ends with that note.
+
     Raises:
         Stopped: Ctrl-C.
         Ended: SIGTERM.
@@ -43,9 +45,14 @@ def stops_told(remedy: str) -> Generator[None]:
     try:
         yield
     except Terminated as error:
-        raise Ended(f"{error}; {remedy}") from error
+        raise Ended(f"{error}; {notes_of(error) or remedy}") from error
     except KeyboardInterrupt as error:
-        raise Stopped(f"stopped by Ctrl-C; {remedy}") from error
+        raise Stopped(f"stopped by Ctrl-C; {notes_of(error) or remedy}") from error
+
+
+def notes_of(error: BaseException) -> str:
+    """What was added to an exception on its way."""
+    return "; ".join(getattr(error, "__notes__", []))
 
 
 def debugging() -> bool:

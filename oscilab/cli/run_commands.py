@@ -76,7 +76,11 @@ def train(
     note: Annotated[str, typer.Option(help="A note to store in the run.")] = "",
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Any other setting; repeatable."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any setting of `oscilab experiments --settings`; repeatable.",
+        ),
     ] = None,
 ) -> None:
     """Train an experiment on a device, then sample from it."""
@@ -94,9 +98,7 @@ def train(
     batches = _batches(log_batches)
     if resume is not None:
         _check_resumed(experiment, log_batches, note)
-    with stops_told(
-        "the run file keeps what was measured, and `oscilab train --resume FILE` continues it"
-    ):
+    with stops_told("nothing was measured"):
         result = oscilab.train(
             **named, device=device, bench=bench, overrides=changed, out=out, resume=resume,
             log_batches=batches, note=note, simulate=simulate, progress=watcher(),

@@ -52,9 +52,9 @@ class Lines:
         self._print(f"note: {sentence}")
 
     @contextmanager
-    def task(self, description: str, total: int) -> Generator[_LineTask]:
+    def task(self, description: str, total: int, done: int = 0) -> Generator[_LineTask]:
         """A task that prints lines such as `training 20/480, loss 0.31, 95/s, 0:00:05 left`."""
-        task = _LineTask(description, total, self._print, self._interval, self._clock)
+        task = _LineTask(description, total, done, self._print, self._interval, self._clock)
         try:
             yield task
         finally:
@@ -69,13 +69,14 @@ class _LineTask:
         self,
         description: str,
         total: int,
+        done: int,
         write: Callable[[str], None],
         interval: float,
         clock: Callable[[], float],
     ) -> None:
         self._description, self._total = description, total
         self._write, self._interval, self._clock = write, interval, clock
-        self._done = 0
+        self._done = self._before = done
         self._written: int | None = None
         self._figures: Mapping[str, float] = {}
         self._started = self._last = clock()
@@ -96,8 +97,8 @@ class _LineTask:
         self._last, self._written = self._clock(), self._done
         elapsed = self._last - self._started
         parts = [f"{self._description} {self._done}/{self._total}", *figure_texts(self._figures)]
-        if self._done and elapsed > 0:
-            rate = self._done / elapsed
+        if self._done > self._before and elapsed > 0:
+            rate = (self._done - self._before) / elapsed
             parts += [rate_text(rate), time_text((self._total - self._done) / rate, elapsed)]
         self._write(", ".join(parts))
 
@@ -117,7 +118,7 @@ class Bar:
         self._console.print(Text(f"note: {sentence}", style="yellow"))
 
     @contextmanager
-    def task(self, description: str, total: int) -> Generator[_BarTask]:
+    def task(self, description: str, total: int, done: int = 0) -> Generator[_BarTask]:
         """A bar that stays on the screen when it is full."""
         columns = (
             rich_progress.TextColumn("{task.description}", markup=False),
@@ -130,7 +131,7 @@ class Bar:
         with rich_progress.Progress(
             *columns, console=self._console, refresh_per_second=REFRESHES
         ) as bar:
-            number = bar.add_task(description, total=total, figures="")
+            number = bar.add_task(description, total=total, completed=done, figures="")
             yield _BarTask(bar, number)
 
 

@@ -25,10 +25,14 @@ def load_array(path: str | Path, seed: int = 0) -> Dataset:
     """
     path = Path(path)
     data, labels = _read(path)
-    if data.ndim not in (2, 3) or 0 in data.shape:
+    if data.ndim in (2, 3) and 0 in data.shape:
+        raise InvalidInput(
+            f"the data in {path} have shape {data.shape}, which holds no number; save samples in it"
+        )
+    if data.ndim not in (2, 3):
         raise InvalidInput(
             f"the data in {path} have shape {data.shape}; they must be [sample, oscillator] or "
-            "[sample, row, column]"
+            "[sample, row, column]: reshape them"
         )
     shape = (data.shape[1], data.shape[2]) if data.ndim == 3 else near_square(data.shape[1])
     name = f"data in {path}"
@@ -39,7 +43,9 @@ def load_array(path: str | Path, seed: int = 0) -> Dataset:
         raise InvalidInput(f"{path} holds a single sample; give more, so that some are held out")
     low, high = float(values.min()), float(values.max())
     if low == high:
-        raise InvalidInput(f"all values in {path} are {low:g}; there is nothing to learn")
+        raise InvalidInput(
+            f"all values in {path} are {low:g}; there is nothing to learn: give data that vary"
+        )
     train, held_out, train_labels, held_out_labels = split_held_out(values, labels, seed=seed)
     return Dataset(
         name=path.stem,
@@ -70,8 +76,21 @@ def _read(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
             if not isinstance(loaded, np.lib.npyio.NpzFile):
                 return loaded, None
             return _from_archive(path, {name: loaded[name] for name in loaded.files})
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise InvalidInput(f"{path} cannot be read as plain NumPy arrays: {error}") from error
+    except FileNotFoundError as error:
+        raise InvalidInput(
+            f"{path} cannot be read: there is no such file; check its path"
+        ) from error
+    except EOFError as error:
+        raise InvalidInput(f"{path} cannot be read: it is empty; save the data again") from error
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be read: {error.strerror or error}; check that it may be"
+        ) from error
+    except (ValueError, zipfile.BadZipFile) as error:
+        raise InvalidInput(
+            f"{path} cannot be read as plain NumPy arrays: {error}; save an array of numbers with "
+            "numpy.save"
+        ) from error
 
 
 def _from_archive(

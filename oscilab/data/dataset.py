@@ -15,6 +15,9 @@ LEAST_SAMPLES = 10
 
 HELD_OUT_FRACTION = 0.1
 
+LARGEST = 1e100
+"""Beyond it sums of squares may overflow."""
+
 Values = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
@@ -53,7 +56,8 @@ class Dataset:
                 )
             if len(values) < least:
                 raise InvalidInput(
-                    f"the {name} has {len(values)} samples; {least} or more are needed"
+                    f"the {name} has {len(values)} samples; {least} or more are needed: give "
+                    "more data"
                 )
             object.__setattr__(self, part, values)
             self._check_labels(f"{part}_labels", name, len(values))
@@ -150,7 +154,8 @@ def checked_values(values: ArrayLike, name: str) -> Values:
     """`values` as finite float64 `[sample, feature]`.
 
     Raises:
-        InvalidInput: another shape, not real numbers, or naming the first that is not finite.
+        InvalidInput: another shape, not real numbers, or naming the first that is not finite or
+            too large.
     """
     array = np.asarray(values)
     if array.dtype.kind not in "fiub":
@@ -164,6 +169,13 @@ def checked_values(values: ArrayLike, name: str) -> Values:
         raise InvalidInput(
             f"sample {sample} of the {name} is {array[sample, feature]} in feature {feature}; "
             "every value must be finite"
+        )
+    if array.size and np.abs(array).max() > LARGEST:
+        sample, feature = np.argwhere(np.abs(array) > LARGEST)[0]
+        raise InvalidInput(
+            f"sample {sample} of the {name} is {array[sample, feature]:g} in feature {feature}, "
+            f"beyond the {LARGEST:g} up to which squares can be summed; give the data in other "
+            "units"
         )
     return array
 

@@ -28,8 +28,16 @@ class Experiment:
 
 
 def list_experiments() -> dict[str, str]:
-    """The installed experiments: name and one line on each."""
-    return {name: recipe_named(name).description for name in installed(GROUP)}
+    """The installed experiments: name and one line on each, or why it cannot be used."""
+    return {name: _described(name) for name in installed(GROUP)}
+
+
+def _described(name: str) -> str:
+    try:
+        return recipe_named(name).description
+    except OscilabError as error:
+        # One broken package must not hide the others.
+        return f"cannot be used: {error}"
 
 
 def recipe_named(name: str) -> Recipe:

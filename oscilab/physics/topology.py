@@ -92,8 +92,8 @@ def from_file(path: str | Path, oscillators: int, shape: tuple[int, int] | None 
     """A topology from a text file of `i,j` lines (zero-based; `#` starts a comment).
 
     Raises:
-        InvalidInput: the file is missing, a line is not two oscillator numbers, or the edges
-            cannot be.
+        InvalidInput: the file is missing or names no edge, a line is not two oscillator numbers,
+            or the edges cannot be.
     """
     path = Path(path)
     pairs: list[tuple[int, int]] = []
@@ -124,7 +124,12 @@ def from_file(path: str | Path, oscillators: int, shape: tuple[int, int] | None 
                     f"{oscillators - 1}"
                 )
         pairs.append((i, j))
-    edges = np.array(pairs, np.int64).reshape(-1, 2)
+    if not pairs:
+        raise InvalidInput(
+            f"edge list {path} names no edge; write one a line as i,j, or take a lattice of radius "
+            "0 for oscillators without couplings"
+        )
+    edges = np.array(pairs, np.int64)
     return from_edges(edges, oscillators, shape, name=f"edge list {path.name}")
 
 

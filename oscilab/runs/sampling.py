@@ -20,6 +20,7 @@ from oscilab.experiment.settings import Settings
 from oscilab.physics import Protocol
 from oscilab.progress import Progress, Quiet
 from oscilab.runs.opening import Fixed, Opened, opened, seeds
+from oscilab.runs.recording import Recording
 from oscilab.runs.result import RunResult
 from oscilab.runs.summary import sampling_rows
 from oscilab.traces.paths import default_path
@@ -177,6 +178,7 @@ def sample(
     with opened(experiment, device, bench, seeds(seed)[1], fixed, simulate) as setup:
         played = replace(protocol, potential=setup.array.description.potential)
         path = Path(out) if out else default_path(f"{settings.experiment}-samples")
+        recording = Recording.of(setup.array, "force")
         plan = RunPlan(
             kind="sample",
             configuration=setup.configuration(),
@@ -188,6 +190,8 @@ def sample(
             log_every=0,
             samples=n,
             record_times=RECORDED_INSTANTS,
+            channels=recording.channels,
+            calibration=recording.calibration,
         )
         with RunWriter.create(path, plan) as writer:
             writer.write_protocol(played)

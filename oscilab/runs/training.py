@@ -16,12 +16,15 @@ from oscilab.learning.estimate import Sampling
 from oscilab.learning.optimisers import optimiser_named
 from oscilab.learning.points import PointSource
 from oscilab.learning.rules import rule_for
-from oscilab.learning.training import Measured, Rate, Training
+from oscilab.learning.training import Rate, Training
 from oscilab.physics import Protocol
 from oscilab.progress import Progress, Quiet
 from oscilab.runs.checkpoints import Arrays, pack, unpack
+from oscilab.runs.logging import NOTHING, log_step
 from oscilab.runs.opening import Fixed, Opened, opened, seeds
+from oscilab.runs.recording import Recording
 from oscilab.runs.result import RunResult
+from oscilab.runs.resuming import stops_say_how_to_go_on
 from oscilab.runs.sampling import RECORDED_INSTANTS, finish
 from oscilab.runs.summary import training_rows
 from oscilab.traces.paths import default_path
@@ -74,9 +77,9 @@ def train(
         training = _prepare(setup, rng)
         path = Path(out) if out else default_path(chosen.settings.experiment)
         plan = _plan(setup, training, log_batches, note)
-        with RunWriter.create(path, plan) as writer:
+        with RunWriter.create(path, plan) as writer, stops_say_how_to_go_on(path, device, bench):
             progress.summary("training", training_rows(setup, path, plan.log_every))
-            return _run(setup, training, writer, plan.log_every, 0.0, progress)
+            return _run(setup, training, writer, plan.log_every, 0.0, progress, NOTHING)
 
 
 def _resume(
@@ -92,18 +95,21 @@ def _resume(
         _check_resumable(run, device, overrides, out)
         fixed = Fixed.of(run)
         log_every = int(run.configuration["log_every"])
-        step, parameters, arrays = run.checkpoint()
+        # One that stopped before its first checkpoint begins anew, in the same file.
+        state = run.checkpoint() if run.has_checkpoint else None
     settings = fixed.settings
     chosen = Experiment(recipe_named(settings.experiment), settings, frozenset())
     rng, array_seed = seeds(settings.seed)
     with opened(chosen, device, bench, array_seed, fixed, simulate) as setup:
         training = _prepare(setup, rng)
-        unpack(training, step, parameters, arrays)
-        elapsed = float(np.asarray(arrays["elapsed"])[0])
-        with RunWriter.resume(path) as writer:
+        elapsed = 0.0
+        if state is not None:
+            unpack(training, *state)
+            elapsed = float(np.asarray(state[2]["elapsed"])[0])
+        with RunWriter.resume(path) as writer, stops_say_how_to_go_on(path, device, bench):
             progress.summary("resuming", training_rows(setup, path, log_every))
-            progress.note(f"continuing after step {step} of {settings.steps}")
-            return _run(setup, training, writer, log_every, elapsed, progress)
+            progress.note(f"continuing after step {training.step} of {settings.steps}")
+            return _run(setup, training, writer, log_every, elapsed, progress, BatchFlag.RESTARTED)
 
 
 def _check_resumable(
@@ -154,6 +160,7 @@ def _plan(
 ) -> RunPlan:
     settings = setup.experiment.settings
     log_every = _log_every(setup, log_batches)
+    recording = Recording.of(setup.array, "force")
     return RunPlan(
         kind="train",
         configuration={**setup.configuration(), "log_every": log_every},
@@ -166,6 +173,9 @@ def _plan(
         checkpoint=_state(training, 0.0),
         samples=settings.samples,
         record_times=RECORDED_INSTANTS,
+        codings=recording.codings if log_every else {},
+        channels=recording.channels,
+        calibration=recording.calibration,
         title=f"oscilab train {setup.name}",
     )
 
@@ -191,14 +201,17 @@ def _run(
     log_every: int,
     elapsed: float,
     progress: Progress,
+    first_status: BatchFlag,
 ) -> RunResult:
     settings = setup.experiment.settings
     started = time.monotonic() - elapsed
-    with progress.task("training", settings.steps - training.step) as task:
+    with progress.task("training", settings.steps, done=training.step) as task:
         while training.step < settings.steps:
             first = writer.rows
             measured = training.measure_all()
-            _log(writer, training.step - 1, measured, first, log_every, time.monotonic() - started)
+            now = time.monotonic() - started
+            log_step(writer, training.step - 1, measured, first, log_every, now, first_status)
+            first_status = NOTHING
             done = training.step == settings.steps
             if done or training.step % settings.checkpoint_every == 0:
                 elapsed = time.monotonic() - started
@@ -216,23 +229,3 @@ def _run(
 
 def _state(training: Training, elapsed: float) -> Arrays:
     return {**pack(training), "elapsed": np.array([elapsed])}
-
-
-def _log(
-    writer: RunWriter, step: int, measured: list[Measured], first: int, log_every: int, now: float
-) -> None:
-    redrawn = np.array([each.redrawn for each in measured])
-    projected = np.array([each.projected for each in measured])
-    writer.append(
-        step=step,
-        node=np.array([each.node for each in measured]),
-        loss=np.array([each.loss for each in measured]),
-        gradient_norm=np.array([each.gradient_norm for each in measured]),
-        redrawn=redrawn,
-        projected=projected,
-        elapsed=now,
-        status=BatchFlag.REDRAWN * (redrawn > 0) + BatchFlag.PROJECTED * (projected > 0),
-    )
-    for offset, each in enumerate(measured):
-        if log_every and (first + offset) % log_every == 0:
-            writer.append_reading(row=first + offset, reading=each.reading)

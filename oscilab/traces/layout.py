@@ -154,8 +154,8 @@ def _write_channels(entry: hdf5.Group, plan: RunPlan) -> None:
     )
     group = hdf5.make_group(entry, "channels", "NXcollection")
     scale = hdf5.make_scale(group, "channel", np.arange(len(channels), dtype=np.int32), units="1")
-    hdf5.write_texts(group, "name", [channel.name for channel in channels], [scale])
-    hdf5.write_texts(group, "units", [channel.units for channel in channels], [scale])
+    for name in ("name", "target", "units"):
+        hdf5.write_texts(group, name, [getattr(channel, name) for channel in channels], [scale])
     for name in ("gain", "offset"):
         values = np.array([getattr(channel, name) for channel in channels])
         hdf5.write_array(group, name, values, [scale])

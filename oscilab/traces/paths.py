@@ -34,7 +34,10 @@ def result_path(path: Path) -> Path:
 
 def segment_files(folder: Path) -> list[Path]:
     """The segments in a folder, sealed or not, in their order."""
-    return sorted([*folder.glob("[0-9]*.h5"), *folder.glob("[0-9]*.h5.part")])
+    # First those being written: one that is sealed meanwhile is then found twice, not never.
+    unsealed, sealed = (sorted(folder.glob(f"[0-9]*.h5{end}")) for end in (PART, ""))
+    twice = {path.with_name(path.name + PART) for path in sealed}
+    return sorted([*sealed, *(path for path in unsealed if path not in twice)])
 
 
 def name_now(path: Path) -> Path:
@@ -48,9 +51,9 @@ def joined_path(path: Path) -> Path:
 
 
 def number_of(path: Path) -> int:
-    """A segment's number by its name; the run's own file is number 0."""
+    """A segment's number by its name; every other file of a run is number 0."""
     stem = path.name.partition(".")[0]
-    return int(stem) if path.parent.suffix == ".segments" else 0
+    return int(stem) if path.parent.suffix == ".segments" and stem.isdigit() else 0
 
 
 def ballast_path(path: Path) -> Path:

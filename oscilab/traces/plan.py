@@ -81,12 +81,13 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Channel:
-    """One line of the bench: physics = gain * volts + offset, in `units`."""
+    """One line of the bench: physics = gain * volts + offset, in `units`, of what `target` is."""
 
     name: str
     gain: float = 1.0
     offset: float = 0.0
     units: str = "1"
+    target: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from oscilab.errors import InvalidInput
 from oscilab.traces.join import join_run, write_joined
+from oscilab.traces.opening import open_files
 from oscilab.traces.paths import segment_folder
 from oscilab.traces.probe import STREAMS
 from oscilab.traces.run import Run
-from oscilab.traces.source import open_sources
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,12 @@ def repair(path: Path, out: Path | None = None) -> Repaired:
     Raises:
         InvalidInput: the run is being written, nothing of it can be read, or `out` exists.
     """
-    sources, damage = open_sources(path, salvage=True)
-    with Run(path, sources, damage) as run:
+    with Run(open_files(path, salvage=True)) as run:
         status = run.status
         if status == "running":
             raise InvalidInput(f"run {path} is being written; wait, or stop its writer")
         kept, lost = _balance(run)
-        in_pieces = segment_folder(path).exists() or sources[0].state != "closed"
+        in_pieces = segment_folder(path).exists() or run.sources[0].state != "closed"
         if not in_pieces and not lost:
             return Repaired(path, kept, [], healthy=True)
         target = out or (path if not lost else path.with_suffix(f".repaired{path.suffix}"))

@@ -18,12 +18,11 @@ from oscilab.physics.protocol import Protocol
 from oscilab.traces import hdf5
 from oscilab.traces.clone import clone_image
 from oscilab.traces.extent import Extent
-from oscilab.traces.hdf5 import h5py
 from oscilab.traces.layout_array import read_potential, read_schedule
 from oscilab.traces.layout_streams import state_arrays
-from oscilab.traces.paths import result_path
+from oscilab.traces.opening import Files, living, open_files
 from oscilab.traces.plan import Kind, Provenance
-from oscilab.traces.source import Damage, Source, close_all, is_current, living, open_sources
+from oscilab.traces.source import Source
 
 if TYPE_CHECKING:
     import xarray
@@ -48,9 +47,7 @@ def open_run(path: str | Path) -> Run:
     Raises:
         InvalidInput: the file is missing, is no run, or is cut short.
     """
-    path = Path(path)
-    sources, damage = open_sources(path)
-    return Run(path, sources, damage)
+    return Run(open_files(Path(path)))
 
 
 class Run:
@@ -61,26 +58,22 @@ class Run:
     yet joined.
     """
 
-    def __init__(self, path: Path, sources: list[Source], damage: list[Damage]) -> None:
-        self.path = path
-        self.damage = damage
-        self.sources = sources
-        # Counted before any dataset is opened: what is opened later is at least as long.
-        self.extent = Extent(sources)
-        self.result: Any = self._open_result()
+    def __init__(self, files: Files) -> None:
+        self._take(files)
 
-    def _open_result(self) -> Any:
-        path = result_path(self.path)
-        return h5py.File(path, "r") if "result" not in self._head and path.exists() else None
+    def _take(self, files: Files) -> None:
+        self._files = files
+        self.path = files.path
+        self.sources, self.damage, self.result = files.sources, files.damage, files.result
+        # Counted before any dataset is opened: what is opened later is at least as long.
+        self.extent = Extent(files.sources)
 
     def __repr__(self) -> str:
         return f"Run({self.path}, {self.kind}, {self.status}, {self.n_committed} batches)"
 
     def close(self) -> None:
         """Close its files; what was read lazily cannot be loaded any more."""
-        close_all(self.sources)
-        if self.result is not None:
-            self.result.close()
+        self._files.close()
 
     def refresh(self) -> None:
         """See what was written since; quick while the writer lives.
@@ -93,9 +86,7 @@ class Run:
         known = living(self.sources)
         # Beside an open handle HDF5 would show what that one has cached.
         self.close()
-        self.sources, self.damage = open_sources(self.path, known=known)
-        self.extent = Extent(self.sources)
-        self.result = self._open_result()
+        self._take(open_files(self.path, known=known))
         self.__dict__.pop("tree", None)
 
     def __enter__(self) -> Self:
@@ -116,16 +107,14 @@ class Run:
     @property
     def status(self) -> Status:
         """`running`, `torn` (its writer died), or how it was closed."""
-        last = self.sources[-1]
-        status: Any = hdf5.read_text(last.entry["status"])
+        status: Any = self._files.status
         if status != "running":
             return status
-        return "running" if last.state == "live" or self._went_on() else "torn"
+        return "running" if self.sources[-1].state == "live" or self._went_on() else "torn"
 
     def _went_on(self) -> bool:
         """Whether more was written, or all of it joined, since the segments were listed."""
-        current = is_current(self.path, self.sources, self.damage)
-        return self.sources[-1].has_writer and not current
+        return self.sources[-1].has_writer and not self._files.are_newest()
 
     @property
     def kind(self) -> Kind:
@@ -196,30 +185,39 @@ class Run:
         Raises:
             InvalidInput: there is none.
         """
-        source, slot = self._newest_state()
+        found = self._find_state()
+        if found is None:
+            raise InvalidInput(f"run {self.path} holds no checkpoint; train for longer")
+        source, slot = found
         arrays = {
             name: np.asarray(array[slot]) for name, array in state_arrays(source.entry).items()
         }
         step, _, parameters = (arrays.pop(name) for name in MARKS)
         return int(step), parameters, arrays
 
-    def continuation(self) -> Continuation:
-        """Where a writer goes on: after the last checkpoint, in a file of the same structure.
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is a training state to continue from."""
+        return self._find_state() is not None
 
-        Raises:
-            InvalidInput: there is no checkpoint.
+    def continuation(self) -> Continuation:
+        """Where a writer goes on, in a file of the same structure: after the last checkpoint, or
+        from the start if there is none.
         """
-        source, slot = self._newest_state()
+        found = self._find_state()
+        if found is None:
+            return Continuation(clone_image(self.sources[0].file), 0, 0)
+        source, slot = found
         row = int(source.entry["checkpoint/batch"][slot])
         return Continuation(clone_image(self.sources[0].file), row, self._readings_before(row))
 
-    def _newest_state(self) -> tuple[Source, int]:
+    def _find_state(self) -> tuple[Source, int] | None:
         for source in reversed(self.sources):
             if "checkpoint" in source.entry:
                 slot = int(source.entry["checkpoint/current"][()])
                 if slot >= 0:
                     return source, slot
-        raise InvalidInput(f"run {self.path} holds no checkpoint; start it anew")
+        return None
 
     def _readings_before(self, row: int) -> int:
         found = 0

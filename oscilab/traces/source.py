@@ -1,9 +1,9 @@
-"""Open a run's files for reading, however their writer left them."""
+"""Open one file of a run for reading, however its writer left it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -12,14 +12,20 @@ from oscilab.errors import InvalidInput
 from oscilab.traces import hdf5
 from oscilab.traces.hdf5 import SCHEMA, SCHEMA_VERSION, h5py
 from oscilab.traces.liveness import is_alive
-from oscilab.traces.paths import name_now, number_of, segment_files, segment_folder
-from oscilab.traces.probe import Finding, probe
-from oscilab.traces.superblock import Superblock, read_superblock
+from oscilab.traces.paths import name_now
+from oscilab.traces.probe import STREAMS, Finding, probe
+from oscilab.traces.superblock import read_superblock
 from oscilab.traces.trouble import short
 from oscilab.traces.view import open_view
 
 State = Literal["closed", "live", "torn", "cut"]
-ATTEMPTS = 5
+CHANGES = 3
+"""From live to closed, and from there to its last name: no file changes more often."""
+IN_EVERY_RUN = (
+    "status", "kind", "title", "start_time", "end_time", "configuration", "oscillator", "node",
+    "parameter", "provenance/identity", "array/terms", "schedule/edges", "protocol/written",
+    "trajectory/n_committed",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,113 +74,42 @@ class Source:
         return hdf5.read_text(self.entry["segment/reason"]) if "segment" in self.entry else "start"
 
 
-@dataclass(frozen=True)
-class Damage:
-    """A file of the run that could not be read, and why."""
+def open_source(path: Path, finding: Finding | None, *, salvage: bool = False) -> Source:
+    """Open a file of which `finding` is known if it was not closed when it was looked at.
 
-    path: Path
-    reason: str
-
-
-def open_sources(
-    path: Path, *, salvage: bool = False, known: Mapping[Path, Finding] | None = None
-) -> tuple[list[Source], list[Damage]]:
-    """The segments of a run in their order, and those that cannot be read.
-
-    `known` is what was found of live files before and need not be looked for. With `salvage`,
-    files that are cut short are opened as far as they go, and any segment may stand in for the
-    run's own file.
+    Its writer may close and rename it at any moment. With `salvage` a file that is cut short is
+    opened as far as it goes.
 
     Raises:
-        InvalidInput: the run's own file is missing, is no run, or cannot be read.
+        InvalidInput: it is missing, is no part of a run, or cannot be read.
     """
-    sources, damage = _open_once(path, salvage, known or {})
-    for _ in range(ATTEMPTS):
-        if is_current(path, sources, damage):
-            break
-        close_all(sources)
-        sources, damage = _open_once(path, salvage, known or {})
-    if not sources:
-        raise InvalidInput(damage[0].reason)
-    return _without_joined(sources), damage
-
-
-def is_current(path: Path, sources: Sequence[Source], damage: Sequence[Damage]) -> bool:
-    """Whether no segment was begun, and none joined away, since these were listed."""
-    paths = [each.path for each in (*sources, *damage)]
-    listed = max(number_of(each) for each in paths)
-    newest = max([0, *map(number_of, segment_files(segment_folder(path)))])
-    return newest <= listed and all(name_now(each).exists() for each in paths)
-
-
-def _open_once(
-    path: Path, salvage: bool, known: Mapping[Path, Finding]
-) -> tuple[list[Source], list[Damage]]:
-    paths = [path, *segment_files(segment_folder(path))]
-    damage: list[Damage] = []
-    blocks: dict[Path, Superblock] = {}
-    sources: list[Source] = []
-
-    def note(each: Path, error: InvalidInput) -> None:
-        if each == path and not salvage:
-            close_all(sources)
-            raise error
-        damage.append(Damage(each, str(error)))
-
-    for each in paths:
+    for _ in range(CHANGES):
+        before = _state_of(path)
         try:
-            blocks[each] = read_superblock(name_now(each))
-        except InvalidInput as error:
-            note(each, error)
-    # One process looks at all of them.
-    unclosed = [each for each, block in blocks.items() if block.is_open]
-    unknown = [each for each in unclosed if each not in known]
-    findings = {**known, **dict(zip(unknown, probe(unknown), strict=True))}
-    for each in blocks:
-        try:
-            finding = findings.get(each) if blocks[each].is_open else None
-            sources.append(_open(name_now(each), finding, salvage))
-        except InvalidInput as error:
-            note(each, error)
-    return sources, damage
+            return _open(name_now(path), finding, salvage)
+        except InvalidInput:
+            if _state_of(path) == before:
+                raise
+    return _open(name_now(path), finding, salvage)
 
 
-def _without_joined(sources: list[Source]) -> list[Source]:
-    """Leave out segments that the run's own file has taken in and that could not be removed."""
-    head, *rest = sources
-    kept = [source for source in rest if source.number > head.number]
-    close_all([source for source in rest if source not in kept])
-    return [head, *sorted(kept, key=lambda source: source.number)]
-
-
-def close_all(sources: Sequence[Source]) -> None:
-    """Close every file."""
-    for source in sources:
-        source.file.close()
-
-
-def living(sources: Sequence[Source]) -> dict[Path, Finding]:
-    """What was found of those files whose writer still lives, on this computer."""
-    found: dict[Path, Finding] = {}
-    for source in sources:
-        if source.finding is not None and source.finding.pid and source.has_writer:
-            found[source.path] = source.finding
-    return found
+def _state_of(path: Path) -> tuple[Path, bytes]:
+    name = name_now(path)
+    try:
+        return name, read_superblock(name).data
+    except InvalidInput:
+        return name, b""
 
 
 def _open(path: Path, finding: Finding | None, salvage: bool) -> Source:
-    if finding is not None and finding.unreadable:
-        raise InvalidInput(
-            f"run file {path} was not closed by its writer and cannot be read: "
-            f"{finding.unreadable}; try oscilab traces repair"
-        )
+    is_open = read_superblock(path).is_open
     try:
-        if finding is not None and read_superblock(path).is_open:
+        if is_open and finding is not None:
             return _checked(_open_unclosed(path, finding))
         # Closed all along, or since it was looked at.
         return _checked(Source(path, "closed", h5py.File(path, "r")))
     except OSError as error:
-        if salvage and finding is None:
+        if salvage and not is_open:
             return _checked(_open_cut(path))
         raise InvalidInput(
             f"run file {path} cannot be read: {short(error)}; it may be cut short: copy it "
@@ -183,12 +118,25 @@ def _open(path: Path, finding: Finding | None, salvage: bool) -> Source:
 
 
 def _open_unclosed(path: Path, finding: Finding) -> Source:
+    if finding.unreadable:
+        raise InvalidInput(
+            f"run file {path} was not closed by its writer and cannot be read: "
+            f"{finding.unreadable}; try oscilab traces repair"
+        )
     if finding.live and finding.pid != os.getpid() and read_superblock(path).is_shared:
         return Source(path, "live", h5py.File(path, "r", swmr=True), finding=finding)
+    if not finding.live:
+        return Source(path, "torn", open_view(path), finding.rows, finding)
     # Within the writer's own process HDF5 would share the writer's open file, and keep it open
-    # when the writer closes it.
-    state: State = "live" if finding.live else "torn"
-    return Source(path, state, open_view(path), finding.rows, finding)
+    # when the writer closes it. A view ends where the file did when it was opened, and what is
+    # counted must lie before that.
+    with open_view(path) as earlier:
+        counts = {name: _committed(earlier, name) for name in STREAMS if name in earlier["entry"]}
+    return Source(path, "live", open_view(path), counts, finding)
+
+
+def _committed(file: Any, stream: str) -> int:
+    return int(file["entry"][stream]["n_committed"][()])
 
 
 def _open_cut(path: Path) -> Source:
@@ -199,16 +147,37 @@ def _open_cut(path: Path) -> Source:
 
 
 def _checked(source: Source) -> Source:
-    if source.file.attrs.get("schema") not in (SCHEMA.encode(), SCHEMA):
+    try:
+        _check_layout(source)
+    except InvalidInput:
         source.file.close()
+        raise
+    return source
+
+
+def _check_layout(source: Source) -> None:
+    attributes = source.file.attrs
+    if attributes.get("schema") not in (SCHEMA.encode(), SCHEMA):
         raise InvalidInput(
             f"{source.path} is HDF5 but no oscilab run; give a file that oscilab wrote"
         )
-    version = int(source.file.attrs["schema_version"])
+    version = attributes.get("schema_version", 0)
     if version > SCHEMA_VERSION:
-        source.file.close()
         raise InvalidInput(
             f"run file {source.path} has format {version}, and this oscilab reads up to "
             f"{SCHEMA_VERSION}; read it with a newer one"
         )
-    return source
+    for name in IN_EVERY_RUN:
+        try:
+            source.file["entry"][name]
+        except (KeyError, OSError, RuntimeError) as error:
+            raise InvalidInput(
+                f"run file {source.path} has no readable /entry/{name}, which every run has: "
+                "something else wrote or changed it; copy it again, or read it with other HDF5 "
+                "tools"
+            ) from error
+    if "segment" not in source.entry and "segments" not in source.entry:
+        raise InvalidInput(
+            f"run file {source.path} says neither which segment it is nor which it was joined "
+            "from; something else wrote or changed it"
+        )

@@ -10,7 +10,13 @@ from typing import Any, cast
 from oscilab.errors import InvalidInput
 from oscilab.traces import hdf5
 from oscilab.traces.extent import Extent
-from oscilab.traces.paths import ballast_path, result_path, segment_files, segment_folder
+from oscilab.traces.paths import (
+    ballast_path,
+    name_now,
+    result_path,
+    segment_files,
+    segment_folder,
+)
 from oscilab.traces.run import Run, open_run
 
 
@@ -44,7 +50,15 @@ def summary(run: Run) -> Summary:
 def size_of(path: Path) -> int:
     """Bytes of a run's file and of what lies beside it."""
     parts = [path, *segment_files(segment_folder(path)), result_path(path), ballast_path(path)]
-    return sum(part.stat().st_size for part in parts if part.exists())
+    return sum(map(_size, parts))
+
+
+def _size(path: Path) -> int:
+    try:
+        return name_now(path).stat().st_size
+    except OSError:
+        # Not there, or joined just now.
+        return 0
 
 
 def runs_in(folder: Path) -> tuple[list[Summary], list[str]]:

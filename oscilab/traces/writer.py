@@ -74,10 +74,11 @@ class RunWriter:
     def resume(cls, path: str | Path, *, rotation: Rotation | None = None) -> Self:
         """Continue a torn, interrupted or failed run after its last checkpoint.
 
-        What follows goes to a new segment; rows after the checkpoint are replaced by it.
+        What follows goes to a new segment; rows after the checkpoint, or all if there is none,
+        are replaced by it.
 
         Raises:
-            InvalidInput: the run is finished or still being written, or has no checkpoint.
+            InvalidInput: the run is finished or still being written.
         """
         path = Path(path)
         with open_run(path) as run:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from oscilab.arrays.description import ArrayDescription, Capability
 from oscilab.arrays.readings import ForceReading, PositionReading, Trajectory
+from oscilab.arrays.record import DeviceRecord
 from oscilab.errors import InvalidInput
 from oscilab.physics import Potential
 from oscilab.physics.protocol import Protocol
@@ -24,6 +25,7 @@ from oscilab.wired.opening import Wired, check_wired, wired_device
 from oscilab.wired.plan import hardware_plan
 from oscilab.wired.playback import play_protocol
 from oscilab.wired.ramps import with_ramps
+from oscilab.wired.record import device_record
 from oscilab.wired.settings import WiredSettings
 from oscilab.wired.waveform import Waveform
 
@@ -212,6 +214,10 @@ class WiredArray:
             f"{fault.kind} in call {fault.number} of {fault.call}"
             for fault in self._settings.faults
         )
+
+    def record(self) -> DeviceRecord:
+        """Its lines and their calibration, for run files."""
+        return device_record(self.wired)
 
     def plan(self, points: int, played: float) -> dict[str, str]:
         """What driving will do to the hardware, for people: `points` clamped, `played` array time.

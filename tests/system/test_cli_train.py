@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from oscilab.cli import watch
 from oscilab.cli.main import main
 
 class Ends(watch.Lines):
-    def task(self, description, total):
+    def task(self, description, total, done=0):
         task = super().task(description, total)
         return task if description != "training" else Counts(task)
 
@@ -167,8 +168,8 @@ def test_ctrl_c_keeps_the_run_and_says_how_to_go_on(tmp_path):
     assert ended.returncode == 130
     assert ended.stdout == ""
     assert ended.stderr.splitlines()[-1] == (
-        "oscilab: stopped by Ctrl-C; the run file keeps what was measured, and "
-        "`oscilab train --resume FILE` continues it"
+        "oscilab: stopped by Ctrl-C; run file run.h5 keeps what was measured, and "
+        "`oscilab train --resume run.h5` continues it"
     )
     assert "Traceback" not in ended.stderr
     with open_run(tmp_path / "run.h5") as run:
@@ -243,3 +244,22 @@ def test_experiments_are_listed(cli):
     assert code == 0
     for name in ("digits", "two-gaussians", "mnist01"):
         assert any(line.startswith(name) for line in out.splitlines())
+
+
+def test_every_setting_is_listed(cli):
+    code, out, _ = cli("experiments", "--settings")
+    assert code == 0
+    keys = [line.split()[0] for line in out.splitlines() if line]
+    assert {"t_min", "encoder.rms", "checkpoint_every"} <= set(keys)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_standard_output_is_no_fault():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "oscilab", "experiments"],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("oscilab: what standard output goes to is full")
+    assert done.stderr.count("\n") == 1

@@ -6,6 +6,7 @@ import pytest
 import oscilab
 from oscilab.errors import InvalidInput
 from oscilab.progress import Quiet
+from oscilab.traces.plan import BatchFlag
 
 BENCH = """
 schema = 1
@@ -25,7 +26,7 @@ class StopAt(Quiet):
     def __init__(self, steps):
         self.left = steps
 
-    def task(self, description, total):
+    def task(self, description, total, done=0):
         return self
 
     def __enter__(self):
@@ -70,8 +71,26 @@ def test_a_stopped_run_resumes_to_the_same_protocol(bench, tmp_path):
         assert run.status == "interrupted"
         assert run.checkpoint()[0] == 4
     resumed = oscilab.train(device="lattice", bench=bench, resume=stopped)
+    with oscilab.open_run(stopped) as run:
+        restarted = run.tree["training"].status.values & BatchFlag.RESTARTED
+        assert np.flatnonzero(restarted).tolist() == [4 * len(run.tree["schedule"].nodes)]
     assert resumed.protocol.parameters.tobytes() == whole.protocol.parameters.tobytes()
     assert resumed.samples.tobytes() == whole.samples.tobytes()
+
+
+def test_a_run_stopped_before_its_first_checkpoint_resumes(bench, tmp_path):
+    whole = oscilab.train(
+        "digits", "lattice", bench=bench, overrides=SMALL, out=tmp_path / "whole.h5"
+    )
+    stopped = tmp_path / "stopped.h5"
+    with pytest.raises(KeyboardInterrupt) as stop:
+        oscilab.train(
+            "digits", "lattice", bench=bench, overrides=SMALL, out=stopped, progress=StopAt(1)
+        )
+    command = f"oscilab train --resume {stopped} --device lattice --bench {bench}"
+    assert command in stop.value.__notes__[0]
+    resumed = oscilab.train(device="lattice", bench=bench, resume=stopped)
+    assert resumed.protocol.parameters.tobytes() == whole.protocol.parameters.tobytes()
 
 
 def test_another_device_does_not_resume_it(bench, tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import itertools
 import multiprocessing
 import shutil
 import subprocess
@@ -27,7 +26,6 @@ from oscilab.traces.plots import PLOTS
 from oscilab.traces.plots.comparison import draw_comparison
 from oscilab.traces.plots.spectra import periodogram, spring_density
 from oscilab.traces.run import open_run
-from oscilab.traces.segments import Rotation
 from oscilab.traces.writer import RunWriter
 
 STEPS = 12
@@ -277,14 +275,20 @@ def test_repair_says_what_was_kept(
     assert "needed no repair" in capsys.readouterr().out
 
 
+FOLLOWED = 50
+"""Steps of the live run; it then stays open, so that what there is to read is bounded."""
+
+
 def write_on(path: Path, started: Any) -> None:
-    often = Rotation(most_seconds=0.1)
-    with RunWriter.create(path, small_runs.plan(), rotation=often) as writer:
-        for step in itertools.count():
+    with RunWriter.create(path, small_runs.plan()) as writer:
+        for step in range(FOLLOWED):
             small_runs.write_steps(writer, step, step + 1)
             if step == 1:
                 started.set()
+            if step % 5 == 4:
+                writer.rotate()
             time.sleep(0.005)
+        time.sleep(600)
 
 
 def test_a_live_run_is_followed_until_its_writer_dies(tmp_path: Path) -> None:
@@ -293,18 +297,20 @@ def test_a_live_run_is_followed_until_its_writer_dies(tmp_path: Path) -> None:
     started = context.Event()
     process = context.Process(target=write_on, args=(path, started))
     process.start()
-    assert started.wait(60)
-    with open_run(path) as run:
-        seen = [run.n_committed]
-        while len(seen) < 5:
-            time.sleep(0.05)
+    try:
+        assert started.wait(200)
+        with open_run(path) as run:
+            seen = run.n_committed
+            while seen < FOLLOWED * NODES:
+                run.refresh()
+                assert (run.status, run.damage) == ("running", [])
+                small_runs.check_rows(run, seen)
+                seen = run.n_committed
+            process.kill()
+            process.join()
             run.refresh()
-            assert (run.status, run.damage) == ("running", [])
-            small_runs.check_rows(run, seen[-1])
-            seen.append(run.n_committed)
+            assert run.status == "torn"
+            small_runs.check_rows(run, seen)
+    finally:
         process.kill()
         process.join()
-        run.refresh()
-        assert run.status == "torn"
-        small_runs.check_rows(run, seen[-1])
-    assert seen[0] < seen[-1]

@@ -39,6 +39,14 @@ def test_a_line_now_and_then_and_the_last(clock, stream):
     assert lines[-1].endswith("8.33/s, took 12.0 s")
 
 
+def test_what_was_done_before_counts_as_done_but_not_as_speed(clock, stream):
+    lines = Lines(stream, interval=5.0, clock=clock)
+    with lines.task("training", 100, done=60) as task:
+        clock.now += 10.0
+        task.advance(20)
+    assert stream.getvalue() == "training 80/100, 2/s, 0:00:10 left\n"
+
+
 def test_a_task_that_ends_early_says_where(clock, stream):
     def stopped():
         with Lines(stream, clock=clock).task("training", total=100) as task:

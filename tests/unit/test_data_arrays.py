@@ -111,3 +111,17 @@ def test_missing_files_and_other_endings_are_refused(tmp_path):
 )
 def test_oscillators_are_laid_out_near_a_square(count, shape):
     assert near_square(count) == shape
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (np.empty((0, 4)), "which holds no number; save samples in it"),
+        (np.full((40, 2), 1e307), "beyond the 1e+100 up to which squares"),
+        (np.arange(40.0), "reshape them"),
+    ],
+)
+def test_data_that_cannot_be_learned_are_refused_with_a_remedy(tmp_path, data, words):
+    with pytest.raises(InvalidInput) as caught:
+        load_array(saved(tmp_path, data=data))
+    assert words in str(caught.value)

@@ -190,6 +190,16 @@ def test_every_installed_experiment_is_listed_with_a_line():
         assert "\n" not in line
 
 
+def test_a_broken_package_hides_no_other_experiment(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    SmallPackages(tmp_path).install(
+        "torn", {"torn.py": "import gone_missing"}, {"oscilab.experiments": {"torn": "torn:RECIPE"}}
+    )
+    found = list_experiments()
+    assert found["torn"].startswith("cannot be used: the experiment 'torn' cannot be loaded")
+    assert found["digits"] == recipe_named("digits").description
+
+
 @pytest.mark.parametrize("name", ["array", "digits", "mnist01", "two-gaussians"])
 def test_what_a_recipe_says_of_settings_exists(name):
     recipe = recipe_named(name)

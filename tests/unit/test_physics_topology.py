@@ -117,9 +117,9 @@ def test_line_ends_and_byte_order_marks_are_no_mistake(tmp_path, text):
     assert from_file(file_of(tmp_path, text), 3).edges.tolist() == [[0, 1], [1, 2]]
 
 
-def test_a_file_without_edges_leaves_oscillators_alone(tmp_path):
-    found = from_file(file_of(tmp_path, "# nothing\n"), 3)
-    assert found.edges.shape == (0, 2)
+def test_a_file_without_edges_is_refused(tmp_path):
+    with pytest.raises(InvalidInput, match="names no edge; write one a line"):
+        from_file(file_of(tmp_path, "# nothing\n"), 3)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ def draw_comparison(runs: Sequence[Run], path: Path) -> Path:
             times, losses = zip(*final_losses(run), strict=True)
             at_end.plot(times, losses, "o-", color=colour, markersize=3)
         over_time.set(yscale="log", xlabel="training step", ylabel="loss, mean over the nodes")
+        over_time.xaxis.get_major_locator().set_params(integer=True)
         over_time.legend()
         at_end.set(xscale="log", yscale="log", xlabel="noising time of the node")
         at_end.set_ylabel("loss over the last tenth")

@@ -45,4 +45,5 @@ def _draw(panel: Any, values: Values, colour: str) -> None:
     mean, error = values.mean(), values.std() / max(1, len(values) - 1) ** 0.5
     panel.hist(values, bins="auto" if len(values) < 10_000 else 100, color=colour, alpha=0.7)
     panel.axvline(mean, color=INK, linewidth=1)
-    panel.set_title(f"mean {mean:.4g} ± {error:.2g}", fontsize=9)
+    title = f"mean {mean:.4g} ± {error:.2g}".replace("-", "\N{MINUS SIGN}")
+    panel.set_title(title, fontsize=9)

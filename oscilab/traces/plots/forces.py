@@ -40,7 +40,7 @@ def draw_forces(run: Run, path: Path) -> Path:
     present = np.unique(nodes)
     chosen = present[np.unique(np.linspace(0, len(present) - 1, NODES_SHOWN).astype(int))]
     name = ""
-    with picture(path, 2.5 * len(chosen) + 0.6, 3.3) as figure:
+    with picture(path, 2.5 * len(chosen) + 0.6, 3.15) as figure:
         figure.suptitle(f"Forces of {heading(run)}", x=0.01, ha="left")
         panels: Any = figure.subplots(1, len(chosen), squeeze=False)
         for panel, node in zip(panels[0], chosen[::-1], strict=True):
@@ -50,7 +50,7 @@ def draw_forces(run: Run, path: Path) -> Path:
             good = np.isfinite(measured) & np.isfinite(wanted)
             _draw_pairs(panel, measured[good], wanted[good])
             panel.set_title(f"t = {times[node]:.2g}")
-            panel.set_xlabel("measured force")
+            panel.set_xlabel("measured force (kT / amplitude)")
         panels[0, 0].set_ylabel(name)
     return path
 

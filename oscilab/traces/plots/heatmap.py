@@ -18,6 +18,7 @@ from oscilab.traces.run import Run
 LEAST, MOST = 0.8, 3.0
 """Inches of a family's map."""
 ROWS_AN_INCH = 60
+MOST_TICKS = 8
 
 
 def draw_heatmap(run: Run, path: Path) -> Path:
@@ -52,7 +53,7 @@ def _draw_family(figure: Any, panel: Any, protocol: Protocol, family: Family) ->
         values, cmap=DIVERGING, vmin=-reach, vmax=reach, aspect="auto", interpolation="nearest"
     )
     panel.spines[:].set_visible(True)
-    shown = np.unique(np.linspace(0, len(middles) - 1, 7).astype(int))
+    shown = np.arange(0, len(middles), -(-len(middles) // MOST_TICKS))
     panel.set_xticks(shown, [f"{middles[place]:.2g}" for place in shown])
     count = len(family.ends)
     rows = range(count) if count <= 8 else (0, count - 1)

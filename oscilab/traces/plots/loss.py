@@ -46,6 +46,7 @@ def draw_loss(run: Run, path: Path) -> Path:
         panels[0].set_ylabel("loss of a node")
         panels[1].set_ylabel("gradient norm")
         panels[1].set_xlabel("training step")
+        panels[1].xaxis.get_major_locator().set_params(integer=True)
         mappable = ScalarMappable(norm, colours)
         figure.colorbar(mappable, ax=list(panels), label="noising time of the node", pad=0.02)
     return path

@@ -58,7 +58,7 @@ def draw_spectra(run: Run, path: Path) -> Path:
                    label="unit spring at rest")  # fmt: skip
         panel.set(xscale="log", yscale="log")
         panel.set_xlabel(f"frequency, in 1 / array time (1 array time is {seconds:.3g} s)")
-        panel.set_ylabel("power spectral density")
+        panel.set_ylabel("power spectral density (amplitude² · array time)")
         panel.grid(visible=True, color=FAINT, alpha=0.3, linewidth=0.5)
         panel.legend()
     return path

@@ -54,8 +54,10 @@ def _draw_maps(run: Run, path: Path, times: Values, maps: Values) -> Path:
                 if not copy:
                     panel.set_title(f"{time:.3g}", fontsize=8)
             panels[copy, 0].set_ylabel(f"copy {copy}", fontsize=8)
-        figure.supxlabel("array time (top), from noise to sample", fontsize=9)
-        figure.colorbar(image, ax=panels, label="position", pad=0.02, aspect=30)
+        figure.supxlabel("array time (top, in relaxation times), from noise to sample", fontsize=9)
+        figure.colorbar(
+            image, ax=panels, label="position (thermal amplitudes)", pad=0.02, aspect=30
+        )
     return path
 
 
@@ -75,9 +77,11 @@ def _draw_lines(run: Run, path: Path, times: Values, positions: Values) -> Path:
             panel.plot(times, values[:LINES].T, color=colour, linewidth=0.4, alpha=0.6)
             panel.set_ylabel(f"oscillator {number}")
             side.hist(values[:, -1], bins=40, orientation="horizontal", color=colour, alpha=0.8)
-            side.tick_params(labelbottom=False)
-        panels[0, 0].set_title("positions; bands: middle half and 95 % of the copies", fontsize=8)
+            side.set_xticks([])
+        panels[0, 0].set_title(
+            "positions (thermal amplitudes); bands: middle half and 95 % of the copies", fontsize=8
+        )
         panels[0, 1].set_title("at the end", fontsize=8)
-        panels[-1, 0].set_xlabel("array time")
+        panels[-1, 0].set_xlabel("array time (relaxation times)")
         panels[-1, 1].set_xlabel("copies")
     return path
