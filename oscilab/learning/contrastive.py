@@ -12,7 +12,7 @@ from oscilab.arrays.seam import OscillatorArray
 from oscilab.errors import CannotDo
 from oscilab.learning.bounds import confined
 from oscilab.learning.displacement import displacement_force
-from oscilab.learning.estimate import Estimate, Sampling
+from oscilab.learning.estimate import Estimate, ReadingKind, Sampling
 from oscilab.learning.points import PointSource
 from oscilab.physics import Noising, ParameterBox, Potential, noising_parameters
 
@@ -83,6 +83,7 @@ class ContrastiveDivergence:
     name = "cd1"
     needs = (Capability.CLAMP, Capability.RELEASE)
     needs_bath = True
+    reads: ReadingKind = "position"
     uses = frozenset({"delta"})
 
     def allowed(

@@ -11,7 +11,13 @@ from oscilab.arrays.description import Capability
 from oscilab.arrays.readings import PositionReading
 from oscilab.arrays.seam import OscillatorArray
 from oscilab.learning.bounds import confined
-from oscilab.learning.estimate import Array, Estimate, Sampling, estimate_from_residuals
+from oscilab.learning.estimate import (
+    Array,
+    Estimate,
+    ReadingKind,
+    Sampling,
+    estimate_from_residuals,
+)
 from oscilab.learning.points import PointSource
 from oscilab.physics import Noising, ParameterBox
 
@@ -31,6 +37,7 @@ class Displacement:
     name = "displacement"
     needs = (Capability.CLAMP, Capability.RELEASE)
     needs_bath = False
+    reads: ReadingKind = "position"
     uses = frozenset({"delta"})
 
     def allowed(

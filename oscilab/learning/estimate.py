@@ -14,6 +14,7 @@ from oscilab.physics.potential import Potential
 
 Array = NDArray[np.floating]
 Weighting = Literal["variance", "uniform"]
+ReadingKind = Literal["force", "position"]
 
 
 @dataclass(frozen=True, eq=False)

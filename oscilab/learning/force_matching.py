@@ -8,7 +8,12 @@ from numpy.typing import NDArray
 from oscilab.arrays.description import Capability
 from oscilab.arrays.seam import OscillatorArray
 from oscilab.learning.bounds import confined
-from oscilab.learning.estimate import Estimate, Sampling, estimate_from_residuals
+from oscilab.learning.estimate import (
+    Estimate,
+    ReadingKind,
+    Sampling,
+    estimate_from_residuals,
+)
 from oscilab.learning.points import PointSource
 from oscilab.physics import Noising, ParameterBox
 
@@ -24,6 +29,7 @@ class ForceMatching:
     name = "force-matching"
     needs = (Capability.CLAMP, Capability.FORCE_READOUT)
     needs_bath = False
+    reads: ReadingKind = "force"
     uses = frozenset({"features_at"})
 
     def allowed(

@@ -12,7 +12,13 @@ from oscilab.arrays.seam import OscillatorArray
 from oscilab.errors import OutOfClamp
 from oscilab.learning.bounds import confined
 from oscilab.learning.displacement import displacement_force, without_bath
-from oscilab.learning.estimate import Array, Estimate, Sampling, estimate_from_residuals
+from oscilab.learning.estimate import (
+    Array,
+    Estimate,
+    ReadingKind,
+    Sampling,
+    estimate_from_residuals,
+)
 from oscilab.learning.points import MOST_ROUNDS, PointSource
 from oscilab.physics import Noising, ParameterBox, noising_parameters
 
@@ -86,6 +92,7 @@ class ReversePath:
     name = "reverse-path"
     needs = (Capability.CLAMP, Capability.RELEASE, Capability.FORCE_READOUT)
     needs_bath = True
+    reads: ReadingKind = "force"
     uses = frozenset({"delta"})
 
     def allowed(
@@ -128,6 +135,7 @@ class ReversePathDisplacement(ReversePath):
 
     name = "reverse-path-displacement"
     needs = (Capability.CLAMP, Capability.RELEASE)
+    reads = "position"
 
     def released(self, noising: Noising, time: float, sampling: Sampling) -> float:
         """The noising, and the second release."""

@@ -13,7 +13,7 @@ from oscilab.arrays.seam import OscillatorArray
 from oscilab.errors import CannotDo, InvalidInput
 from oscilab.learning.contrastive import ContrastiveDivergence
 from oscilab.learning.displacement import Displacement
-from oscilab.learning.estimate import Estimate, Sampling
+from oscilab.learning.estimate import Estimate, ReadingKind, Sampling
 from oscilab.learning.force_matching import ForceMatching
 from oscilab.learning.points import PointSource
 from oscilab.learning.reverse_path import ReversePath, ReversePathDisplacement
@@ -36,6 +36,11 @@ class Rule(Protocol):
     @property
     def needs_bath(self) -> bool:
         """Whether it learns from thermal motion, and so not at temperature zero."""
+        ...
+
+    @property
+    def reads(self) -> ReadingKind:
+        """What its measurements end in: forces, or positions before and after a release."""
         ...
 
     @property

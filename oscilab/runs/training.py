@@ -169,6 +169,7 @@ def _plan(
         provenance=setup.provenance(note),
         shots=settings.batch,
         log_every=log_every,
+        reading=training.rule.reads,
         checkpoint=_state(training, 0.0),
         samples=settings.samples,
         record_times=RECORDED_INSTANTS,
