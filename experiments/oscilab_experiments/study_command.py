@@ -23,6 +23,9 @@ def experiment(
     data: Annotated[
         str | None, typer.Option(metavar="DIR", help="Where the study's data lie.")
     ] = None,
+    steps: Annotated[
+        int | None, whole("N", 1, "Training steps of a point, instead of the study's own.")
+    ] = None,
     workers: Annotated[
         int | None, whole("N", 1, "Processes of this machine to spread the points over, by Dask.")
     ] = None,
@@ -51,7 +54,7 @@ def experiment(
             f"--scheduler {scheduler} has workers of its own; leave --workers {workers} away"
         )
     study = study_named(name)
-    points = study.plan(Options(quick, data))
+    points = study.plan(Options(quick, data, steps))
     folder = out or Path("results") / (f"{name}-quick" if quick else name)
     folder.mkdir(parents=True, exist_ok=True)
     progress = watcher()
@@ -63,6 +66,7 @@ def experiment(
         measured = sweep(points, Store(folder), progress, workers, scheduler)
     # Where data lie on this machine is nobody else's business.
     flags = [*(["--quick"] if quick else []), *(["--data", "DIR"] if data else [])]
+    flags += ["--steps", str(steps)] if steps else []
     command = shlex.join(["oscilab", "experiment", name, *flags])
     paths = write_report(study, measured, folder, command)
     print((folder / f"{study.name}.md").read_text(encoding="utf-8"))

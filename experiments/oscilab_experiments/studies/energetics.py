@@ -19,6 +19,8 @@ def plan(options: Options) -> list[Point]:
     speeds, slices = ((0.5, 2.0), (6, 24)) if quick else (SPEEDS, SLICES)
     sizes = {"steps": 60, "batch": 256} if quick else {"steps": 200, "batch": 512}
     samples = 2000 if quick else 10_000
+    if options.steps is not None:
+        sizes["steps"] = options.steps
     return [
         Point(
             f"speed{speed:g}-slices{count}-seed{seed}", f"{__name__}:measure",

@@ -29,20 +29,20 @@ def plan(options: Options) -> list[Point]:
         raise InvalidInput("study mnist01 needs MNIST's IDX files; name their folder with --data")
     data = str(Path(options.data).absolute())
     if options.quick:
-        small = {"steps": 60, "slices": 12, "samples": 500}
+        small = {"steps": options.steps or 60, "slices": 12, "samples": 500}
         return [
             _point(10, rule, DELTA, BATCH, seed, data, small)
             for rule in ("force-matching", "cd1")
             for seed in range(2)
         ]
-    sizes = {"steps": 300}
+    sizes = {"steps": options.steps or 800}
     found = [
         _point(side, rule, DELTA, BATCH, seed, data, sizes)
         for seed in range(5)
         for side in (10, 12)
         for rule in ("force-matching", "cd1")
     ]
-    varied = [(0.03, BATCH), (0.3, BATCH), (DELTA, 32), (DELTA, 512)]
+    varied = [(0.03, BATCH), (0.3, BATCH), (DELTA, 32), (DELTA, 256)]
     found += [
         _point(10, "cd1", delta, batch, seed, data, sizes)
         for seed in range(3)

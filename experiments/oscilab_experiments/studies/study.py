@@ -13,10 +13,14 @@ from oscilab_experiments.studies.table import Table
 
 @dataclass(frozen=True)
 class Options:
-    """What the user asked of a study: a small one, and where data lie."""
+    """What the user asked of a study: a small one, where data lie, how long to train a batch rule.
+
+    Without `steps` every study has its own.
+    """
 
     quick: bool = False
     data: str | None = None
+    steps: int | None = None
 
 
 @dataclass(frozen=True)

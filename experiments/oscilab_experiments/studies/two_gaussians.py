@@ -25,7 +25,9 @@ def plan(options: Options) -> list[Point]:
     slices, samples = (12, 4000) if options.quick else (24, 20_000)
     points = 30_000 if options.quick else 400_000
     batched = {"steps": 60, "batch": 512} if options.quick else {"steps": 300, "batch": 1024}
-    online = {"steps": 12, "batch": 32} if options.quick else {"steps": 40, "batch": 64}
+    online = {"steps": 12, "batch": 32} if options.quick else {"steps": 30, "batch": 64}
+    if options.steps is not None:
+        batched["steps"] = options.steps
     common = {"slices": slices, "samples": samples}
     found = [
         Point(
