@@ -4,22 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from oscilab.data.dataset import Dataset
 from oscilab.experiment import Generated, Settings
+
+if TYPE_CHECKING:
+    from oscilab.merit.classifier import ImageClassifier
 
 SHOWN_REAL = 32
 
 
 def image_judge(every_class: Callable[[Settings], Dataset]) -> Callable[..., dict[str, float]]:
-    """A judge whose classifier is trained on `every_class`, all ten classes of the data set."""
+    """A judge whose classifier is trained on `every_class`, all ten classes of the data set.
+
+    The last classifier is kept: many runs of a study are judged by the same.
+    """
+    last: dict[tuple[object, ...], ImageClassifier] = {}
 
     def judge(settings: Settings, dataset: Dataset, generated: Generated) -> dict[str, float]:
         # Imported here: scikit-learn is needed at the end of a run only.
         from oscilab.merit.classifier import train_classifier
         from oscilab.merit.figures import image_figures
 
-        return image_figures(generated.shown, dataset, train_classifier(every_class(settings)))
+        key = (settings.data, settings.rows, settings.columns)
+        if key not in last:
+            classifier = train_classifier(every_class(settings))
+            last.clear()
+            last[key] = classifier
+        return image_figures(generated.shown, dataset, last[key])
 
     return judge
 

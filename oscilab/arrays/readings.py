@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,19 @@ class PositionReading:
     start: Array
     end: Array
     duration: float
+
+
+def joined(readings: Sequence[ForceReading | PositionReading]) -> ForceReading | PositionReading:
+    """Readings of one kind, one after the other, as one."""
+    first = readings[0]
+    if len(readings) == 1:
+        return first
+    whole = {
+        each.name: np.concatenate([getattr(reading, each.name) for reading in readings])
+        for each in fields(first)
+        if each.name != "duration"
+    }
+    return replace(first, **whole)
 
 
 @dataclass(frozen=True, eq=False)

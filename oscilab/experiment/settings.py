@@ -50,6 +50,11 @@ class Settings(Table):
     terms: list[str] = Field(default=["bias", "stiffness", "quartic", "coupling"], min_length=1)
 
     rule: str = "force-matching"
+    """`force-matching`, `cd1`, `displacement`, `reverse-path` or `reverse-path-displacement`."""
+    online: bool = False
+    """Correct after every single measurement instead of after every batch."""
+    delta: Annotated[float, Field(gt=0, le=0.5)] = 0.1
+    """For how long rules that let go of the clamps do so, in units of sigma_t^2."""
     slices: Count = 24
     t_min: Positive = 0.02
     t_max: Positive = 3.0

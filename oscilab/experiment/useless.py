@@ -7,6 +7,7 @@ from typing import cast
 
 from oscilab.errors import InvalidInput
 from oscilab.experiment.settings import Settings
+from oscilab.learning.rules import RULE_SETTINGS, RULES
 from oscilab.plugins import choices
 
 ENCODER_KEYS: Mapping[str, tuple[str, ...]] = {
@@ -19,7 +20,7 @@ ENCODER_KEYS: Mapping[str, tuple[str, ...]] = {
 
 
 def refuse_useless(given: Mapping[str, object], settings: Settings, where: str) -> None:
-    """Refuse a radius without a lattice, or an encoder's key that its kind does not take.
+    """Refuse a radius without a lattice, and what the rule or the encoder's kind does not take.
 
     Raises:
         InvalidInput: naming the setting and what it would need.
@@ -29,6 +30,14 @@ def refuse_useless(given: Mapping[str, object], settings: Settings, where: str) 
             f"{where}: a radius of {settings.radius:g} means nothing to the topology "
             f"{settings.topology}; add topology = lattice, or leave the radius away"
         )
+    rule = RULES.get(settings.rule)
+    for key in sorted(RULE_SETTINGS & given.keys()):
+        if rule is not None and key not in rule.uses:
+            able = [each.name for each in RULES.values() if key in each.uses]
+            raise InvalidInput(
+                f"{where}: {key} means nothing to the rule {rule.name}; leave it away, or use the "
+                f"rule {' or '.join(able)}"
+            )
     encoder = given.get("encoder")
     kind = settings.encoder.kind
     keys = list(cast(Mapping[str, object], encoder)) if isinstance(encoder, Mapping) else []

@@ -14,6 +14,7 @@ from oscilab.physics.potential import Potential
 
 Array = NDArray[np.floating]
 Weighting = Literal["variance", "uniform"]
+ReadingKind = Literal["force", "position"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,17 +38,23 @@ class Sampling:
     """How a rule samples: points a measurement, weighting lambda(t), random numbers.
 
     `at` says whether targets and features use the clamp's set-points (better, unless the clamp is
-    worse than the sensor) or the measured positions.
+    worse than the sensor) or the measured positions. `delta` is for how long a rule that lets go
+    of the clamps does so, as a share of sigma_t^2.
     """
 
     batch: int
     rng: np.random.Generator
     weighting: Weighting = "variance"
     at: Literal["set_points", "measured"] = "set_points"
+    delta: float = 0.1
 
     def weight(self, noising: Noising, time: float) -> float:
         """lambda(t): `variance` is sigma_t^2, `uniform` is 1."""
         return noising.variance(time) if self.weighting == "variance" else 1.0
+
+    def release(self, noising: Noising, time: float) -> float:
+        """How long clamps stay open at noising time `time`: delta sigma_t^2."""
+        return self.delta * noising.variance(time)
 
 
 def estimate_from_residuals(

@@ -7,8 +7,15 @@ from numpy.typing import NDArray
 
 from oscilab.arrays.description import Capability
 from oscilab.arrays.seam import OscillatorArray
-from oscilab.learning.estimate import Estimate, Sampling, estimate_from_residuals
+from oscilab.learning.bounds import confined
+from oscilab.learning.estimate import (
+    Estimate,
+    ReadingKind,
+    Sampling,
+    estimate_from_residuals,
+)
 from oscilab.learning.points import PointSource
+from oscilab.physics import Noising, ParameterBox
 
 
 class ForceMatching:
@@ -21,6 +28,19 @@ class ForceMatching:
 
     name = "force-matching"
     needs = (Capability.CLAMP, Capability.FORCE_READOUT)
+    needs_bath = False
+    reads: ReadingKind = "force"
+    uses = frozenset({"features_at"})
+
+    def allowed(
+        self, wanted: NDArray[np.float64], box: ParameterBox, noising: Noising
+    ) -> NDArray[np.float64]:
+        """Inside the box, and confining."""
+        return confined(wanted, box)
+
+    def released(self, noising: Noising, time: float, sampling: Sampling) -> float:
+        """Clamps stay closed."""
+        return 0.0
 
     def estimate(
         self,

@@ -60,18 +60,25 @@ class Sgd:
     nodes: int
     parameters: int
     momentum: float = 0.9
+    updates: int = 1
     velocity: Array = field(init=False)
     curvature: RunningMean = field(init=False)
 
     def __post_init__(self) -> None:
         self.velocity = np.zeros((self.nodes, self.parameters))
-        self.curvature = _mean(CURVATURE_MEMORY, self.nodes, self.parameters)
+        memory = _shared(CURVATURE_MEMORY, self.updates)
+        self.curvature = _mean(memory, self.nodes, self.parameters)
 
     def step(self, node: int, gradient: Array, curvature: Array, rate: float) -> Array:
-        """theta changes by -v, where v <- momentum v + rate g / h."""
+        """theta changes by -v, where v <- momentum v + rate g / h.
+
+        Of a batch's many updates each takes a part, such that together they come as far.
+        """
         scale = np.maximum(self.curvature.update(node, curvature), LEAST_CURVATURE)
-        self.velocity[node] *= self.momentum
-        self.velocity[node] += rate * gradient / scale
+        momentum = _shared(self.momentum, self.updates)
+        part = (1 - momentum) / (self.updates * (1 - self.momentum))
+        self.velocity[node] *= momentum
+        self.velocity[node] += part * rate * gradient / scale
         return -self.velocity[node]
 
     @property
@@ -93,22 +100,29 @@ class Adam:
     momentum: float = 0.9
     memory: float = 0.99
     epsilon: float = 1e-8
+    updates: int = 1
     first: RunningMean = field(init=False)
     second: RunningMean = field(init=False)
     curvature: RunningMean = field(init=False)
 
     def __post_init__(self) -> None:
-        self.first = _mean(self.momentum, self.nodes, self.parameters)
-        self.second = _mean(self.memory, self.nodes, self.parameters)
-        self.curvature = _mean(CURVATURE_MEMORY, self.nodes, self.parameters)
+        shape = (self.nodes, self.parameters)
+        self.first = _mean(_shared(self.momentum, self.updates), *shape)
+        self.second = _mean(_shared(self.memory, self.updates), *shape)
+        self.curvature = _mean(_shared(CURVATURE_MEMORY, self.updates), *shape)
 
     def step(self, node: int, gradient: Array, curvature: Array, rate: float) -> Array:
-        """theta changes by -rate m / (sqrt(v) sqrt(h)), m and v of g / sqrt(h)."""
+        """theta changes by -rate m / (sqrt(v) sqrt(h)), m and v of g / sqrt(h).
+
+        A single measurement's v is as much larger as a batch has measurements, so that each of a
+        batch's updates takes one over the root of their number.
+        """
         scale = np.sqrt(np.maximum(self.curvature.update(node, curvature), LEAST_CURVATURE))
         scaled = gradient / scale
         mean = self.first.update(node, scaled)
         spread = np.sqrt(self.second.update(node, scaled * scaled))
-        return -rate * mean / ((spread + self.epsilon) * scale)
+        part = rate / self.updates**0.5
+        return -part * mean / ((spread + self.epsilon) * scale)
 
     @property
     def state(self) -> dict[str, NDArray[np.floating]]:
@@ -118,14 +132,21 @@ class Adam:
         return {**values, **{f"{name}_seen": mean.seen for name, mean in means.items()}}
 
 
-def optimiser_named(name: Literal["adam", "sgd"], nodes: int, parameters: int) -> Optimiser:
-    """A fresh optimiser.
+def _shared(memory: float, updates: int) -> float:
+    """What `updates` in a row must each keep so that together they keep `memory`."""
+    return memory ** (1 / updates)
+
+
+def optimiser_named(
+    name: Literal["adam", "sgd"], nodes: int, parameters: int, updates: int = 1
+) -> Optimiser:
+    """A fresh optimiser; rates and memories are those of `updates` steps together.
 
     Raises:
         InvalidInput: no such optimiser.
     """
     if name == "adam":
-        return Adam(nodes, parameters)
+        return Adam(nodes, parameters, updates=updates)
     if name == "sgd":
-        return Sgd(nodes, parameters)
+        return Sgd(nodes, parameters, updates=updates)
     raise InvalidInput(f"unknown optimiser {name!r}; use 'adam' or 'sgd'")

@@ -82,6 +82,11 @@ class PointSource:
             "scale the data down or widen the clamps"
         )
 
+    def inside(self, positions: Array) -> NDArray[np.bool_]:
+        """Which rows of `positions` `[batch, oscillator]` the clamps can hold, `[batch]`."""
+        kept = (positions >= self.clamp_lower) & (positions <= self.clamp_upper)
+        return np.asarray(kept.all(axis=1))
+
     def _propose(
         self, time: float, count: int, rng: np.random.Generator
     ) -> tuple[Array, Array, Array]:
@@ -90,5 +95,4 @@ class PointSource:
         return data, noise, self.noising.noised(data, noise, time)
 
     def _beyond(self, noised: Array) -> NDArray[np.intp]:
-        outside = (noised < self.clamp_lower) | (noised > self.clamp_upper)
-        return np.flatnonzero(outside.any(axis=1))
+        return np.flatnonzero(~self.inside(noised))

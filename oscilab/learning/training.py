@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oscilab.arrays.readings import ForceReading, PositionReading
+from oscilab.arrays.readings import ForceReading, PositionReading, joined
 from oscilab.arrays.seam import OscillatorArray
 from oscilab.errors import DeviceFailed
-from oscilab.learning.estimate import Sampling
+from oscilab.learning.estimate import Estimate, Sampling
 from oscilab.learning.optimisers import Optimiser
 from oscilab.learning.points import PointSource
 from oscilab.learning.rules import Rule
-from oscilab.physics import Confinement, Schedule, noising_parameters
+from oscilab.physics import Schedule, noising_parameters
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,11 @@ class Training:
     Every node starts as the noising potential, which is the optimum at large times. What is learned
     is the mean of the parameters over the last `averaged` share of the steps (Polyak and Juditsky,
     SIAM J. Control Optim. 30 (1992) 838): late nodes have little to gain and noisy gradients.
+
+    With `online`, parameters are corrected after every single measurement of a batch, which is
+    then taken one by one; nothing of a batch has to be kept. The optimiser must know of it
+    (`optimiser_named(..., updates=batch)`). The first step is a batch all the same: a single
+    measurement would be a poor start for the curvatures.
     """
 
     array: OscillatorArray
@@ -60,6 +65,7 @@ class Training:
     optimiser: Optimiser
     rate: Rate
     averaged: float = 0.5
+    online: bool = False
     step: int = 0
     parameters: NDArray[np.float64] = field(init=False)
     average: NDArray[np.float64] = field(init=False)
@@ -96,26 +102,46 @@ class Training:
         return self.step - int((1 - self.averaged) * self.rate.steps)
 
     def _measure(self, node: int, time: float, rate: float) -> Measured:
+        if not self.online or self.step == 0:
+            found = self._estimate(node, time, self.sampling)
+            return _measured(node, [found], self._correct(node, found, rate))
+        one = replace(self.sampling, batch=1)
+        every: list[Estimate] = []
+        projected = 0
+        for _ in range(self.sampling.batch):
+            every.append(self._estimate(node, time, one))
+            projected = self._correct(node, every[-1], rate)
+        return _measured(node, every, projected)
+
+    def _estimate(self, node: int, time: float, sampling: Sampling) -> Estimate:
         current = self.parameters[node]
-        found = self.rule.estimate(self.array, current, time, self.points, self.sampling)
+        found = self.rule.estimate(self.array, current, time, self.points, sampling)
         if not np.isfinite(found.loss):
             raise DeviceFailed(
                 f"device {self.array.description.identity.name} gave a reading that is not finite "
                 f"at noising time {time:g} (step {self.step}); check its inputs, then resume"
             )
+        return found
+
+    def _correct(self, node: int, found: Estimate, rate: float) -> int:
+        """Move the node's parameters; how many of them had to be projected."""
         change = self.optimiser.step(node, found.gradient, found.curvature, rate)
-        wanted = np.asarray(current + change, np.float64)
+        wanted = np.asarray(self.parameters[node] + change, np.float64)
         allowed = self._allowed(wanted)
         self.parameters[node] = allowed
-        return Measured(
-            node=node,
-            loss=found.loss,
-            gradient_norm=float(np.linalg.norm(found.gradient)),
-            redrawn=found.redrawn,
-            projected=int(np.count_nonzero(allowed != wanted)),
-            reading=found.reading,
-        )
+        return int(np.count_nonzero(allowed != wanted))
 
     def _allowed(self, wanted: NDArray[np.float64]) -> NDArray[np.float64]:
-        box = self.array.description.box
-        return Confinement(box.potential).project(box.project(wanted), box)
+        return self.rule.allowed(wanted, self.array.description.box, self.points.noising)
+
+
+def _measured(node: int, found: list[Estimate], projected: int) -> Measured:
+    gradient = np.mean([each.gradient for each in found], axis=0)
+    return Measured(
+        node=node,
+        loss=float(np.mean([each.loss for each in found])),
+        gradient_norm=float(np.linalg.norm(gradient)),
+        redrawn=float(np.mean([each.redrawn for each in found])),
+        projected=projected,
+        reading=joined([each.reading for each in found]),
+    )

@@ -60,6 +60,16 @@ class Noising:
         """F* = c x + (c + D) grad log p_t, where the score is known, `[batch, oscillator]`."""
         return self.speed * noised + (self.speed + self.temperature) * score
 
+    def path_force(self, start: Array, end: Array, duration: float) -> Array:
+        """F* at the `end` of a noising path that was at `start` a noising time `duration` earlier.
+
+        c y + (c + D) (exp(-d) y_0 - y) / (1 - exp(-2d)), both `[batch, oscillator]`: the score of
+        the transition, whose mean over y_0 given y is that of p_t. To first order in d it is the
+        motion backwards, (y_0 - y) / d for c = D = 1 (arXiv:2506.15121).
+        """
+        score = (self.decay(duration) * start - end) / self.variance(duration)
+        return self.score_force(end, score)
+
     def denoised(self, positions: Array, forces: Array, t: float) -> Array:
         """E[x_0 | x_t] by Tweedie's formula from one force reading, `[batch, oscillator]`."""
         score = (forces - self.speed * positions) / (self.speed + self.temperature)

@@ -183,6 +183,20 @@ class Potential:
                     )
         return found
 
+    def features(self, positions: Array) -> Array:
+        """sum over batch of u_p(x), for every parameter: `[parameter]`.
+
+        Each entry reads `positions` `[batch, oscillator]` at its own ends only.
+        """
+        found = np.zeros(self.parameters)
+        for family in self.families.values():
+            if family.is_bilinear:
+                i, j = family.ends.T
+                found[family.where] = (positions.T @ positions)[i, j]
+            else:
+                found[family.where] = family.term.energy(*_at(positions, family)).sum(axis=0)
+        return found
+
     def feature_power(self, weight: float, positions: Array) -> Array:
         """weight * sum over batch and ends of (d_i u_p)^2: `[parameter]`, the local curvature."""
         found = np.zeros(self.parameters, positions.dtype)

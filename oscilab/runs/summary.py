@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from oscilab.arrays.seam import Hardware
+from oscilab.learning.estimate import Sampling
+from oscilab.learning.rules import RULES
 from oscilab.runs.opening import Opened
 
 
@@ -28,10 +32,11 @@ def training_rows(setup: Opened, path: Path, log_every: int) -> dict[str, str]:
         f"{schedule.interpolation}, at speed {setup.noising.speed:g}, held {schedule.stretch:g} "
         "times as long as the noising; "
         f"{len(schedule.nodes)} x {potential.parameters} parameters",
-        "learning": f"{settings.rule}, {settings.steps} steps of {settings.batch} points a node, "
-        f"{settings.optimiser} at rate {settings.rate:g}, seed {settings.seed}",
+        "learning": f"{settings.rule}{', online' if settings.online else ''}, {settings.steps} "
+        f"steps of {settings.batch} points a node, {settings.optimiser} at rate {settings.rate:g}, "
+        f"seed {settings.seed}",
         "readout": f"{settings.samples} samples, {settings.readout}",
-        **_hardware(setup, settings.steps * settings.batch * len(schedule.nodes)),
+        **_hardware(setup, settings.steps * settings.batch * len(schedule.nodes), _released(setup)),
         "run file": f"{path}, with {logged}",
     }
 
@@ -48,12 +53,20 @@ def sampling_rows(setup: Opened, parent: Path, path: Path) -> dict[str, str]:
     }
 
 
-def _hardware(setup: Opened, points: int) -> dict[str, str]:
+def _released(setup: Opened) -> float:
+    """Array time that learning lets the oscillators go for."""
+    settings, rule = setup.experiment.settings, RULES[setup.experiment.settings.rule]
+    sampling = Sampling(settings.batch, np.random.default_rng(), delta=settings.delta)
+    once = sum(rule.released(setup.noising, time, sampling) for time in setup.schedule.nodes)
+    return once * settings.steps * settings.batch
+
+
+def _hardware(setup: Opened, points: int, released: float = 0.0) -> dict[str, str]:
     if not isinstance(setup.array, Hardware):
         return {}
     edges, speed = setup.schedule.edges, setup.noising.speed
     played = float(setup.schedule.durations(edges, speed).sum()) * setup.experiment.settings.samples
-    return setup.array.plan(points, played)
+    return setup.array.plan(points, played + released)
 
 
 def _count(number: int, what: str) -> str:

@@ -146,12 +146,18 @@ def _prepare(setup: Opened, rng: np.random.Generator) -> Training:
             description.clamp_lower,
             description.clamp_upper,
         ),
-        sampling=Sampling(settings.batch, rng, settings.weighting, settings.features_at),
+        sampling=Sampling(
+            settings.batch, rng, settings.weighting, settings.features_at, settings.delta
+        ),
         optimiser=optimiser_named(
-            settings.optimiser, len(setup.schedule.nodes), potential.parameters
+            settings.optimiser,
+            len(setup.schedule.nodes),
+            potential.parameters,
+            settings.batch if settings.online else 1,
         ),
         rate=Rate(settings.rate, settings.rate * settings.final_rate, settings.steps),
         averaged=settings.averaged,
+        online=settings.online,
     )
 
 
@@ -170,6 +176,7 @@ def _plan(
         provenance=setup.provenance(note),
         shots=settings.batch,
         log_every=log_every,
+        reading=training.rule.reads,
         checkpoint=_state(training, 0.0),
         samples=settings.samples,
         record_times=RECORDED_INSTANTS,

@@ -14,6 +14,8 @@ from oscilab.experiment import resolve
         ({"radius": 2.3, "topology": "nearest"}, "means nothing to the topology nearest"),
         ({"encoder.components": 8}, "encoder.components means nothing .* kind 'range'.*reach"),
         ({"encoder.kind": "scale", "encoder.reach": 2.0}, "encoder.reach means nothing"),
+        ({"delta": 0.2}, "delta means nothing to the rule force-matching; .* use the rule cd1 or"),
+        ({"rule": "cd1", "features_at": "measured"}, "features_at .* the rule force-matching$"),
     ],
 )
 def test_what_would_be_ignored_is_refused(overrides, sentence):

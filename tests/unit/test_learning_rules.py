@@ -40,8 +40,27 @@ def test_unknown_rule_lists_the_known():
 def test_rule_that_the_array_cannot_run_is_refused_with_what_would_work():
     description = SimulatedArray(POTENTIAL).description
     blind = replace(description, capabilities=description.capabilities - {Capability.FORCE_READOUT})
-    with pytest.raises(CannotDo, match=r"needs force_readout.*rules that would work: none"):
-        rule_for("force-matching", blind)
+    able = "cd1, displacement, reverse-path-displacement"
+    for name in ("force-matching", "reverse-path"):
+        with pytest.raises(CannotDo, match=rf"needs force_readout.*rules that would work: {able}$"):
+            rule_for(name, blind)
+    stiff = replace(description, capabilities=description.capabilities - {Capability.RELEASE})
+    for name in ("cd1", "displacement", "reverse-path", "reverse-path-displacement"):
+        with pytest.raises(
+            CannotDo, match=r"needs release.*rules that would work: force-matching$"
+        ):
+            rule_for(name, stiff)
+    numb = replace(blind, capabilities=blind.capabilities - {Capability.RELEASE})
+    with pytest.raises(CannotDo, match="rules that would work: none"):
+        rule_for("cd1", numb)
+
+
+def test_rules_that_learn_from_thermal_motion_are_refused_without_any():
+    cold = SimulatedArray(POTENTIAL, settings=SimulatedArray.Settings(temperature=0.0)).description
+    for name in ("cd1", "reverse-path"):
+        with pytest.raises(CannotDo, match=r"thermal motion.*work: force-matching, displacement$"):
+            rule_for(name, cold)
+    assert rule_for("displacement", cold).name == "displacement"
 
 
 def test_a_step_corrects_every_node_and_stays_in_the_box():

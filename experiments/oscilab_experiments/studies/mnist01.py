@@ -1,0 +1,138 @@
+"""Force matching and CD1 side by side on MNIST's 0s and 1s, at two sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from oscilab.errors import InvalidInput
+from oscilab_experiments.studies.study import Measured, Options, Point, Study
+from oscilab_experiments.studies.table import Interval, Table
+from oscilab_experiments.studies.training import train_here
+
+WORK = f"{__name__}:measure"
+DELTA, BATCH = 0.1, 128
+FIGURES = (
+    "sliced_wasserstein", "sliced_wasserstein_floor", "sliced_wasserstein_gaussian", "class_share",
+    "class_share_data", "class_share_gaussian", "class_0", "class_1", "nearest_share",
+)  # fmt: skip
+
+
+def plan(options: Options) -> list[Point]:
+    """Both rules at both sizes over five seeds; CD1 at 10x10 over delta and batch as well.
+
+    Raises:
+        InvalidInput: no folder of MNIST's files was named.
+    """
+    if options.data is None:
+        raise InvalidInput("study mnist01 needs MNIST's IDX files; name their folder with --data")
+    data = str(Path(options.data).absolute())
+    if options.quick:
+        small = {"steps": options.steps or 60, "slices": 12, "samples": 500}
+        return [
+            _point(10, rule, DELTA, BATCH, seed, data, small)
+            for rule in ("force-matching", "cd1")
+            for seed in range(2)
+        ]
+    sizes = {"steps": options.steps or 800}
+    found = [
+        _point(side, rule, DELTA, BATCH, seed, data, sizes)
+        for seed in range(5)
+        for side in (10, 12)
+        for rule in ("force-matching", "cd1")
+    ]
+    varied = [(0.03, BATCH), (0.3, BATCH), (DELTA, 32), (DELTA, 256)]
+    found += [
+        _point(10, "cd1", delta, batch, seed, data, sizes)
+        for seed in range(3)
+        for delta, batch in varied
+    ]
+    return found
+
+
+def _point(
+    side: int, rule: str, delta: float, batch: int, seed: int, data: str, sizes: dict[str, int]
+) -> Point:
+    settings: dict[str, Any] = {
+        "side": side, "rule": rule, "batch": batch, "seed": seed, "data": data, **sizes
+    }  # fmt: skip
+    key = f"{rule}-{side}x{side}-batch{batch}-seed{seed}"
+    if rule != "force-matching":
+        settings["delta"] = delta
+        key = f"{rule}-{side}x{side}-delta{delta:g}-batch{batch}-seed{seed}"
+    return Point(key, WORK, settings)
+
+
+def measure(folder: Path, side: int, **settings: Any) -> dict[str, Any]:
+    """Train, play, judge."""
+    run = train_here(folder, "mnist01", {"rows": side, **settings})
+    return {name: run.figures[name] for name in FIGURES}
+
+
+def groups(measured: Sequence[Measured]) -> dict[tuple[int, str, float, int], list[Measured]]:
+    """Seeds of one kind together: by side, rule, delta and batch."""
+    found: dict[tuple[int, str, float, int], list[Measured]] = {}
+    for each in measured:
+        settings = each.point.settings
+        key = (settings["side"], settings["rule"], settings.get("delta", 0.0), settings["batch"])
+        found.setdefault(key, []).append(each)
+    return found
+
+
+def tabulate(measured: Sequence[Measured]) -> Table:
+    """A row for every kind, with the gap to force matching of the same size."""
+    kinds = groups(measured)
+    rows: list[dict[str, Any]] = []
+    for (side, rule, delta, batch), seeds in kinds.items():
+        first = seeds[0].point.settings
+        distance = [each.values["sliced_wasserstein"] for each in seeds]
+        matched = kinds[(side, "force-matching", 0.0, BATCH)]
+        reference = [each.values["sliced_wasserstein"] for each in matched]
+        gap = [
+            one / other - 1 for one, other in zip(distance, reference[: len(distance)], strict=True)
+        ]
+        rows.append(
+            {
+                "array": f"{side}x{side}",
+                "rule": rule,
+                "delta": delta or "",
+                "batch": batch,
+                "points a node": batch * first["steps"],
+                "seeds": len(seeds),
+                "distance": Interval.of(distance),
+                "over force matching": "" if rule == "force-matching" else Interval.of(gap),
+                "class share": Interval.of([each.values["class_share"] for each in seeds]),
+                "zeros": Interval.of([each.values["class_0"] for each in seeds]),
+                "ones": Interval.of([each.values["class_1"] for each in seeds]),
+                "near training data": Interval.of([each.values["nearest_share"] for each in seeds]),
+            }
+        )
+    notes = [_floors(side, kinds) for side in sorted({key[0] for key in kinds})]
+    steps = measured[0].point.settings["steps"]
+    notes.append(
+        f"{steps} steps; intervals are 95 % over seeds. Distance is the sliced 2-Wasserstein "
+        "distance to the held-out data, *over force matching* its excess, seed by seed; delta is "
+        "in units of sigma_t^2."
+    )
+    return Table(rows, notes)
+
+
+def _floors(side: int, kinds: dict[tuple[int, str, float, int], list[Measured]]) -> str:
+    values = next(seeds for key, seeds in kinds.items() if key[0] == side)[0].values
+    return (
+        f"{side}x{side}: distance of the training data {values['sliced_wasserstein_floor']:.3f}, "
+        f"of a Gaussian fitted to them {values['sliced_wasserstein_gaussian']:.3f}; class share of "
+        f"held-out data {values['class_share_data']:.3f}, of the Gaussian "
+        f"{values['class_share_gaussian']:.3f}."
+    )
+
+
+def draw(measured: Sequence[Measured], path: Path) -> None:
+    """See `mnist01_figure`."""
+    from oscilab_experiments.studies.mnist01_figure import draw_mnist01
+
+    draw_mnist01(measured, path)
+
+
+STUDY = Study("mnist01", plan, tabulate, draw)

@@ -1,0 +1,107 @@
+"""MNIST's 0s and 1s forming under both rules, and how good they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import numpy as np
+
+from oscilab.figures.sample_grid import mosaic
+from oscilab.figures.style import BLUE, FAINT, GUTTER, INK, ORANGE, PAPER, picture
+from oscilab_experiments.studies.mnist01 import BATCH, DELTA, groups
+from oscilab_experiments.studies.playbacks import forming
+from oscilab_experiments.studies.study import Measured
+from oscilab_experiments.studies.table import Interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COPIES = 5
+RULES = (("force-matching", 0.0, BLUE), ("cd1", DELTA, ORANGE))
+Kinds = dict[tuple[int, str, float, int], list[Measured]]
+
+
+def draw_mnist01(measured: Sequence[Measured], path: Path) -> None:
+    """A strip of samples over time for each size and rule; below, the figures of merit."""
+    kinds = groups(measured)
+    sides = sorted({side for side, *_ in kinds})
+    with picture(path, 10.0, 3.3 * len(sides) + 2.8) as figure:
+        top, bottom = figure.subfigures(2, 1, height_ratios=(3.3 * len(sides), 2.8))
+        strips = top.subplots(len(sides), 2, squeeze=False)
+        for row, side in zip(strips, sides, strict=True):
+            for panel, (rule, delta, _) in zip(row, RULES, strict=True):
+                _strip(panel, kinds[(side, rule, delta, BATCH)][0], side, rule)
+        left, middle, by_delta, by_batch = bottom.subplots(1, 4)
+        _by_size(left, kinds, sides, "sliced_wasserstein", "distance to held-out data")
+        _by_size(middle, kinds, sides, "class_share", "class share")
+        middle.set_ylim(0, 1)
+        side = sides[0]
+        deltas = sorted({key[2] for key in kinds if key[:2] == (side, "cd1") and key[3] == BATCH})
+        batches = sorted({key[3] for key in kinds if key[:2] == (side, "cd1") and key[2] == DELTA})
+        _cd1(by_delta, kinds, side, [(delta, BATCH) for delta in deltas], 0,
+             "delta (in $\\sigma_t^2$)")  # fmt: skip
+        _cd1(by_batch, kinds, side, [(DELTA, batch) for batch in batches], 1, "points a batch")
+        by_batch.legend()
+
+
+def _strip(panel: Axes, measured: Measured, side: int, rule: str) -> None:
+    times, decoded, shown = forming(measured.files[".h5"], COPIES)
+    columns = np.concatenate([decoded, shown[np.newaxis]]).swapaxes(0, 1)
+    count = columns.shape[1]
+    tiles = mosaic(columns.reshape(-1, side * side), (side, side), count)
+    colours = mpl.colormaps[PAPER].with_extremes(bad=GUTTER)
+    panel.imshow(tiles, cmap=colours, vmin=-1, vmax=1, interpolation="nearest")
+    width = tiles.shape[1] / count
+    names = [*(f"{time:.2g}" for time in times), "denoised"]
+    panel.set_xticks((np.arange(count) + 0.5) * width, names)
+    panel.tick_params(length=0, labelsize=7)
+    panel.set_yticks([])
+    panel.spines[:].set_visible(False)
+    panel.set_title(f"{side}x{side}, {rule}, over noising time", fontsize=9)
+
+
+def _by_size(panel: Axes, kinds: Kinds, sides: list[int], name: str, label: str) -> None:
+    for index, (rule, delta, colour) in enumerate(RULES):
+        found = [
+            Interval.of([each.values[name] for each in kinds[(side, rule, delta, BATCH)]])
+            for side in sides
+        ]
+        places = np.arange(len(sides)) + 0.2 * (index - 0.5)
+        panel.errorbar(places, [each.mean for each in found], [each.half for each in found],
+                       fmt="o", markersize=4, color=colour, label=rule)  # fmt: skip
+    for index, side in enumerate(sides):
+        values = kinds[(side, "force-matching", 0.0, BATCH)][0].values
+        data = "class_share_data" if name == "class_share" else f"{name}_floor"
+        ends = (index - 0.35, index + 0.35)
+        for key, colour, words in ((data, INK, "data"), (f"{name}_gaussian", FAINT, "Gaussian")):
+            panel.hlines(values[key], *ends, colors=colour, linewidth=1.2,
+                         label=words if index == 0 else None)  # fmt: skip
+    panel.set_xticks(range(len(sides)), [f"{side}x{side}" for side in sides])
+    panel.set_xlim(-0.6, len(sides) - 0.4)
+    panel.set_ylim(bottom=0)
+    panel.set_title(label, fontsize=9)
+    if name == "class_share":
+        panel.legend(loc="lower right")
+
+
+def _cd1(
+    panel: Axes, kinds: Kinds, side: int, settings: list[tuple[float, int]], axis: int, label: str
+) -> None:
+    found = [
+        Interval.of([each.values["sliced_wasserstein"] for each in kinds[(side, "cd1", *setting)]])
+        for setting in settings
+    ]
+    places = [setting[axis] for setting in settings]
+    panel.errorbar(places, [each.mean for each in found], [each.half for each in found],
+                   marker="o", markersize=4, color=ORANGE, label="cd1")  # fmt: skip
+    matched = kinds[(side, "force-matching", 0.0, BATCH)]
+    mean = Interval.of([each.values["sliced_wasserstein"] for each in matched]).mean
+    panel.axhline(mean, color=BLUE, label="force-matching")
+    panel.set(xscale="log", xlabel=label)
+    panel.set_xticks(places, [f"{place:g}" for place in places])
+    panel.minorticks_off()
+    panel.set_ylim(bottom=0)
+    panel.set_title(f"{side}x{side}, distance", fontsize=9)

@@ -1,0 +1,44 @@
+"""What a study leaves: figure, table, and how they came about."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from oscilab_experiments.studies.study import Measured, Study
+
+
+def write_report(
+    study: Study, measured: Sequence[Measured], folder: Path, command: str
+) -> list[Path]:
+    """NAME.png, .pdf, .csv, .md and .json in `folder`."""
+    table = study.tabulate(measured)
+    seconds = sum(each.seconds for each in measured)
+    seeds = sorted({int(each.point.settings.get("seed", 0)) for each in measured})
+    origin = {
+        "command": command,
+        "seeds": seeds,
+        "points": len(measured),
+        "seconds_of_all_points": round(seconds, 1),
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "oscilab": version("oscilab"),
+        "python": platform.python_version(),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+    }
+    line = (
+        f"`{command}`, seeds {', '.join(map(str, seeds))}: {len(measured)} points, "
+        f"{seconds / 60:.1f} minutes of one worker in all."
+    )
+    suffixes = (".png", ".pdf", ".csv", ".md", ".json")
+    paths = [folder / f"{study.name}{suffix}" for suffix in suffixes]
+    for path in paths[:2]:
+        study.draw(measured, path)
+    paths[2].write_text(table.csv(), encoding="utf-8", newline="\n")
+    paths[3].write_text(f"{line}\n\n{table.markdown()}", encoding="utf-8", newline="\n")
+    paths[4].write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8", newline="\n")
+    return paths
