@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from oscilab.physics import Potential
 from oscilab.wired.array import WiredArray
+from oscilab.wired.points import before
 from oscilab.wired.ramps import with_ramps
 from oscilab.wired.waveform import Waveform
 
@@ -55,10 +56,11 @@ def sweep_lines(array: WiredArray, points: int, rng: np.random.Generator) -> Swe
         levels = volts[first : first + POINTS_AT_ONCE].T
         steps = np.full(levels.shape[1], held, np.int64)
         start = array.drive.outputs.levels[which]
-        ramped = with_ramps(levels, steps, start, limits.slew[which], array.rate_hz)
-        last = (ramped.ends[:, np.newaxis] - np.arange(average, 0, -1)).ravel()
-        waveform = Waveform(which, ramped.levels, ramped.samples)
-        found = array.drive.exchange(waveform, array.rate_hz, inputs, last)[:, 0]
+        ramped = with_ramps(
+            Waveform(which, levels, steps), start, limits.slew[which], array.rate_hz
+        )
+        last = before(ramped.ends, average)
+        found = array.drive.exchange(ramped.waveform, array.rate_hz, inputs, last)[:, 0]
         read.append(found.reshape(len(inputs), -1, average).mean(axis=2).T)
     readings = np.concatenate(read)
     count, sites = lines.used.parameters, lines.used.oscillators

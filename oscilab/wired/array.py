@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
 
@@ -24,13 +23,10 @@ from oscilab.wired.lock import DeviceLock
 from oscilab.wired.opening import Wired, check_wired, wired_device
 from oscilab.wired.plan import hardware_plan
 from oscilab.wired.playback import play_protocol
-from oscilab.wired.ramps import with_ramps
+from oscilab.wired.points import clamped_readings, released_readings
 from oscilab.wired.record import device_record
 from oscilab.wired.settings import WiredSettings
-from oscilab.wired.waveform import Waveform
 
-LARGEST = 1 << 22
-"""Numbers that one waveform's levels or one exchange's readings may hold."""
 Array = NDArray[np.floating]
 
 
@@ -94,19 +90,10 @@ class WiredArray:
         points = self._description.check_set_points(positions)
         measured, forces = np.empty_like(points), np.empty_like(points)
         inputs = [*self.wired.wiring.positions, *self.wired.wiring.forces]
-        settle, average = self._settle_samples(self._rate), self._settings.average
-        for chunk in self._chunks(
-            len(points), len(inputs) * average, (settle + average) / self._rate
-        ):
-            if chunk.start == 0:
-                self._hold(theta, points[0])
-            steps = np.full(chunk.stop - chunk.start, settle + average, np.int64)
-            levels = self.lines.clamp_scale.volts(points[chunk]).T
-            volts = self._clamped(levels, steps, average, inputs)
-            mean = volts.reshape(len(inputs), len(steps), average).mean(axis=2)
-            half = len(self.wired.wiring.positions)
-            measured[chunk] = self.lines.positions(mean[:half])
-            forces[chunk] = self.lines.forces(mean[half:])
+        half = len(self.wired.wiring.positions)
+        for chunk, volts in clamped_readings(self, theta, points, inputs):
+            self.lines.positions(volts[:half], measured[chunk])
+            self.lines.forces(volts[half:], forces[chunk])
         return ForceReading(set_points=points, positions=measured, forces=forces)
 
     def relax(
@@ -122,25 +109,10 @@ class WiredArray:
         points = self._description.check_set_points(positions)
         if not (math.isfinite(duration) and duration > 0):
             raise InvalidInput(f"relaxation time {duration} must be finite and above zero")
-        seconds = duration * self.lines.units.time
-        # Rounded down, and the clock slowed to fit: never faster than it can be.
-        free = math.floor(seconds * self._rate + 1e-6)
-        if free < 1:
-            raise InvalidInput(
-                f"relaxation time {duration:g} is {seconds:.3g} s, shorter than one sample of "
-                f"{1 / self._rate:.3g} s; relax for longer, or use a slower array"
-            )
-        rate = min(free / seconds, self.rate_hz)
         start, end = np.empty_like(points), np.empty_like(points)
-        average = self._settings.average
-        held = self._settle_samples(rate) + average
-        inputs = self.wired.wiring.positions
-        for chunk in self._chunks(len(points), len(inputs) * (average + 1), (held + free) / rate):
-            if chunk.start == 0:
-                self._hold(theta, points[0])
-            volts = self._released(points[chunk], held, free, rate, average)
-            start[chunk] = self.lines.positions(volts[:, :, :average].mean(axis=2))
-            end[chunk] = self.lines.positions(volts[:, :, average])
+        for chunk, clamped, released in released_readings(self, theta, points, duration):
+            self.lines.positions(clamped, start[chunk])
+            self.lines.positions(released, end[chunk])
         return PositionReading(set_points=points, start=start, end=end, duration=float(duration))
 
     def play(
@@ -228,7 +200,8 @@ class WiredArray:
 
     def hold(self, parameters: Array, set_points: Array) -> None:
         """Engage the clamps and ramp to `parameters` and `set_points` `[oscillator]`."""
-        self._hold(parameters, set_points)
+        levels = self.drive.outputs.levels
+        self.drive.go_to(self.lines.held(parameters, set_points, levels))
 
     @property
     def rate_hz(self) -> float:
@@ -237,54 +210,4 @@ class WiredArray:
 
     def settle_samples(self, rate_hz: float) -> int:
         """Samples to wait after a clamp step."""
-        return self._settle_samples(rate_hz)
-
-    def _hold(self, parameters: Array, set_points: Array) -> None:
-        levels = self.drive.outputs.levels
-        self.drive.go_to(self.lines.held(parameters, set_points, levels))
-
-    def _settle_samples(self, rate_hz: float) -> int:
         return math.ceil(self._settings.settle_s * rate_hz - 1e-9)
-
-    def _chunks(self, points: int, numbers: int, seconds: float) -> Iterator[slice]:
-        most = min(LARGEST // max(numbers, 1), int(self._settings.longest_s / seconds))
-        size = max(1, most)
-        for first in range(0, points, size):
-            yield slice(first, min(first + size, points))
-
-    def _clamped(
-        self, levels: Array, steps: NDArray[np.int64], average: int, inputs: list[str]
-    ) -> Array:
-        clamps = self.lines.clamps
-        start = self.drive.outputs.levels[clamps]
-        ramped = with_ramps(levels, steps, start, self.drive.limits.slew[clamps], self._rate)
-        waveform = Waveform(clamps, ramped.levels, ramped.samples)
-        read = _before(ramped.ends, average)
-        return self.drive.exchange(waveform, self._rate, inputs, read)[:, 0]
-
-    def _released(self, points: Array, held: int, free: int, rate: float, average: int) -> Array:
-        """Volts `[oscillator, point, reading]`: `average` readings clamped, the last released."""
-        lines = np.concatenate([self.lines.clamps, self.lines.enables])
-        volts = self.lines.clamp_scale.volts(points).T
-        count = len(points)
-        levels = np.ones((len(lines), 2 * count + 1))
-        levels[: len(volts), 0:-1:2] = levels[: len(volts), 1::2] = volts
-        levels[: len(volts), -1] = volts[:, -1]
-        # Clamps let go on every second step; at the end they hold again.
-        levels[len(volts) :, 1::2] = 0.0
-        samples = np.full(2 * count + 1, held, np.int64)
-        samples[1::2] = free
-        start = self.drive.outputs.levels[lines]
-        ramped = with_ramps(levels, samples, start, self.drive.limits.slew[lines], rate)
-        waveform = Waveform(lines, ramped.levels, ramped.samples)
-        ends = ramped.ends[:-1].reshape(count, 2)
-        clamped = _before(ends[:, 0], average).reshape(count, average)
-        read = np.concatenate([clamped, ends[:, 1:] - 1], axis=1).ravel()
-        inputs = self.wired.wiring.positions
-        found = self.drive.exchange(waveform, rate, inputs, read)[:, 0]
-        return found.reshape(len(inputs), count, average + 1)
-
-
-def _before(ends: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """The last `count` samples before each of `ends`, in order."""
-    return (ends[:, np.newaxis] - np.arange(count, 0, -1)).ravel()

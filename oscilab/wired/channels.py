@@ -76,6 +76,13 @@ class ChannelTable:
         """Which outputs are digital, `[output]`."""
         return np.array([channel.kind == "digital" for channel in self.outputs], np.bool_)
 
+    @cached_property
+    def input_reach(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Volts of every input, `[input]`, from and up to which it is at an end of its range."""
+        lower = [channel.lower + 1.5 * channel.resolution for channel in self.inputs]
+        upper = [channel.upper - 1.5 * channel.resolution for channel in self.inputs]
+        return np.array(lower), np.array(upper)
+
     def output(self, name: str) -> Channel:
         """The output of that name.
 

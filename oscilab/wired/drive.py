@@ -228,14 +228,18 @@ class Drive:
     def _check_readings(self, inputs: Sequence[str], volts: Volts) -> None:
         if not volts.size:
             return
+        channels = self.front_end.channels
+        numbers = [channels.input_numbers[name] for name in inputs]
         flat = volts[: len(inputs)].reshape(len(inputs), -1)
-        for name, low, high in zip(inputs, flat.min(axis=1), flat.max(axis=1), strict=True):
-            channel = self.front_end.channels.input(name)
-            edge = 1.5 * channel.resolution
-            # NaN makes both comparisons false.
-            if not (low > channel.lower + edge and high < channel.upper - edge):
-                raise DeviceFailed(
-                    f"input {name} of device {self.name} reads {low:g} to {high:g} V, which "
-                    f"reaches the end of its range {channel.lower:g} to {channel.upper:g} V; use a "
-                    "wider range or a smaller signal, and check the sensor"
-                )
+        lower, upper = (bound[numbers] for bound in channels.input_reach)
+        low, high = flat.min(axis=1), flat.max(axis=1)
+        # NaN makes both comparisons false.
+        inside = (low > lower) & (high < upper)
+        if not inside.all():
+            row = int(np.flatnonzero(~inside)[0])
+            channel = channels.inputs[numbers[row]]
+            raise DeviceFailed(
+                f"input {channel.name} of device {self.name} reads {low[row]:g} to {high[row]:g} "
+                f"V, which reaches the end of its range {channel.lower:g} to {channel.upper:g} V; "
+                "use a wider range or a smaller signal, and check the sensor"
+            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,18 +110,25 @@ class Limits:
         numbers = np.flatnonzero(self.wired) if lines is None else lines
         values = (levels[numbers] if lines is None else levels).reshape(len(numbers), -1)
         # Comparisons with NaN are false, so this one test also finds what is not finite.
+        inside = (values.min(axis=1) >= self.lower[numbers]) & (
+            values.max(axis=1) <= self.upper[numbers]
+        )
+        for row in np.flatnonzero(inside & self.channels.digital_outputs[numbers]):
+            inside[row] = np.isin(values[row], (0.0, 1.0)).all()
+        if not inside.all():
+            self._refuse_level(numbers, values)
+
+    def _refuse_level(self, numbers: NDArray[np.intp], values: NDArray[np.floating]) -> NoReturn:
         inside = (values >= self.lower[numbers, None]) & (values <= self.upper[numbers, None])
         digital = self.channels.digital_outputs[numbers]
-        if digital.any():
-            inside[digital] &= (values[digital] == 0) | (values[digital] == 1)
-        if not inside.all():
-            row, step = (int(place) for place in np.argwhere(~inside)[0])
-            number = int(numbers[row])
-            raise OutOfLimits(
-                f"output {self.channels.outputs[number].name} was to be put at "
-                f"{values[row, step]:g} V, outside its limits {self.lower[number]:g} to "
-                f"{self.upper[number]:g} V; change the set-point, or the bench's limits"
-            )
+        inside[digital] &= (values[digital] == 0) | (values[digital] == 1)
+        row, step = (int(place) for place in np.argwhere(~inside)[0])
+        number = int(numbers[row])
+        raise OutOfLimits(
+            f"output {self.channels.outputs[number].name} was to be put at "
+            f"{values[row, step]:g} V, outside its limits {self.lower[number]:g} to "
+            f"{self.upper[number]:g} V; change the set-point, or the bench's limits"
+        )
 
     def check_waveform(
         self, waveform: Waveform, start: NDArray[np.floating], rate_hz: float
@@ -136,18 +143,18 @@ class Limits:
         self.check(waveform.levels, waveform.lines)
         levels, slew = waveform.levels, self.slew[waveform.lines]
         allowed = slew / rate_hz * (1 + ROUNDING) + ROUNDING
-        before = levels[:, -1] if waveform.repeats > 1 else levels[:, 0]
-        ends = np.stack([levels[:, 0] - start[waveform.lines], levels[:, 0] - before], axis=1)
-        for changes in (ends, np.diff(levels, axis=1)):
-            fast = np.abs(changes) > allowed[:, None]
-            if fast.any():
-                row, step = (int(place) for place in np.argwhere(fast)[0])
-                number = int(waveform.lines[row])
-                raise OutOfLimits(
-                    f"output {self.channels.outputs[number].name} was to change at "
-                    f"{abs(changes[row, step]) * rate_hz:g} V/s, above its slew limit of "
-                    f"{self.slew[number]:g} V/s; slow it down, or change the bench's limits"
-                )
+        largest = np.maximum(waveform.steepest, np.abs(levels[:, 0] - start[waveform.lines]))
+        if waveform.repeats > 1:
+            largest = np.maximum(largest, np.abs(levels[:, 0] - levels[:, -1]))
+        fast = np.flatnonzero(~(largest <= allowed))
+        if fast.size:
+            row = int(fast[0])
+            number = int(waveform.lines[row])
+            raise OutOfLimits(
+                f"output {self.channels.outputs[number].name} was to change at "
+                f"{largest[row] * rate_hz:g} V/s, above its slew limit of "
+                f"{self.slew[number]:g} V/s; slow it down, or change the bench's limits"
+            )
 
 
 def _check_keys(

@@ -58,13 +58,13 @@ class Lines:
         volts[self.enables] = 1.0
         return volts
 
-    def positions(self, volts: Array) -> Array:
-        """Positions `[..., oscillator]` from volts `[oscillator, ...]`."""
-        return self.position_scale.quantity(np.moveaxis(volts, 0, -1))
+    def positions(self, volts: Array, out: Array | None = None) -> Array:
+        """Positions `[..., oscillator]` from volts `[oscillator, ...]`, into `out` where given."""
+        return self.position_scale.quantity_by_line(volts, out)
 
-    def forces(self, volts: Array) -> Array:
-        """Forces `[..., oscillator]` from volts `[oscillator, ...]`."""
-        return self.force_scale.quantity(np.moveaxis(volts, 0, -1))
+    def forces(self, volts: Array, out: Array | None = None) -> Array:
+        """Forces `[..., oscillator]` from volts `[oscillator, ...]`, into `out` where given."""
+        return self.force_scale.quantity_by_line(volts, out)
 
 
 def describe(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -131,15 +131,15 @@ def _play_thermal(
     samples = np.concatenate([[held, wait], np.diff(timing.edges), [held]])
     clamped = np.zeros(len(samples), np.bool_)
     clamped[[0, -1]] = True
-    which, levels = _levels(array, settings, clamped, None)
-    ramped = _ramped(array, which, levels, samples, clamped, timing.rate_hz)
+    waveform = _waveform(array, settings, samples, clamped, None)
+    ramped = _ramped(array, waveform, clamped, timing.rate_hz)
     read = held + wait - 1 + timing.reads
     inputs = array.wired.wiring.positions
-    per_copy = int(ramped.samples.sum()) / timing.rate_hz
+    per_copy = ramped.waveform.seconds(timing.rate_hz)
     most = min(LARGEST // (len(inputs) * len(read)), array.wired.settings.longest_s / per_copy)
     while found.missing:
         repeats = min(max(1, int(most)), found.missing)
-        waveform = Waveform(which, ramped.levels, ramped.samples, repeats)
+        waveform = replace(ramped.waveform, repeats=repeats)
         volts = array.drive.exchange(waveform, timing.rate_hz, inputs, read)
         found.add(lines.positions(volts))
 
@@ -165,55 +165,49 @@ def _play_from(
         done = len(starts) - found.missing
         batch = starts[done : done + max(1, int(most))]
         count = len(batch)
-        which, levels = _levels(
-            array, np.tile(settings, (count, 1)), np.tile(clamped, count), batch
-        )
-        ramped = _ramped(
-            array, which, levels, np.tile(samples, count), np.tile(clamped, count), timing.rate_hz
-        )
+        waveform = _waveform(
+            array, np.tile(settings, (count, 1)), np.tile(samples, count), np.tile(clamped, count),
+            batch,
+        )  # fmt: skip
+        ramped = _ramped(array, waveform, np.tile(clamped, count), timing.rate_hz)
         begins = ramped.ends[:: len(samples)] - 1
         read = (begins[:, np.newaxis] + timing.reads).ravel()
-        waveform = Waveform(which, ramped.levels, ramped.samples)
-        volts = array.drive.exchange(waveform, timing.rate_hz, inputs, read)
+        volts = array.drive.exchange(ramped.waveform, timing.rate_hz, inputs, read)
         found.add(lines.positions(volts[:, 0].reshape(len(inputs), count, -1)))
         array.hold(settings[0], batch[-1])
 
 
-def _levels(
+def _waveform(
     array: WiredArray,
     settings: Array,
+    samples: Indices,
     clamped: NDArray[np.bool_],
     set_points: Array | None,
-) -> tuple[NDArray[np.intp], Array]:
-    """All lines that a playback moves, and their levels `[line, step]`.
+) -> Waveform:
+    """All lines that a playback moves, at `settings` `[step, parameter]`.
 
     `set_points` `[copy, oscillator]` are the clamps' over equal parts of the steps; without them
     the clamps stay at the origin.
     """
     lines = array.lines
     steps = len(settings)
-    parts = [lines.parameter_scale.volts(settings).T]
+    parts = [lines.parameter_scale.volts_by_line(settings)]
     which = [lines.parameters]
     if set_points is not None:
-        volts = lines.clamp_scale.volts(set_points)
-        parts.append(np.repeat(volts, steps // len(set_points), axis=0).T)
+        volts = lines.clamp_scale.volts_by_line(set_points)
+        parts.append(np.repeat(volts, steps // len(set_points), axis=1))
         which.append(lines.clamps)
     parts.append(np.tile(clamped.astype(np.float64), (len(lines.enables), 1)))
     which.append(lines.enables)
-    return np.concatenate(which), np.concatenate(parts)
+    return Waveform(np.concatenate(which), np.concatenate(parts), samples)
 
 
 def _ramped(
-    array: WiredArray,
-    which: NDArray[np.intp],
-    levels: Array,
-    samples: Indices,
-    clamped: NDArray[np.bool_],
-    rate: float,
+    array: WiredArray, waveform: Waveform, clamped: NDArray[np.bool_], rate: float
 ) -> Ramped:
-    start = array.drive.outputs.levels[which]
-    slew = array.drive.limits.slew[which]
-    return with_ramps(levels, samples, start, slew, rate, inside=~clamped)
+    start = array.drive.outputs.levels[waveform.lines]
+    slew = array.drive.limits.slew[waveform.lines]
+    return with_ramps(waveform, start, slew, rate, inside=~clamped)
 
 
 class _Readings:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oscilab.errors import OutOfLimits
+from oscilab.wired.waveform import Waveform
 
 Levels = NDArray[np.floating]
 SLACK = 1e-9
@@ -15,32 +16,30 @@ SLACK = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Ramped:
-    """Steps with ramps put before them.
+    """A waveform with ramps put before its steps.
 
-    `levels` `[line, step']` and `samples` `[step']` are as of a `Waveform`; `holds` `[step]` are
-    the places of the original steps among them, `ramp_samples` `[step]` what each ramp takes.
+    `holds` `[step]` are the places of the original steps among those of `waveform`,
+    `ramp_samples` `[step]` what each ramp takes.
     """
 
-    levels: Levels
-    samples: NDArray[np.int64]
+    waveform: Waveform
     holds: NDArray[np.intp]
     ramp_samples: NDArray[np.int64]
 
     @property
     def ends(self) -> NDArray[np.int64]:
         """One past the last sample of every original step, `[step]`."""
-        return np.cumsum(self.samples)[self.holds]
+        return self.waveform.ends[self.holds]
 
 
 def with_ramps(
-    levels: Levels,
-    samples: NDArray[np.int64],
+    waveform: Waveform,
     start: Levels,
     slew: Levels,
     rate_hz: float,
     inside: NDArray[np.bool_] | None = None,
 ) -> Ramped:
-    """`levels` `[line, step]`, each held for `samples` `[step]`, reached within `slew` `[line]`.
+    """`waveform`, each of its steps reached within `slew` `[line]`, in volts per second.
 
     `start` `[line]` is where the lines come from. Lines of infinite slew (switches) jump as the
     ramp begins. A ramp takes further samples, except for steps `inside` `[step]`, which it eats
@@ -49,20 +48,20 @@ def with_ramps(
     Raises:
         OutOfLimits: a ramp that leaves no sample of such a step.
     """
+    levels, samples = waveform.levels, waveform.samples
+    steps = np.arange(levels.shape[1], dtype=np.intp)
+    largest = np.maximum(waveform.steepest, np.abs(levels[:, 0] - start))
+    if (largest * rate_hz <= slew * (1 + SLACK)).all():
+        return Ramped(waveform, steps, np.zeros(len(steps), np.int64))
     before = np.concatenate([start[:, np.newaxis], levels[:, :-1]], axis=1)
     limited = np.isfinite(slew)
-    needed = np.zeros(levels.shape[1])
-    if limited.any():
-        change = np.abs(levels[limited] - before[limited])
-        needed = (change / slew[limited, np.newaxis]).max(axis=0) * rate_hz
+    change = np.abs(levels[limited] - before[limited])
+    needed = (change / slew[limited, np.newaxis]).max(axis=0) * rate_hz
     extra = np.maximum(np.ceil(needed - SLACK).astype(np.int64) - 1, 0)
     held = samples
     if inside is not None:
         held = np.where(inside, samples - extra, samples)
         _refuse_misfit(held, samples, extra, rate_hz)
-    steps = np.arange(levels.shape[1], dtype=np.intp)
-    if not extra.any():
-        return Ramped(levels, held, steps, extra)
     step = np.repeat(steps, extra + 1)
     holds = np.cumsum(extra + 1) - 1
     place = np.arange(len(step)) - holds[step] + extra[step] + 1
@@ -71,7 +70,7 @@ def with_ramps(
     ramped[:, holds] = levels
     lengths = np.ones(len(step), np.int64)
     lengths[holds] = held
-    return Ramped(ramped, lengths, holds, extra)
+    return Ramped(Waveform(waveform.lines, ramped, lengths, waveform.repeats), holds, extra)
 
 
 def _refuse_misfit(

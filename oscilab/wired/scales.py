@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,24 @@ class Scale:
     def quantity(self, volts: Array) -> Array:
         """The quantity of `volts` `[..., line]`."""
         return (volts - self.offset) / self.gain
+
+    def volts_by_line(self, quantity: Array) -> Array:
+        """Volts `[line, step]` of `quantity` `[step, line]`."""
+        # Into place at once: temporaries of this size cost more than the arithmetic.
+        volts = np.empty(quantity.shape[::-1])
+        np.multiply(quantity.T, self.gain[:, np.newaxis], out=volts)
+        return np.add(volts, self.offset[:, np.newaxis], out=volts)
+
+    def quantity_by_line(self, volts: Array, out: Array | None = None) -> Array:
+        """The quantity `[..., line]` of `volts` `[line, ...]`, into `out` where it is given."""
+        last = volts.T if volts.ndim == 2 else np.moveaxis(volts, 0, -1)
+        found = np.empty(last.shape) if out is None else out
+        np.subtract(last, self.offset, out=found)
+        return np.multiply(found, self._inverse, out=found)
+
+    @cached_property
+    def _inverse(self) -> Array:
+        return 1 / self.gain
 
     def quantity_range(self, lower: Array, upper: Array) -> tuple[Array, Array]:
         """What volts from `lower` to `upper` `[line]` span, lowest first."""

@@ -8,6 +8,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+BLOCK = 1 << 13
+"""Numbers that are worked on at a time, so that they stay in a processor's nearest memory."""
+
 
 @dataclass(frozen=True, eq=False)
 class Waveform:
@@ -28,10 +31,32 @@ class Waveform:
         """One past the last sample of every step, `[step]`, within one repeat."""
         return np.cumsum(self.samples)
 
+    @cached_property
+    def steepest(self) -> NDArray[np.floating]:
+        """The largest change of each line between neighbouring steps of one repeat, `[line]`."""
+        count, steps = self.levels.shape
+        found = np.zeros(count)
+        if steps < 2:
+            return found
+        # A few lines at a time: a large temporary costs more than the arithmetic on it.
+        rows = max(1, min(count, BLOCK // steps))
+        changes = np.empty((rows, steps - 1))
+        for first in range(0, count, rows):
+            block = self.levels[first : first + rows]
+            part = np.subtract(block[:, 1:], block[:, :-1], out=changes[: len(block)])
+            np.maximum(part.max(axis=1), -part.min(axis=1), out=found[first : first + rows])
+        return found
+
     @property
     def length(self) -> int:
         """Samples in one repeat."""
         return int(self.ends[-1])
+
+    def part(self, steps: slice) -> Waveform:
+        """Some of its steps, once; itself where these are all."""
+        if self.repeats == 1 and steps == slice(0, self.levels.shape[1]):
+            return self
+        return Waveform(self.lines, self.levels[:, steps], self.samples[steps])
 
     def seconds(self, rate_hz: float) -> float:
         """How long all repeats take."""

@@ -1,0 +1,137 @@
+"""Clamp points one after the other in one waveform: held and read, or held, released and read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.errors import InvalidInput
+from oscilab.wired.ramps import with_ramps
+from oscilab.wired.waveform import Waveform
+
+if TYPE_CHECKING:
+    from oscilab.wired.array import WiredArray
+
+LARGEST = 1 << 22
+"""Numbers that one waveform's levels or one exchange's readings may hold."""
+RAMP_SAMPLES = 1000
+"""Samples in the longest ramp between two points: a faster clock would gain nothing but steps."""
+Array = NDArray[np.floating]
+
+
+def clamped_readings(
+    array: WiredArray, parameters: Array, points: Array, inputs: list[str]
+) -> Iterator[tuple[slice, Array]]:
+    """Volts `[input, point]` at clamped `points` `[point, oscillator]`, chunk by chunk.
+
+    Every point is held for the settling time and read for `average` samples after it, whose mean
+    counts.
+    """
+    if not len(points):
+        return
+    average = array.wired.settings.average
+    slew = array.drive.limits.slew[array.lines.clamps]
+    whole = _held(array, points)
+    ramp_s = float((whole.steepest / slew).max(initial=0.0))
+    rate = _slow_enough(array, ramp_s)
+    held = array.settle_samples(rate) + average
+    whole.samples[:] = held
+    ramp = math.ceil(ramp_s * rate)
+    numbers = max(len(inputs) * average, len(whole.lines) * (ramp + 1))
+    array.hold(parameters, points[0])
+    for chunk in _chunks(array, len(points), numbers, (held + ramp) / rate):
+        waveform = whole.part(chunk)
+        start = array.drive.outputs.levels[waveform.lines]
+        ramped = with_ramps(waveform, start, slew, rate)
+        read = before(ramped.ends, average)
+        volts = array.drive.exchange(ramped.waveform, rate, inputs, read)[:, 0]
+        if average > 1:
+            volts = volts.reshape(len(inputs), -1, average).mean(axis=2)
+        yield chunk, volts
+
+
+def released_readings(
+    array: WiredArray, parameters: Array, points: Array, duration: float
+) -> Iterator[tuple[slice, Array, Array]]:
+    """Volts `[oscillator, point]` of the position sensors, clamped and after `duration` of freedom.
+
+    Raises:
+        InvalidInput: before anything is driven, a duration shorter than one sample, or longer than
+            one waveform may last.
+    """
+    average, longest = array.wired.settings.average, array.wired.settings.longest_s
+    seconds = duration * array.lines.units.time
+    if seconds > longest * (1 + 1e-9):
+        raise InvalidInput(
+            f"relaxation time {duration:g} is {seconds:.3g} s, but no waveform of device "
+            f"{array.wired.name} lasts longer than {longest:g} s; relax for less, or raise "
+            "longest_s in its settings"
+        )
+    if not len(points):
+        return
+    clamps = array.lines.clamps
+    slew = array.drive.limits.slew[clamps]
+    held = _held(array, points)
+    ramp_s = float((held.steepest / slew).max(initial=0.0))
+    fastest = min(array.rate_hz, max(_slow_enough(array, ramp_s), 1 / seconds))
+    # Rounded down, and the clock slowed to fit: never faster than it can be.
+    free = math.floor(seconds * fastest + 1e-6)
+    if free < 1:
+        raise InvalidInput(
+            f"relaxation time {duration:g} is {seconds:.3g} s, shorter than one sample of "
+            f"{1 / fastest:.3g} s; relax for longer, or use a slower array"
+        )
+    rate = min(free / seconds, array.rate_hz)
+    before_release = array.settle_samples(rate) + average
+    ramp = math.ceil(ramp_s * rate)
+    lines = np.concatenate([clamps, array.lines.enables])
+    numbers = max(len(points.T) * (average + 1), len(lines) * (ramp + 2))
+    inputs = array.wired.wiring.positions
+    array.hold(parameters, points[0])
+    for chunk in _chunks(array, len(points), numbers, (before_release + ramp + free) / rate):
+        waveform = _released(held.levels[:, chunk], lines, before_release, free)
+        start = array.drive.outputs.levels[lines]
+        ramped = with_ramps(waveform, start, array.drive.limits.slew[lines], rate)
+        ends = ramped.ends[:-1].reshape(-1, 2)
+        clamped = before(ends[:, 0], average).reshape(-1, average)
+        read = np.concatenate([clamped, ends[:, 1:] - 1], axis=1).ravel()
+        found = array.drive.exchange(ramped.waveform, rate, inputs, read)[:, 0]
+        volts = found.reshape(len(inputs), -1, average + 1)
+        yield chunk, volts[:, :, :average].mean(axis=2), volts[:, :, average]
+
+
+def before(ends: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """The last `count` samples before each of `ends`, in order."""
+    return (ends[:, np.newaxis] - np.arange(count, 0, -1)).ravel()
+
+
+def _held(array: WiredArray, points: Array) -> Waveform:
+    levels = array.lines.clamp_scale.volts_by_line(points)
+    return Waveform(array.lines.clamps, levels, np.ones(len(points), np.int64))
+
+
+def _released(levels: Array, lines: NDArray[np.intp], held: int, free: int) -> Waveform:
+    """Clamps let go on every second step; at the end they hold again."""
+    clamps, count = levels.shape
+    both = np.ones((len(lines), 2 * count + 1))
+    both[:clamps, 0:-1:2] = both[:clamps, 1::2] = levels
+    both[:clamps, -1] = levels[:, -1]
+    both[clamps:, 1::2] = 0.0
+    samples = np.full(2 * count + 1, held, np.int64)
+    samples[1::2] = free
+    return Waveform(lines, both, samples)
+
+
+def _slow_enough(array: WiredArray, ramp_s: float) -> float:
+    return min(array.rate_hz, RAMP_SAMPLES / ramp_s) if ramp_s else array.rate_hz
+
+
+def _chunks(array: WiredArray, points: int, numbers: int, seconds: float) -> Iterator[slice]:
+    most = min(LARGEST // numbers, int(array.wired.settings.longest_s / seconds))
+    size = max(1, most)
+    for first in range(0, points, size):
+        yield slice(first, min(first + size, points))
