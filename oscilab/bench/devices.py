@@ -84,7 +84,10 @@ class Device:
         """
         if self.table.topology is None or self.bench is None:
             return None
-        return self.table.topology.build(self.bench.folder)
+        try:
+            return self.table.topology.build(self.bench.folder)
+        except InvalidInput as error:
+            raise InvalidInput(f"{self.where}: devices.{self.name}.topology: {error}") from error
 
 
 SIM = Device(BUILT_IN_DEVICE, DeviceTable(array="simulated"))

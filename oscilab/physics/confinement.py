@@ -7,6 +7,10 @@ oscillator and the stiffness matrix, restricted to all oscillators with zero qua
 definite: elsewhere the quartic outgrows whatever couples to it. Without quartic terms the whole
 stiffness matrix must be, and neither a third order nor such a negative pair can be held.
 
+The margin is how far above its bound a quartic is put that lacks something, so that a projected
+array is held within a reach that can be seen. One that is above its bound already is left alone,
+however little that is: it confines, and raising it would move what was learned.
+
 Terms that are written anew are taken to be bounded below, but for the second and third order of
 those made of monomials.
 """

@@ -146,6 +146,17 @@ def opened(
                     array.close()
 
 
+@contextmanager
+def made_safe_first(array: OscillatorArray) -> Generator[None]:
+    """Make `array` safe at the end of the block: before a run file that is open around it is
+    written, which may take longer than outputs should stay up.
+    """
+    try:
+        yield
+    finally:
+        array.make_safe()
+
+
 def seeds(seed: int) -> tuple[np.random.Generator, int]:
     """Independent random numbers for the points and for the array, from one seed."""
     points, array = np.random.SeedSequence(seed).spawn(2)

@@ -19,7 +19,7 @@ from oscilab.experiment.resolve import Experiment, recipe_named
 from oscilab.experiment.settings import Settings
 from oscilab.physics import Protocol
 from oscilab.progress import Progress, Quiet
-from oscilab.runs.opening import Fixed, Opened, opened, seeds
+from oscilab.runs.opening import Fixed, Opened, made_safe_first, opened, seeds
 from oscilab.runs.recording import Recording
 from oscilab.runs.result import RunResult
 from oscilab.runs.summary import sampling_rows
@@ -107,6 +107,8 @@ def finish(
 ) -> RunResult:
     """Generate, judge, draw and write: the end of every run."""
     trajectory, readouts = generate(setup, protocol, copies, readout, progress)
+    # Nothing is driven from here on; judging and writing need not be waited for.
+    setup.array.make_safe()
     # Written before it is judged, so that a judge's refusal loses nothing.
     writer.write_trajectory(trajectory)
     shown = setup.encoder.decode(readouts.shown)
@@ -193,7 +195,7 @@ def sample(
             channels=recording.channels,
             calibration=recording.calibration,
         )
-        with RunWriter.create(path, plan) as writer:
+        with RunWriter.create(path, plan) as writer, made_safe_first(setup.array):
             writer.write_protocol(played)
             progress.summary("sampling", sampling_rows(setup, Path(run), path))
             return finish(setup, writer, played, n, chosen.readout, progress)

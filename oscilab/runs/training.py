@@ -21,7 +21,7 @@ from oscilab.physics import Protocol
 from oscilab.progress import Progress, Quiet
 from oscilab.runs.checkpoints import Arrays, pack, unpack
 from oscilab.runs.logging import NOTHING, log_step
-from oscilab.runs.opening import Fixed, Opened, opened, seeds
+from oscilab.runs.opening import Fixed, Opened, made_safe_first, opened, seeds
 from oscilab.runs.recording import Recording
 from oscilab.runs.result import RunResult
 from oscilab.runs.resuming import stops_say_how_to_go_on
@@ -77,7 +77,11 @@ def train(
         training = _prepare(setup, rng)
         path = Path(out) if out else default_path(chosen.settings.experiment)
         plan = _plan(setup, training, log_batches, note)
-        with RunWriter.create(path, plan) as writer, stops_say_how_to_go_on(path, device, bench):
+        with (
+            RunWriter.create(path, plan) as writer,
+            made_safe_first(setup.array),
+            stops_say_how_to_go_on(path, device, bench),
+        ):
             progress.summary("training", training_rows(setup, path, plan.log_every))
             return _run(setup, training, writer, plan.log_every, 0.0, progress, NOTHING)
 
@@ -106,7 +110,11 @@ def _resume(
         if state is not None:
             unpack(training, *state)
             elapsed = float(np.asarray(state[2]["elapsed"])[0])
-        with RunWriter.resume(path) as writer, stops_say_how_to_go_on(path, device, bench):
+        with (
+            RunWriter.resume(path) as writer,
+            made_safe_first(setup.array),
+            stops_say_how_to_go_on(path, device, bench),
+        ):
             progress.summary("resuming", training_rows(setup, path, log_every))
             progress.note(f"continuing after step {training.step} of {settings.steps}")
             return _run(setup, training, writer, log_every, elapsed, progress, BatchFlag.RESTARTED)

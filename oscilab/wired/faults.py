@@ -18,7 +18,12 @@ from oscilab.arrays.description import Identity
 from oscilab.bench.tables import Table
 from oscilab.errors import DeviceFailed
 from oscilab.wired.channels import ChannelTable
-from oscilab.wired.front_end import AnalogFrontEnd, FrontEndCapability, Samples
+from oscilab.wired.front_end import (
+    AnalogFrontEnd,
+    FrontEndCapability,
+    Samples,
+    SeededFrontEnd,
+)
 from oscilab.wired.waveform import Waveform
 
 Volts = NDArray[np.floating]
@@ -59,6 +64,11 @@ class FaultyFrontEnd:
     def hardware(self) -> str | None:
         """That of the front end."""
         return self.front_end.hardware
+
+    def reseed(self, seed: int) -> None:
+        """See `SeededFrontEnd`; nothing where the front end is none."""
+        if isinstance(self.front_end, SeededFrontEnd):
+            self.front_end.reseed(seed)
 
     def connect(self) -> Identity:
         """See `AnalogFrontEnd`."""

@@ -146,6 +146,15 @@ class AnalogFrontEnd(Protocol):
         ...
 
 
+@runtime_checkable
+class SeededFrontEnd(Protocol):
+    """What a front end offers as well whose matter is simulated in this process."""
+
+    def reseed(self, seed: int) -> None:
+        """Begin the random numbers of bath and sensors anew; which board it is stays as it is."""
+        ...
+
+
 class BenchFrontEnd(Protocol):
     """What a class of the group `oscilab.front_ends` offers, so that a bench can describe it."""
 

@@ -12,7 +12,12 @@ from oscilab.plugins import load
 from oscilab.wired.calibration import Calibration, read_calibration
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.faults import FaultyFrontEnd
-from oscilab.wired.front_end import AnalogFrontEnd, BenchFrontEnd, FrontEndCapability
+from oscilab.wired.front_end import (
+    AnalogFrontEnd,
+    BenchFrontEnd,
+    FrontEndCapability,
+    SeededFrontEnd,
+)
 from oscilab.wired.interlocks import Interlocks
 from oscilab.wired.limits import Limits
 from oscilab.wired.nominal import nominal_calibration
@@ -42,7 +47,10 @@ class Wired:
 
 
 def wired_device(device: Device, potential: Potential, seed: int) -> WiredArray:
-    """The array of `device` under `potential`; `seed` is of no account where matter moves.
+    """The array of `device` under `potential`.
+
+    `seed` is for front ends that simulate in this process; it does not reach matter, nor a twin,
+    whose seed is its bench's.
 
     Raises:
         InvalidInput: a bench that cannot be used.
@@ -50,7 +58,10 @@ def wired_device(device: Device, potential: Potential, seed: int) -> WiredArray:
     """
     from oscilab.wired.array import WiredArray
 
-    return WiredArray(parts_of(device), potential)
+    parts = parts_of(device)
+    if isinstance(parts.front_end, SeededFrontEnd):
+        parts.front_end.reseed(seed)
+    return WiredArray(parts, potential)
 
 
 def check_wired(device: Device) -> list[str]:

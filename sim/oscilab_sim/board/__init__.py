@@ -1,8 +1,9 @@
 """Simulated electronics: a board, volts in and volts out, with an array behind its lines."""
 
-from oscilab_sim.board.board import Outside, VirtualBoard
+from oscilab_sim.board.board import VirtualBoard
 from oscilab_sim.board.front_end import VirtualFrontEnd
 from oscilab_sim.board.imperfections import Imperfections
+from oscilab_sim.board.outside import Outside
 from oscilab_sim.board.plant import Plant
 from oscilab_sim.board.truth import true_calibration
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oscilab.errors import DeviceFailed
 from oscilab.physics import Potential
 from oscilab.wired.calibration import Calibration
 from oscilab.wired.channels import ChannelTable
-from oscilab.wired.scales import Scale
 from oscilab.wired.waveform import Waveform
-from oscilab.wired.wiring import FORCE, POSITION, Wiring, family_of
+from oscilab.wired.wiring import FORCE, POSITION, Wiring
 from oscilab_sim.board.converters import InputStage, OutputStage
 from oscilab_sim.board.episodes import Episode, episodes_of
 from oscilab_sim.board.imperfections import Imperfections
-from oscilab_sim.board.lag import lagged_at, lagged_means, lagged_starts
+from oscilab_sim.board.noted import NotedOutputs
+from oscilab_sim.board.outside import Outside
 from oscilab_sim.board.plant import Plant, Sensor
+from oscilab_sim.board.soldering import AtPlant, Soldering
 from oscilab_sim.board.truth import true_calibration
 from oscilab_sim.engine_choice import choose_engine
 from oscilab_sim.settings import EngineName
@@ -30,36 +28,10 @@ Volts = NDArray[np.floating]
 Indices = NDArray[np.int64]
 
 
-@dataclass
-class Outside:
-    """Input lines that no oscillator drives, such as interlocks: volts from a time on.
-
-    `events` are (seconds of the board's clock, volts), in order of time. A line that `beats` goes
-    from 0 to 1 V or back every `beats[0]` seconds, until second `beats[1]`.
-    """
-
-    volts: float = 0.0
-    events: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
-    beats: tuple[float, float] | None = None
-
-    def at(self, seconds: Array) -> Array:
-        """Volts at each of `seconds`."""
-        found = np.full(seconds.shape, self.volts)
-        for begin, volts in self.events:
-            found[seconds >= begin] = volts
-        if self.beats is not None:
-            every, until = self.beats
-            found = np.floor(np.minimum(seconds, until) / every) % 2
-        return found
-
-
-class VirtualBoard:
+class VirtualBoard(NotedOutputs):
     """Electronics and oscillators under one virtual clock.
 
-    `design` gives the lines' intended gains, `flaws` how this board departs from them. `levels`
-    `[output]` are its outputs; `fastest` `[output]` are the largest changes in volts per second
-    that they made, `lowest` and `highest` their extremes, and `writes` counts every update, for
-    tests that look at the board and not at what the host says.
+    `design` gives the lines' intended gains, `flaws` how this board departs from them.
     """
 
     def __init__(
@@ -72,8 +44,9 @@ class VirtualBoard:
         engine: EngineName = "auto",
         threads: int = 1,
     ) -> None:
+        super().__init__(channels)
         flaws = flaws or Imperfections()
-        self.channels, self.flaws = channels, flaws
+        self.flaws = flaws
         self.truth = true_calibration(design, flaws)
         units = self.truth.units
         self._unit_time = units.time
@@ -81,45 +54,35 @@ class VirtualBoard:
         built = choose_engine(engine, potential, threads)
         self._plant = Plant(potential, built, flaws.seed, sensor, flaws.step_fraction)
         self._rng = np.random.default_rng([flaws.seed, 4])
-        self._out = OutputStage(channels, flaws)
         self._in = InputStage(channels, flaws, self._rng)
-        drives = [wiring.parameters[name] for name in potential.names]
-        numbers = channels.output_numbers
-        self._drives = np.array([numbers[name] for name in drives], np.intp)
-        self._clamps = np.array([numbers[name] for name in wiring.clamps], np.intp)
-        self._enables = np.array([numbers[name] for name in wiring.enables], np.intp)
-        self._drive_scale = Scale.of(drives, self.truth, potential)
-        self._clamp_scale = Scale.of(wiring.clamps, self.truth, potential)
-        self._position_scale = Scale.of(wiring.positions, self.truth, potential)
-        self._force_scale = Scale.of(wiring.forces, self.truth, potential)
-        self._sensor_of = _sensors(wiring, channels)
+        self._to = Soldering(potential, channels, wiring, self.truth, OutputStage(channels, flaws))
         self.outside = {
             # Nothing wired to a digital input reads as high: a pull-up, a closed door.
             channel.name: Outside(1.0 if channel.kind == "digital" else 0.0)
             for channel in channels.inputs
             if channel.name not in wiring.targets
         }
-        count = len(channels.outputs)
-        self.levels: Volts = np.zeros(count)
-        self.fastest, self.lowest, self.highest = np.zeros(count), np.zeros(count), np.zeros(count)
-        self.writes = 0
-        self.seconds = 0.0
-        self._last_write = -np.inf
         self._x = np.zeros((1, potential.oscillators))
         self._shown = self._x
-        self._lock = threading.RLock()
+
+    def reseed(self, seed: int) -> None:
+        """Begin bath and noise anew; gains, offsets and drifts stay those of this board."""
+        mixed = np.random.SeedSequence([self.flaws.seed, seed])
+        self._plant.reseed(int(mixed.generate_state(1, np.uint64)[0] >> 1))
+        # In place: the input stage draws from the same generator.
+        self._rng.bit_generator.state = np.random.PCG64(mixed.spawn(1)[0]).state
 
     def set_outputs(self, volts: Volts) -> None:
         """Put every output at `volts` `[output]`."""
-        self._note(volts[:, np.newaxis], np.arange(len(volts)), None)
+        self.note(volts[:, np.newaxis], np.arange(len(volts)), None)
         self.levels[:] = volts
-        if self._is_clamped():
+        if self._to.is_clamped(self.levels):
             self._shown = self._x = self._held()
 
     def advance(self, seconds: float) -> None:
         """Let the board's clock run, outputs as they are."""
-        if seconds > 0 and not self._is_clamped():
-            theta = self._drive_scale.quantity(self._static(self._drives).T).T
+        if seconds > 0 and not self._to.is_clamped(self.levels):
+            theta = self._to.parameters(self.levels)[:, np.newaxis]
             found, self._x = self._plant.free(
                 self._x,
                 theta,
@@ -135,12 +98,11 @@ class VirtualBoard:
 
         `seconds` may be ahead of the board's clock for lines that no oscillator drives.
         """
-        clamped = self._is_clamped()
+        clamped = self._to.is_clamped(self.levels)
         x = np.repeat(self._shown, samples, axis=0)
         forces = np.zeros_like(x)
         if clamped:
-            theta = self._drive_scale.quantity(self._static(self._drives)[:, 0])
-            points = self._clamp_scale.quantity(self._static(self._clamps)[:, 0])
+            theta, points = self._to.parameters(self.levels), self._to.points(self.levels)
             x = self._plant.clamped(theta, np.repeat(points[np.newaxis], samples, axis=0))
             if self._wants_forces(self._numbers(inputs)):
                 forces = self._plant.forces(theta, x)
@@ -152,9 +114,9 @@ class VirtualBoard:
     ) -> Volts:
         """Play a waveform: readings `[input, repeat, reading]`, and the clock moves on."""
         period = 1 / rate_hz
-        self._note(waveform.levels, waveform.lines, rate_hz)
+        self.note(waveform.levels, waveform.lines, rate_hz)
         read = np.maximum(read - self.flaws.latency_samples, 0)
-        at_plant = _AtPlant(self, waveform, period)
+        at_plant = AtPlant(self._to, self.levels, waveform, period, self.flaws.output_settling_s)
         forces_wanted = self._wants_forces(self._numbers(inputs))
         x, forces = self._played(waveform, at_plant, read, period, forces_wanted)
         count = waveform.repeats * len(read)
@@ -162,14 +124,14 @@ class VirtualBoard:
         times = self.seconds + ((begin + read + 1) * period).ravel()
         volts = self._sensed(inputs, x.reshape(count, -1), forces.reshape(count, -1), times, period)
         self.seconds += waveform.seconds(rate_hz)
-        self._last_write = self.seconds
+        self.driven_until(self.seconds)
         self.levels[waveform.lines] = waveform.levels[:, -1]
         return volts.reshape(len(inputs), waveform.repeats, len(read))
 
     def _played(
         self,
         waveform: Waveform,
-        at_plant: _AtPlant,
+        at_plant: AtPlant,
         read: Indices,
         period: float,
         forces_wanted: bool,
@@ -195,7 +157,7 @@ class VirtualBoard:
 
     def _clamped_readings(
         self,
-        at_plant: _AtPlant,
+        at_plant: AtPlant,
         steps: NDArray[np.intp],
         since: Array,
         repeats: int,
@@ -222,7 +184,7 @@ class VirtualBoard:
     def _let_go(
         self,
         waveform: Waveform,
-        at_plant: _AtPlant,
+        at_plant: AtPlant,
         group: list[Episode],
         read: Indices,
         period: float,
@@ -236,7 +198,7 @@ class VirtualBoard:
         rounds, together = (1, repeats) if fresh else (repeats, 1)
         begins = waveform.ends - waveform.samples
         stops: list[Array] = []
-        rows = [np.arange(*np.searchsorted(read, _span(waveform, each))) for each in group]
+        rows = [np.arange(*np.searchsorted(read, each.span(waveform))) for each in group]
         for step in range(first.start, first.stop):
             low, high = np.searchsorted(read, [begins[step], waveform.ends[step]])
             seconds = (read[low:high] + 1 - begins[step]) * period
@@ -268,120 +230,30 @@ class VirtualBoard:
     ) -> Volts:
         """Readings `[input, reading]` of positions and forces `[reading, oscillator]`."""
         numbers = self._numbers(inputs)
-        units = self._position_scale.volts(x)
+        units = self._to.position_scale.volts(x)
         if self.flaws.bath_on_force:
             spread = np.sqrt(2 * self._unit_time / period)
             forces = forces + spread * self._rng.standard_normal(forces.shape)
-        reaction = self._force_scale.volts(forces) if len(self._force_scale.gain) else forces
+        reaction = self._to.force_scale.volts(forces) if len(self._to.force_scale.gain) else forces
         volts = np.empty((len(numbers), len(times)))
         for row, source in enumerate(self._in.source(numbers).tolist()):
-            family, oscillator = self._sensor_of[source]
+            family, oscillator = self._to.sensor_of[source]
             if family == POSITION:
                 volts[row] = units[:, oscillator]
             elif family == FORCE:
                 volts[row] = reaction[:, oscillator]
             else:
                 volts[row] = self.outside[self.channels.inputs[source].name].at(times)
-        return self._in.readings(volts, numbers, float(times[-1]) if len(times) else 0.0)
+        return self._in.readings(volts, numbers, times)
 
     def _numbers(self, inputs: Sequence[str]) -> NDArray[np.intp]:
         return np.array([self.channels.input_numbers[name] for name in inputs], np.intp)
 
     def _wants_forces(self, numbers: NDArray[np.intp]) -> bool:
-        return any(self._sensor_of[n][0] == FORCE for n in self._in.source(numbers).tolist())
-
-    def _static(self, numbers: NDArray[np.intp]) -> Volts:
-        return self._out.volts(numbers, lambda wanted: self.levels[wanted, np.newaxis])
-
-    def _is_clamped(self) -> bool:
-        on = self._static(self._enables)[:, 0] > 0.5
-        if on.any() != on.all():
-            raise DeviceFailed("the virtual board cannot clamp some oscillators and free others")
-        return bool(on.all())
+        return self._to.reads_forces(self._in.source(numbers))
 
     def _held(self) -> Array:
-        points = self._clamp_scale.quantity(self._static(self._clamps)[:, 0])[np.newaxis]
+        points = self._to.points(self.levels)[np.newaxis]
         if self.flaws.clamp_stiffness is None:
             return points
-        theta = self._drive_scale.quantity(self._static(self._drives)[:, 0])
-        return self._plant.clamped(theta, points)
-
-    def _note(self, levels: Volts, lines: NDArray[np.intp], rate_hz: float | None) -> None:
-        with self._lock:
-            first = np.abs(levels[:, 0] - self.levels[lines])
-            since = max(self.seconds - self._last_write, self.channels.update_s)
-            speed = first * rate_hz if rate_hz else first / since
-            if levels.shape[1] > 1 and rate_hz:
-                speed = np.maximum(speed, np.abs(np.diff(levels, axis=1)).max(axis=1) * rate_hz)
-            self.fastest[lines] = np.maximum(self.fastest[lines], speed)
-            self.lowest[lines] = np.minimum(self.lowest[lines], levels.min(axis=1))
-            self.highest[lines] = np.maximum(self.highest[lines], levels.max(axis=1))
-            self.writes += 1
-            self._last_write = self.seconds
-
-
-class _AtPlant:
-    """A waveform as the plant feels it, in core units."""
-
-    def __init__(self, board: VirtualBoard, waveform: Waveform, period: float) -> None:
-        rows = np.full(len(board.levels), -1)
-        rows[waveform.lines] = np.arange(len(waveform.lines))
-
-        def raw(numbers: NDArray[np.intp]) -> Volts:
-            moved = rows[numbers] >= 0
-            if not moved.any():
-                return board.levels[numbers, np.newaxis]
-            volts = np.repeat(board.levels[numbers, np.newaxis], waveform.levels.shape[1], axis=1)
-            volts[moved] = waveform.levels[rows[numbers][moved]]
-            return volts
-
-        self._constant = board.flaws.output_settling_s
-        self._durations = waveform.samples * period
-        take = board._out.volts
-        on = take(board._enables, raw) > 0.5
-        if (np.logical_or.reduce(on) != np.logical_and.reduce(on)).any():
-            raise DeviceFailed("the virtual board cannot clamp some oscillators and free others")
-        steps = len(waveform.samples)
-        self.clamped = np.repeat(np.logical_and.reduce(on), steps // on.shape[1])
-        drives = take(board._drives, raw)
-        if drives.shape[1] > 1 and self._constant:
-            start = board._static(board._drives)[:, 0]
-            starts = lagged_starts(drives, self._durations, start, self._constant)
-            drives = lagged_means(drives, starts, self._durations, self._constant)
-        self.theta = board._drive_scale.quantity(drives.T).T
-        self._points = take(board._clamps, raw)
-        start = board._static(board._clamps)[:, 0]
-        self._starts = None
-        if self._constant:
-            self._starts = lagged_starts(self._points, self._durations, start, self._constant)
-        self._first = start
-        self._scale = board._clamp_scale
-
-    def points_at(self, steps: NDArray[np.intp], since: Array) -> Array:
-        """Set-points `[reading, oscillator]`, `since` seconds into `steps`."""
-        starts = self._points if self._starts is None else self._starts
-        return self._scale.quantity(lagged_at(self._points, starts, steps, since, self._constant).T)
-
-    def points_after(self, step: int | NDArray[np.intp]) -> Array:
-        """Set-points as `step` begins: `[oscillator]`, or `[step, oscillator]`."""
-        if self._starts is not None:
-            return self._scale.quantity(self._starts[:, step].T)
-        place = np.minimum(np.asarray(step) - 1, self._points.shape[1] - 1)
-        before = self._points[:, np.maximum(place, 0)].T
-        first = np.asarray(step)[..., np.newaxis] == 0
-        return self._scale.quantity(np.where(first, self._first, before))
-
-
-def _sensors(wiring: Wiring, channels: ChannelTable) -> list[tuple[str, int]]:
-    """What each input senses, and of which oscillator."""
-    found: list[tuple[str, int]] = []
-    for channel in channels.inputs:
-        target = wiring.targets.get(channel.name, "")
-        number = int(target[target.index("[") + 1 : -1]) if "[" in target else -1
-        found.append((family_of(target), number))
-    return found
-
-
-def _span(waveform: Waveform, episode: Episode) -> tuple[int, int]:
-    begin = waveform.ends[episode.start] - waveform.samples[episode.start]
-    return int(begin), int(waveform.ends[episode.stop - 1])
+        return self._plant.clamped(self._to.parameters(self.levels), points)

@@ -74,18 +74,21 @@ class InputStage:
         """The sensors that are really plugged into `inputs`."""
         return self._plugs[inputs]
 
-    def readings(self, volts: Volts, inputs: NDArray[np.intp], seconds: float) -> Volts:
-        """Readings `[input, reading]` of sensor `volts` of the same shape, at a time in seconds."""
+    def readings(self, volts: Volts, inputs: NDArray[np.intp], times: Volts) -> Volts:
+        """Readings `[input, reading]` of sensor `volts` of the same shape.
+
+        `times` `[reading]` are in seconds of the board's clock, ascending.
+        """
         flaws, analog = self._flaws, self._analog[inputs]
         if flaws.input_crosstalk:
             volts = volts + flaws.input_crosstalk * _neighbours(volts) * analog[:, np.newaxis]
         if flaws.offset_drift_V_per_s:
-            volts = volts + (self._drift[inputs] * seconds)[:, np.newaxis]
+            volts = volts + self._drift[inputs, np.newaxis] * times
         if flaws.input_noise_V:
             noise = self._rng.standard_normal(volts.shape)
             volts = volts + flaws.input_noise_V * noise * analog[:, np.newaxis]
         if flaws.flicker_noise_V:
-            noise = self._flicker.take(inputs, volts.shape[1])
+            noise = self._flicker.take(inputs, times)
             volts = volts + flaws.flicker_noise_V * noise * analog[:, np.newaxis]
         if self._stuck:
             volts = volts.copy()

@@ -22,6 +22,11 @@ class Episode:
     start: int
     stop: int
 
+    def span(self, waveform: Waveform) -> tuple[int, int]:
+        """Its first sample, and the one past its last."""
+        begin = waveform.ends[self.start] - waveform.samples[self.start]
+        return int(begin), int(waveform.ends[self.stop - 1])
+
 
 def episodes_of(
     waveform: Waveform, clamped: NDArray[np.bool_], theta: NDArray[np.floating]

@@ -86,6 +86,10 @@ class VirtualFrontEnd:
         """The file that keeps the outputs, which several processes could share."""
         return self._connection.levels_file
 
+    def reseed(self, seed: int) -> None:
+        """Begin the board's noise and bath anew; its flaws stay."""
+        self.board.reseed(seed)
+
     def connect(self) -> Identity:
         """Say who it is; nothing is driven."""
         self._open = True

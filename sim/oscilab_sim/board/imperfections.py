@@ -17,7 +17,8 @@ class Imperfections(Table):
     """The plant behind a twin or a virtual front end: the bench's `twin` table.
 
     Errors that are drawn (gains, offsets, drifts) have a normal distribution of the stated
-    standard deviation, from `seed`; noise and the bath continue from the same seed.
+    standard deviation, from `seed`, which says which board it is. Noise and the bath begin from it
+    as well; a run on the front end `virtual` begins them anew from its own seed.
     """
 
     seed: Annotated[int, Field(ge=0)] = 0
@@ -37,7 +38,7 @@ class Imperfections(Table):
     input_noise_V: Size = 0.0
     """White noise of every reading."""
     flicker_noise_V: Size = 0.0
-    """1/f noise of inputs: standard deviation over the eight octaves up to the reading rate."""
+    """1/f noise of inputs: standard deviation over twenty octaves, relaxations of 2 us to 1 s."""
     output_crosstalk: Size = 0.0
     """Share of the voltage of either neighbour that an output picks up."""
     input_crosstalk: Size = 0.0

@@ -39,9 +39,13 @@ class Plant:
     ) -> None:
         self._potential = potential
         self._engine = engine
-        self._streams = RandomStreams(seed)
         self._sensor = sensor
         self._fraction = step_fraction
+        self.reseed(seed)
+
+    def reseed(self, seed: int) -> None:
+        """Begin all random numbers anew."""
+        self._streams = RandomStreams(seed)
         self._rng = np.random.default_rng([seed, 3])
 
     def clamped(self, parameters: Array, set_points: Array) -> Array:

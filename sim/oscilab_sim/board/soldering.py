@@ -1,0 +1,135 @@
+"""Which line of a board is soldered to what, and what the plant feels of the outputs."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.errors import DeviceFailed
+from oscilab.physics import Potential
+from oscilab.wired.calibration import Calibration
+from oscilab.wired.channels import ChannelTable
+from oscilab.wired.scales import Scale
+from oscilab.wired.waveform import Waveform
+from oscilab.wired.wiring import FORCE, Wiring, family_of
+from oscilab_sim.board.converters import OutputStage, Raw
+from oscilab_sim.board.lag import lagged_at, lagged_means, lagged_starts
+
+Array = NDArray[np.floating]
+Volts = NDArray[np.floating]
+Numbers = NDArray[np.intp]
+
+
+class Soldering:
+    """Lines by what they do: output numbers of drives, clamps and enables, and all scales.
+
+    `sensor_of` `[input]` is what each input senses, and of which oscillator.
+    """
+
+    def __init__(
+        self,
+        potential: Potential,
+        channels: ChannelTable,
+        wiring: Wiring,
+        truth: Calibration,
+        out: OutputStage,
+    ) -> None:
+        numbers = channels.output_numbers
+        drives = [wiring.parameters[name] for name in potential.names]
+        self.out = out
+        self.drives = np.array([numbers[name] for name in drives], np.intp)
+        self.clamps = np.array([numbers[name] for name in wiring.clamps], np.intp)
+        self.enables = np.array([numbers[name] for name in wiring.enables], np.intp)
+        self.drive_scale = Scale.of(drives, truth, potential)
+        self.clamp_scale = Scale.of(wiring.clamps, truth, potential)
+        self.position_scale = Scale.of(wiring.positions, truth, potential)
+        self.force_scale = Scale.of(wiring.forces, truth, potential)
+        self.sensor_of = _sensors(wiring, channels)
+
+    def volts(self, numbers: Numbers, levels: Volts) -> Volts:
+        """What reaches the plant, `[line]`, where outputs stand at `levels` `[output]`."""
+        return self.out.volts(numbers, lambda wanted: levels[wanted, np.newaxis])[:, 0]
+
+    def parameters(self, levels: Volts) -> Array:
+        """Parameters `[parameter]` where outputs stand at `levels`."""
+        return self.drive_scale.quantity(self.volts(self.drives, levels))
+
+    def points(self, levels: Volts) -> Array:
+        """Set-points `[oscillator]` where outputs stand at `levels`."""
+        return self.clamp_scale.quantity(self.volts(self.clamps, levels))
+
+    def is_clamped(self, levels: Volts) -> bool:
+        """Whether the clamps hold where outputs stand at `levels`."""
+        return bool(_all_or_none(self.volts(self.enables, levels)[:, np.newaxis])[0])
+
+    def reads_forces(self, sources: Numbers) -> bool:
+        """Whether any of the inputs `sources` is a force sensor's."""
+        return any(self.sensor_of[number][0] == FORCE for number in sources.tolist())
+
+
+class AtPlant:
+    """A waveform as the plant feels it, in core units: `theta` `[parameter, step]` (or one step,
+    where the drive stays), and `clamped` `[step]`.
+    """
+
+    def __init__(
+        self, to: Soldering, levels: Volts, waveform: Waveform, period: float, settling: float
+    ) -> None:
+        rows = np.full(len(levels), -1)
+        rows[waveform.lines] = np.arange(len(waveform.lines))
+
+        def raw(numbers: Numbers) -> Volts:
+            moved = rows[numbers] >= 0
+            if not moved.any():
+                return levels[numbers, np.newaxis]
+            volts = np.repeat(levels[numbers, np.newaxis], waveform.levels.shape[1], axis=1)
+            volts[moved] = waveform.levels[rows[numbers][moved]]
+            return volts
+
+        take: Raw = raw
+        self._constant = settling
+        durations = waveform.samples * period
+        on = _all_or_none(to.out.volts(to.enables, take))
+        self.clamped = np.repeat(on, len(waveform.samples) // len(on))
+        drives = to.out.volts(to.drives, take)
+        if drives.shape[1] > 1 and settling:
+            starts = lagged_starts(drives, durations, to.volts(to.drives, levels), settling)
+            drives = lagged_means(drives, starts, durations, settling)
+        self.theta = to.drive_scale.quantity(drives.T).T
+        self._points = to.out.volts(to.clamps, take)
+        self._first = to.volts(to.clamps, levels)
+        self._starts = None
+        if settling:
+            self._starts = lagged_starts(self._points, durations, self._first, settling)
+        self._scale = to.clamp_scale
+
+    def points_at(self, steps: Numbers, since: Array) -> Array:
+        """Set-points `[reading, oscillator]`, `since` seconds into `steps`."""
+        starts = self._points if self._starts is None else self._starts
+        return self._scale.quantity(lagged_at(self._points, starts, steps, since, self._constant).T)
+
+    def points_after(self, step: int | Numbers) -> Array:
+        """Set-points as `step` begins: `[oscillator]`, or `[step, oscillator]`."""
+        if self._starts is not None:
+            return self._scale.quantity(self._starts[:, step].T)
+        place = np.minimum(np.asarray(step) - 1, self._points.shape[1] - 1)
+        before = self._points[:, np.maximum(place, 0)].T
+        first = np.asarray(step)[..., np.newaxis] == 0
+        return self._scale.quantity(np.where(first, self._first, before))
+
+
+def _all_or_none(volts: Volts) -> NDArray[np.bool_]:
+    """Whether all clamps are on, `[step]`, from their enables `[line, step]`."""
+    on = volts > 0.5
+    if (np.logical_or.reduce(on) != np.logical_and.reduce(on)).any():
+        raise DeviceFailed("the virtual board cannot clamp some oscillators and free others")
+    return np.logical_and.reduce(on)
+
+
+def _sensors(wiring: Wiring, channels: ChannelTable) -> list[tuple[str, int]]:
+    found: list[tuple[str, int]] = []
+    for channel in channels.inputs:
+        target = wiring.targets.get(channel.name, "")
+        number = int(target[target.index("[") + 1 : -1]) if "[" in target else -1
+        found.append((family_of(target), number))
+    return found
