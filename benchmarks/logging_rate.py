@@ -5,7 +5,8 @@
 FOLDER is on the disk to measure (default: a temporary one). Prints
 
 - the rate of logging, SWMR and a flush per batch, beside that of plain writes of the same bytes to
-  the same disk in the same rounds, for 144 channels of float32: without and with the final fsync;
+  the same disk in the same rounds, for 144 channels of float32: without and with the final fsync,
+  and the processor time of both, which others on the machine change less;
 - the time that a small batch of 40 kB takes;
 - the time that a block of 25 rows without readings takes, as the simulated array delivers them;
 - the time that `open_run` takes on a file whose writer was killed.
@@ -118,21 +119,31 @@ def compare_rates(folder: Path) -> None:
     """Rounds of both in turn, so that whatever else the machine does meets both."""
     size = 3 * 4 * CHANNELS * LARGE_SHOTS * LARGE_BATCHES / 1e6
     ratios: list[tuple[float, float]] = []
+    worked: list[tuple[float, float]] = []
     rates: list[tuple[float, float, float, float]] = []
     for number in range(ROUNDS + 1):
+        begin = time.process_time()
         plain = write_plainly(folder / "plain", LARGE_SHOTS, LARGE_BATCHES)
+        between = time.process_time()
         # The next one gets the same pages of memory: fresh ones can cost more than the write.
         (folder / "plain").unlink()
+        start = time.process_time()
         logged = log_batches(folder / "run.h5", LARGE_SHOTS, LARGE_BATCHES)
+        end = time.process_time()
         (folder / "run.h5").unlink()
         if not number:
             continue
+        worked.append((between - begin, end - start))
         ratios.append((plain[0] / logged[0], plain[1] / logged[1]))
         rates.append((size / plain[0], size / logged[0], size / plain[1], size / logged[1]))
     ratio, rate = np.median(ratios, axis=0), np.median(rates, axis=0)
+    work = np.median(worked, axis=0)
     print(f"{LARGE_BATCHES} batches of {LARGE_SHOTS} x {CHANNELS} float32 x 3, {size:.0f} MB")
     print(f"  to the system  plain {rate[0]:6.0f} MB/s  run {rate[1]:6.0f} MB/s  x{ratio[0]:.2f}")
     print(f"  to the disk    plain {rate[2]:6.0f} MB/s  run {rate[3]:6.0f} MB/s  x{ratio[1]:.2f}")
+    print(
+        f"  processor time plain {work[0]:6.2f} s     run {work[1]:6.2f} s     with opening, fsync"
+    )
 
 
 def print_times(title: str, seconds: list[float]) -> None:

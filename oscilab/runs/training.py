@@ -174,7 +174,7 @@ def _plan(
 ) -> RunPlan:
     settings = setup.experiment.settings
     log_every = _log_every(setup, log_batches)
-    recording = Recording.of(setup.array, "force")
+    recording = Recording.of(setup.array, training.rule.reads)
     return RunPlan(
         kind="train",
         configuration={**setup.configuration(), "log_every": log_every},

@@ -88,6 +88,8 @@ class Segment:
             "readings": _columns(entry, "readings", _growing(entry, "readings")),
             "history": _columns(entry, "history", _growing(entry, "history")),
         }
+        # What is kept of a reading, beside the batch number.
+        self.reading_names = tuple(name for name in self._columns["readings"] if name != "batch")
         self._state_shapes = {name: item.shape[1:] for name, item in state_arrays(entry).items()}
         self._counters = {
             name: Scalar(entry[name]["n_committed"]) for name in STREAMS if name in entry
@@ -97,11 +99,6 @@ class Segment:
     def size(self) -> int:
         """Bytes of the file so far."""
         return self.path.stat().st_size
-
-    @property
-    def reading_names(self) -> tuple[str, ...]:
-        """What is kept of a reading, beside the batch number."""
-        return tuple(name for name in self._columns["readings"] if name != "batch")
 
     def check_reading(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
         """`values` `[shot, oscillator]` as one row for the column of that name.

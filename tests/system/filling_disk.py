@@ -1,14 +1,16 @@
 """Run as a program in a mount namespace of its own: fill small file systems under a writer.
 
-    unshare --map-root-user --mount python filling_disk.py FOLDER TIMES
+    unshare --map-root-user --mount python filling_disk.py FOLDER TIMES [KIND]
 
-Each time a fresh file system of 16 MB fills up at another moment. In even rounds space comes back
+Each time a fresh file system of 16 MB (KIND tmpfs, the default, or ext4 in a file, which only root
+can mount and which allocates late) fills up at another moment. In even rounds space comes back
 at once and the run goes on; in odd ones it stays full until nothing can be written, and the run is
 resumed when space has come back.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -23,13 +25,17 @@ from oscilab.traces.run import open_run
 from oscilab.traces.writer import RunWriter
 
 STEPS = 60
+BLOCK = 4096
 
 
 def fill(folder: Path, leave: int) -> Path:
     """Take all space but `leave` bytes."""
     filler = folder / "filler"
     free = os.statvfs(folder)
-    filler.write_bytes(bytes(max(0, free.f_bavail * free.f_bsize - leave)))
+    # A file system may need some of its free blocks for itself.
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        for _ in range(max(0, free.f_bavail * free.f_bsize - leave) // BLOCK):
+            file.write(bytes(BLOCK))
     return filler
 
 
@@ -75,11 +81,22 @@ def space_stays_away(folder: Path, rng: np.random.Generator) -> None:
         small_runs.write_end(writer, STEPS)
 
 
-def main(folder: Path, times: int) -> None:
+def mount(place: Path, kind: str) -> None:
+    place.mkdir()
+    if kind == "tmpfs":
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place)], check=True)
+        return
+    image = place.with_suffix(".image")
+    with image.open("wb") as file:
+        file.truncate(16 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-m", "0", "-O", "^has_journal", str(image)], check=True)
+    subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=True)
+
+
+def main(folder: Path, times: int, kind: str = "tmpfs") -> None:
     for number in range(times):
         place = folder / str(number)
-        place.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place)], check=True)
+        mount(place, kind)
         rng = np.random.default_rng([7, number])
         (space_stays_away if number % 2 else space_comes_back)(place, rng)
         with open_run(place / "run.h5") as run:
@@ -91,4 +108,4 @@ def main(folder: Path, times: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

@@ -114,3 +114,12 @@ def test_codes_are_used_where_sixteen_bits_suffice(
             for volts in (each.lower, each.upper):
                 force = (volts - each.offset) / each.gain
                 assert abs(force - coding.add_offset) / coding.scale_factor < 32767
+
+
+def test_positions_of_a_wired_array_are_codes_too(tmp_path: Path) -> None:
+    told = {**SMALL, "rule": "displacement"}
+    result = oscilab.train("two-gaussians", "virtual-flawed", overrides=told, out=tmp_path / "r.h5")
+    with h5py.File(result.path) as file:
+        assert {file[f"entry/readings/{name}"].dtype for name in ("start", "end")} == {
+            np.dtype(np.int16)
+        }

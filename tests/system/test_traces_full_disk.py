@@ -69,6 +69,29 @@ def test_a_full_file_system_takes_nothing_that_was_committed(tmp_path: Path, tim
     assert len(done.stdout.splitlines()) == times
 
 
+@pytest.mark.slow
+def test_a_full_ext4_takes_nothing_that_was_committed(tmp_path: Path) -> None:
+    """As above on a file system that allocates late; only root can mount it."""
+    if shutil.which("unshare") is None or shutil.which("mkfs.ext4") is None:
+        pytest.skip("this needs unshare and mkfs.ext4 (Linux, e2fsprogs)")
+    place, image = tmp_path / "try", tmp_path / "try.image"
+    place.mkdir()
+    image.write_bytes(bytes(1 << 20))
+    subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
+    tried = subprocess.run(
+        ["unshare", "--mount", "mount", "-o", "loop", str(image), str(place)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if tried.returncode:
+        pytest.skip(f"this system mounts no file as a file system: {tried.stderr.strip()}")
+    done = subprocess.run(
+        ["unshare", "--mount", sys.executable, "filling_disk.py", str(tmp_path), "2", "ext4"],
+        capture_output=True, text=True, check=False, cwd=HERE,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 2
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="limits on file size are POSIX")
 def test_a_writer_that_can_write_nowhere_says_what_is_safe_and_resumes(tmp_path: Path) -> None:
     done = subprocess.run(

@@ -22,6 +22,7 @@ import small_runs
 import xarray
 
 from oscilab.traces.paths import segment_folder
+from oscilab.traces.run import Run, open_run
 from oscilab.traces.writer import RunWriter
 
 STEPS = 12
@@ -55,7 +56,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
     done = context.Event()
     process = context.Process(target=write_two_segments, args=(path, done))
     process.start()
-    assert done.wait(60)
+    assert done.wait(200)
     yield path
     process.kill()
     process.join()
@@ -111,6 +112,41 @@ def test_a_live_segment_opens_in_xarray(live_part: Path, group: str) -> None:
         dataset.load()
         if group == "/entry/training":
             assert dataset.sizes["batch"] == 3 * NODES
+
+
+def check_lazy(run: Run, steps: int) -> None:
+    assert run.n_committed == steps * NODES
+    training, readings = run.tree["training"], run.tree["readings"]
+    assert not readings.forces.variable._in_memory
+    assert training.elapsed.attrs["units"] == "s"
+    assert readings.forces.attrs["units"] == "1"
+    assert readings.forces.dims == ("batch", "shot", "oscillator")
+    small_runs.check_rows(run, steps * NODES)
+
+
+def test_open_run_gives_lazy_arrays_with_units_of_any_run(finished: Path, tmp_path: Path) -> None:
+    with open_run(finished) as run:
+        assert run.status == "finished"
+        check_lazy(run, STEPS)
+    path = tmp_path / "run.h5"
+    context = multiprocessing.get_context("spawn")
+    done = context.Event()
+    process = context.Process(target=write_two_segments, args=(path, done))
+    process.start()
+    try:
+        assert done.wait(200)
+        with open_run(path) as run:
+            assert run.status == "running"
+            check_lazy(run, STEPS + 3)
+    finally:
+        process.kill()
+        process.join()
+    files = [path, *segment_folder(path).iterdir()]
+    before = [file.read_bytes() for file in files]
+    with open_run(path) as run:
+        assert run.status == "torn"
+        check_lazy(run, STEPS + 3)
+    assert [file.read_bytes() for file in files] == before
 
 
 def test_silx_finds_the_default_plot(finished: Path) -> None:
