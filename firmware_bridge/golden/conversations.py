@@ -34,7 +34,8 @@ def handshake() -> Transcript:
     t.host("CAPABILITIES")
     t.device("CAPABILITIES", banks=BANKS, **DEVICE)
     t.host("HEARTBEAT", urgent=True, sequence=7)
-    t.device("HEARTBEAT", sequence=7, store_free=STORE, expected=102, at_safe=1, flags=0b10)
+    t.device("HEARTBEAT", sequence=7, store_free=STORE, expected=102, at_safe=1, flags=0b10,
+             repeated=1)  # fmt: skip
     t.host("BYE")
     t.device("BYE")
     t.say("Nothing is answered any more but with a refusal.")
@@ -55,7 +56,7 @@ def versions() -> Transcript:
     t.host("CAPABILITIES", version=3)
     t.refused("CAPABILITIES", "VERSION", expected=101)
     t.host("CAPABILITIES", sequence=101, session=SESSION + 1)
-    t.refused("CAPABILITIES", "SESSION", expected=101, sequence=101)
+    t.refused("CAPABILITIES", "SESSION", expected=101, sequence=101, session=SESSION + 1)
     return t
 
 
@@ -223,9 +224,9 @@ def watchdog() -> Transcript:
     t.device("SET_OUTPUTS")
     t.direct("silence 897")
     quiet = {"store_free": STORE, "expected": 104, "flags": 0b11}
-    t.itself("EVENT", event=4, channel=0xFFFF, trip=1, **quiet)
-    # 320 codes at 100 V/s take one update, in the sample clock's time.
+    # 320 codes at 100 V/s take one update, which a virtual clock runs through at once.
     t.time_ns += UPDATE
+    t.itself("EVENT", event=4, channel=0xFFFF, trip=1, at_safe=1, **quiet)
     t.itself("EVENT", event=5, channel=0xFFFF, trip=1, at_safe=1, **quiet)
     t.host("GET_OUTPUTS", first=0, wanted=4)
     t.device("GET_OUTPUTS", first=0, codes=[ZERO, ZERO, ZERO, 1])
@@ -249,8 +250,8 @@ def interlock() -> Transcript:
     t.device("SET_OUTPUTS")
     t.direct("input 2 0")
     open_door = {"store_free": STORE, "expected": 105, "trip": 2, "flags": 0b01}
-    t.itself("EVENT", event=4, channel=2, value=0, **open_door)
     t.time_ns += UPDATE
+    t.itself("EVENT", event=4, channel=2, value=0, at_safe=1, **open_door)
     t.itself("EVENT", event=5, channel=0xFFFF, at_safe=1, **open_door)
     t.host("CLEAR")
     t.refused("CLEAR", "INTERLOCK", channel=2, value=0, lower=1, upper=1)

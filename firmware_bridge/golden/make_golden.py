@@ -1,6 +1,6 @@
 """Writes the golden transcripts: `python make_golden.py` in this folder.
 
-A transcript is a conversation with the device of `transcript.DEVICE` and its virtual clock. Its lines:
+A transcript is a conversation with the device of `transcript.DEVICE`, whose clock is virtual:
 
     > NAME hex {fields}     the host sends a frame
     < NAME hex {fields}     the device sends one; answers have the name of what they answer
