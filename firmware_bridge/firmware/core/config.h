@@ -2,6 +2,10 @@
 #ifndef OSC_CONFIG_H
 #define OSC_CONFIG_H
 
+#ifdef OSC_CONFIG_OF_PORT
+#include OSC_CONFIG_OF_PORT
+#endif
+
 #ifndef OSC_OUTPUTS
 #define OSC_OUTPUTS 1200
 #endif

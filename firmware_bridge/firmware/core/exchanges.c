@@ -82,5 +82,7 @@ uint16_t exchange_do(const struct header *header, const uint8_t *payload, struct
 {
     if (header->type == T_EXCHANGE)
         return plan(header, payload, fault);
-    return (header->type == T_SEGMENT ? segment : trigger)(header, payload, fault);
+    if (header->type == T_SEGMENT)
+        return segment(header, payload, fault);
+    return trigger(header, payload, fault);
 }

@@ -1,0 +1,33 @@
+# Every test runs under the sanitizers; the fuzzers need clang.
+set(CHECKED -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all)
+file(GLOB GOLDEN ${CMAKE_CURRENT_SOURCE_DIR}/../golden/*.txt)
+
+function(add_c_test name)
+    add_executable(${name} tests/${name}.c ${ARGN})
+    target_include_directories(${name} PRIVATE tests)
+    target_compile_definitions(${name} PRIVATE OSC_STORE=4096 OSC_READINGS=1024)
+    target_compile_options(${name} PRIVATE ${CHECKED})
+    target_link_options(${name} PRIVATE ${CHECKED})
+    target_link_libraries(${name} PRIVATE m)
+endfunction()
+
+add_c_test(test_golden ${CORE} tests/fake.c)
+add_test(NAME golden COMMAND test_golden ${GOLDEN})
+add_c_test(test_core ${CORE} tests/fake.c)
+add_test(NAME core COMMAND test_core)
+add_c_test(test_storm ${CORE} tests/fake.c)
+add_test(NAME storm COMMAND test_storm 100000)
+add_c_test(test_plant ${CORE} ${PLANT} tests/plant_hal.c)
+add_test(NAME plant COMMAND test_plant)
+
+if(CMAKE_C_COMPILER_ID STREQUAL Clang)
+    foreach(name fuzz_frames fuzz_commands)
+        add_executable(${name} tests/${name}.c tests/fake.c ${CORE})
+        target_include_directories(${name} PRIVATE tests)
+        target_compile_definitions(${name} PRIVATE OSC_STORE=4096 OSC_READINGS=1024)
+        target_compile_options(${name} PRIVATE -g -O1 -fsanitize=fuzzer,address,undefined
+            -fno-sanitize-recover=all)
+        target_link_options(${name} PRIVATE -fsanitize=fuzzer,address,undefined)
+        target_link_libraries(${name} PRIVATE m)
+    endforeach()
+endif()
