@@ -103,10 +103,10 @@ bool plant_advance(uint64_t from_ns, uint64_t to_ns, uint64_t *reached_ns)
         left = moved < left ? left - moved : 0;
         if (left > 0 && work > PLANT_QUANTUM) {
             uint64_t rest = (uint64_t)(left * ns_per_unit);
-            if (rest >= 1 && rest < to_ns - from_ns) {
-                *reached_ns = to_ns - rest;
-                break;
-            }
+            /* So stiff that a nanosecond is too much work: as bad as running away. */
+            model.ran_away = rest >= to_ns - from_ns;
+            *reached_ns = to_ns - (model.ran_away ? 0 : rest);
+            break;
         }
     }
     if (model.sensor_settling <= 0)

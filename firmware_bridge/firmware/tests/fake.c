@@ -110,8 +110,13 @@ void hal_note(uint16_t event, uint16_t code)
 
 void fake_start(void)
 {
-    memset(&fake, 0, sizeof fake);
-    memset(&host, 0, sizeof host);
+    fake.real_clock = fake.hasty = false;
+    fake.time_ns = 0;
+    fake.wall_ms = fake.latches = 0;
+    fake.on_latch = NULL;
+    fake.in_begin = fake.in_end = fake.out_end = 0;
+    host.filled = 0;
+    host.too_long = false;
     out_begin = 0;
     fake.digital_in = 1;
     for (int n = 0; n < 3; n++)
@@ -132,7 +137,7 @@ void fake_settle(void)
     int rounds = 0;
     while (device_poll() || fake.in_begin < fake.in_end) {
         /* With a real clock the device goes on and on where it waits for time to pass. */
-        if (fake.real_clock && fake.in_begin == fake.in_end && ++rounds > 100)
+        if ((fake.real_clock || fake.hasty) && fake.in_begin == fake.in_end && ++rounds > 100)
             break;
         CHECK(rounds++ < 10000000);
     }

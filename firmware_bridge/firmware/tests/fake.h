@@ -12,6 +12,7 @@
 
 struct fake {
     bool real_clock;     /* time passes by fake_pass() alone */
+    bool hasty;          /* fake_settle() does not wait for the end of long waveforms */
     uint64_t time_ns;
     uint32_t wall_ms;
     uint16_t digital_in; /* what the digital input reads */
