@@ -1,0 +1,33 @@
+/* Sizes of a build, all memory there is: nothing is allocated while it runs. */
+#ifndef OSC_CONFIG_H
+#define OSC_CONFIG_H
+
+#ifdef OSC_CONFIG_OF_PORT
+#include OSC_CONFIG_OF_PORT
+#endif
+
+#ifndef OSC_OUTPUTS
+#define OSC_OUTPUTS 1200
+#endif
+#ifndef OSC_INPUTS
+#define OSC_INPUTS 512
+#endif
+/* Bytes of payload in a frame; an exchange on all lines must fit: 24 + 2 * (outputs + inputs). */
+#ifndef OSC_MAX_PAYLOAD
+#define OSC_MAX_PAYLOAD 4096
+#endif
+/* Bytes of waveform records, and of readings that were not acknowledged. */
+#ifndef OSC_STORE
+#define OSC_STORE 65536
+#endif
+#ifndef OSC_READINGS
+#define OSC_READINGS 16384
+#endif
+/* Bytes that a port receives before anybody looks at them. */
+#ifndef OSC_RX
+#define OSC_RX 8192
+#endif
+#define OSC_INTERLOCKS 16
+#define OSC_BANKS 8
+
+#endif

@@ -1,0 +1,54 @@
+/* What the parts of the device share. */
+#ifndef OSC_STATE_H
+#define OSC_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "fault.h"
+#include "frame.h"
+#include "guard.h"
+
+enum under_way { NOTHING, STATIC, PAUSE, READ };
+
+struct device {
+    uint32_t session; /* 0 if none is open */
+    uint16_t expected, hello, own;
+    uint32_t bad_frames, repeated;
+    struct tripped trip;
+    bool ramping;
+    /* A command that takes time. */
+    struct {
+        enum under_way what;
+        uint16_t failed; /* why it is to end before its time */
+        struct header header;
+        uint64_t due_ns;
+        uint16_t first, count, samples, done;
+        uint16_t list[OSC_OUTPUTS > OSC_INPUTS ? OSC_OUTPUTS : OSC_INPUTS];
+    } wait;
+    /* Events that wait for room on the line. */
+    uint8_t ending; /* EV_DONE, EV_ABORTED or EV_FAILED */
+    bool tell_trip, tell_safe;
+    uint32_t credit_told, reported_ms;
+};
+
+extern struct device device;
+
+/* commands.c: carry out a command that is due; E_NONE once it was answered or is under way. */
+uint16_t command_do(const struct header *header, const uint8_t *payload, struct fault *fault);
+/* waiting.c: go on with what takes time, or end it with an error. */
+void waiting_go_on(void);
+void waiting_end(uint16_t code);
+/* exchanges.c: the commands of waveforms. */
+uint16_t exchange_do(const struct header *header, const uint8_t *payload, struct fault *fault);
+/* report.c: what the device says by itself, and the status. */
+uint16_t report_status(uint8_t *payload);
+bool report_go_on(bool idle);
+void report_ending(uint8_t event);
+
+/* E_NONE if outputs may be driven now. */
+uint16_t may_drive(struct fault *fault);
+void device_trip(struct tripped trip);
+
+#endif

@@ -1,0 +1,15 @@
+file(GLOB SOURCES hal_mps2_an386/*.c)
+add_executable(oscilab-firmware.elf ${CORE} ${PLANT} ${SOURCES})
+target_include_directories(oscilab-firmware.elf PRIVATE hal_mps2_an386)
+target_compile_definitions(oscilab-firmware.elf PRIVATE OSC_CONFIG_OF_PORT="config_an386.h")
+set(SCRIPT ${CMAKE_CURRENT_SOURCE_DIR}/hal_mps2_an386/an386.ld)
+target_link_options(oscilab-firmware.elf PRIVATE -T ${SCRIPT} -Wl,-Map=oscilab-firmware.map)
+set_target_properties(oscilab-firmware.elf PROPERTIES LINK_DEPENDS ${SCRIPT})
+target_link_libraries(oscilab-firmware.elf PRIVATE m)
+find_package(Python3 COMPONENTS Interpreter)
+add_custom_command(TARGET oscilab-firmware.elf POST_BUILD COMMAND arm-none-eabi-size $<TARGET_FILE:oscilab-firmware.elf>)
+if(Python3_FOUND)
+    add_custom_command(TARGET oscilab-firmware.elf POST_BUILD
+        COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/tools/figures.py
+            ${CMAKE_CURRENT_BINARY_DIR} $<TARGET_FILE:oscilab-firmware.elf>)
+endif()

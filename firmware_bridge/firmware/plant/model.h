@@ -1,0 +1,69 @@
+/* The parts of the plant: oscillators, what drives them, and what is soldered where. */
+#ifndef OSC_MODEL_H
+#define OSC_MODEL_H
+
+#include "plant.h"
+#include "random.h"
+
+#define NO_LINE 0xFFFF
+#define ALL 0xFFFF
+
+struct line {
+    uint8_t role, term;
+    uint16_t channel, a, b;
+    float gain, offset;
+};
+
+/* A converter's scale. */
+struct scale {
+    float lower, step;
+    uint16_t top;
+    bool analog;
+};
+
+struct model {
+    uint16_t outputs, inputs;
+    /* as set up */
+    uint16_t oscillators;
+    bool ready, bath_on_force;
+    uint64_t seed;
+    float unit_s, step_fraction, temperature, noise_V, drift, clamp_stiffness;
+    float sensor_settling, output_settling; /* in units of time */
+    float output_crosstalk, input_crosstalk;
+    uint16_t lines;
+    struct line line[PLANT_LINES];
+    uint16_t of_input[OSC_INPUTS];                    /* its sensor or level */
+    uint16_t stuck_in[OSC_INPUTS], stuck_out[OSC_OUTPUTS];
+    uint16_t clamp[PLANT_OSCILLATORS], enable[PLANT_OSCILLATORS];
+    uint16_t drives, drive[OSC_OUTPUTS];              /* lines */
+    float drift_V[OSC_INPUTS];
+    /* now */
+    float theta[OSC_OUTPUTS];                         /* by drive */
+    float volts[OSC_OUTPUTS], seen[OSC_OUTPUTS];      /* of converters, and behind their settling */
+    bool moved, settled;
+    bool clamped[PLANT_OSCILLATORS];
+    uint16_t free;
+    float point[PLANT_OSCILLATORS];                   /* clamps' set-points */
+    float x[PLANT_OSCILLATORS], shown[PLANT_OSCILLATORS], force[PLANT_OSCILLATORS];
+    bool forces_known;
+    bool ran_away;
+    struct generator bath, sensors;
+};
+
+extern struct model model;
+extern struct scale plant_output_scale[OSC_OUTPUTS], plant_input_scale[OSC_INPUTS];
+
+/* forces.c */
+void forces_at(const float *x, float *force);
+/* A bound on the eigenvalues of the Hessian while |x_i| <= reach_i. */
+float curvature_within(const float *reach);
+
+/* drives.c */
+void drives_update(void);           /* after outputs moved */
+void drives_settle(float duration); /* outputs that approach their levels */
+
+/* motion.c */
+void motion_clamp(void); /* put clamped oscillators where they are held */
+
+
+#endif

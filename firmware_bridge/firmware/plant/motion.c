@@ -1,0 +1,120 @@
+/* The oscillators in time. */
+#include <math.h>
+
+#include "model.h"
+
+/* Steps until the reach of the positions is looked at again. */
+#define STEPS_PER_LOOK 32
+/* No confining drive of sensible strength lets an oscillator go so far. */
+#define FAR 1e4f
+#define CLAMP_ROUNDS 60
+
+/* A clamp that yields holds x where c (s - x) + F(x) = 0, and lets thermal motion through. */
+void motion_clamp(void)
+{
+    float stiffness = model.clamp_stiffness;
+    for (uint16_t i = 0; i < model.oscillators; i++)
+        if (model.clamped[i])
+            model.x[i] = model.point[i];
+    if (stiffness <= 0 || model.free == model.oscillators)
+        return;
+    for (int round = 0; round < CLAMP_ROUNDS; round++) {
+        forces_at(model.x, model.force);
+        for (uint16_t i = 0; i < model.oscillators; i++)
+            if (model.clamped[i])
+                model.x[i] += 0.5f * (model.point[i] + model.force[i] / stiffness - model.x[i]);
+    }
+    float spread = sqrtf(model.temperature / stiffness);
+    for (uint16_t i = 0; i < model.oscillators; i++)
+        if (model.clamped[i])
+            model.x[i] += spread * generator_normal(&model.bath);
+    model.forces_known = false;
+}
+
+static void show(float duration)
+{
+    float share = model.sensor_settling > 0 ? -expm1f(-duration / model.sensor_settling) : 1;
+    for (uint16_t i = 0; i < model.oscillators; i++)
+        model.shown[i] += share * (model.x[i] - model.shown[i]);
+}
+
+static void step(float dt)
+{
+    float spread = sqrtf(2 * model.temperature * dt);
+    forces_at(model.x, model.force);
+    for (uint16_t i = 0; i < model.oscillators; i++)
+        if (!model.clamped[i])
+            model.x[i] += dt * model.force[i] + spread * generator_normal(&model.bath);
+    if (model.sensor_settling > 0)
+        show(dt);
+}
+
+/* How many steps the rest of a duration takes. */
+static float steps_for(float duration)
+{
+    static float reach[PLANT_OSCILLATORS];
+    for (uint16_t i = 0; i < model.oscillators; i++) {
+        float far = 1.5f * fabsf(model.x[i]);
+        reach[i] = far > 1 ? far : 1;
+        /* Not a number is far as well. */
+        model.ran_away = model.ran_away || !(fabsf(model.x[i]) < FAR);
+    }
+    float steps = ceilf(duration * curvature_within(reach) / model.step_fraction);
+    if (!model.settled || model.sensor_settling > 0) {
+        float shortest = model.settled ? model.sensor_settling : model.output_settling;
+        float finer = ceilf(4 * duration / shortest);
+        steps = finer > steps ? finer : steps;
+    }
+    return steps >= 1 ? steps : 1;
+}
+
+/* Move for at most a look: how long that was. */
+static float move(float duration, uint32_t *work)
+{
+    float steps = steps_for(duration);
+    float dt = duration / steps;
+    uint32_t now = steps < STEPS_PER_LOOK ? (uint32_t)steps : STEPS_PER_LOOK;
+    for (uint32_t n = 0; n < now && !model.ran_away; n++) {
+        step(dt);
+        drives_settle(dt);
+    }
+    *work += (now + 2) * (model.drives + 16u * model.oscillators);
+    return (float)now >= steps ? duration : dt * (float)now;
+}
+
+bool plant_advance(uint64_t from_ns, uint64_t to_ns, uint64_t *reached_ns)
+{
+    uint32_t work = 0;
+    *reached_ns = to_ns;
+    if (!model.ready)
+        return true;
+    drives_update();
+    float ns_per_unit = 1e9f * model.unit_s;
+    float left = (float)(to_ns - from_ns) / ns_per_unit;
+    if (model.free == 0 && model.settled) {
+        if (model.clamp_stiffness > 0 && left > 0)
+            motion_clamp(); /* it has moved about meanwhile */
+        show(left);
+        return true;
+    }
+    model.forces_known = false;
+    while (left > 0 && !model.ran_away) {
+        float moved = move(left, &work);
+        left = moved < left ? left - moved : 0;
+        if (left > 0 && work > PLANT_QUANTUM) {
+            uint64_t rest = (uint64_t)(left * ns_per_unit);
+            /* So stiff that a nanosecond is too much work: as bad as running away. */
+            model.ran_away = rest >= to_ns - from_ns;
+            *reached_ns = to_ns - (model.ran_away ? 0 : rest);
+            break;
+        }
+    }
+    if (model.sensor_settling <= 0)
+        show(0);
+    return *reached_ns == to_ns;
+}
+
+uint16_t plant_trouble(void)
+{
+    return model.ran_away ? E_PLANT : E_NONE;
+}

@@ -1,0 +1,177 @@
+/* The messages that say what the plant is. */
+#include <math.h>
+
+#include "bytes.h"
+#include "model.h"
+#include "outputs.h"
+
+static uint16_t wrong(struct fault *fault, uint32_t item)
+{
+    refuse(fault, E_PLANT);
+    fault->item = item;
+    return E_PLANT;
+}
+
+static bool is_size(float value)
+{
+    return isfinite(value) && value >= 0;
+}
+
+static uint16_t setup(const uint8_t *at, struct fault *fault, uint8_t *answer, uint16_t *length)
+{
+    model.ready = model.ran_away = false;
+    model.lines = 0;
+    model.oscillators = get_u16(at);
+    model.bath_on_force = get_u16(at + 2) & 1;
+    model.seed = get_u64(at + 4);
+    model.unit_s = get_f32(at + 12);
+    model.step_fraction = get_f32(at + 16);
+    model.temperature = get_f32(at + 20);
+    model.noise_V = get_f32(at + 24);
+    model.drift = get_f32(at + 28);
+    model.clamp_stiffness = get_f32(at + 32);
+    model.sensor_settling = get_f32(at + 36) / model.unit_s;
+    model.output_settling = get_f32(at + 40) / model.unit_s;
+    model.output_crosstalk = get_f32(at + 44);
+    model.input_crosstalk = get_f32(at + 48);
+    bool good = model.oscillators >= 1 && model.oscillators <= PLANT_OSCILLATORS;
+    good = good && is_size(model.unit_s) && model.unit_s > 0;
+    good = good && model.step_fraction > 0 && model.step_fraction <= 0.5f;
+    good = good && is_size(model.temperature) && is_size(model.noise_V) && is_size(model.drift);
+    good = good && is_size(model.clamp_stiffness) && is_size(model.sensor_settling) &&
+           is_size(model.output_settling);
+    good = good && isfinite(model.output_crosstalk) && isfinite(model.input_crosstalk);
+    if (!good) {
+        model.oscillators = 0;
+        return wrong(fault, 0);
+    }
+    put_u32(answer, PLANT_LINES);
+    put_u16(answer + 4, PLANT_OSCILLATORS);
+    put_u16(answer + 6, 0);
+    *length = 8;
+    return E_NONE;
+}
+
+/* Whether one line makes sense by itself. */
+static bool is_good(const struct line *line)
+{
+    bool output = line->role == DRIVE || line->role == CLAMP || line->role == ENABLE ||
+                  line->role == STUCK_OUT;
+    uint16_t channels = output ? outputs_count() : inputs_count();
+    if (line->role > STUCK_IN || line->channel >= channels || !isfinite(line->gain) ||
+        !isfinite(line->offset))
+        return false;
+    if (line->role == ENABLE && line->a == ALL)
+        return true;
+    if (line->role == DRIVE || line->role == CLAMP) {
+        if (line->gain == 0)
+            return false;
+    }
+    if (line->role == DRIVE && line->term >= PLANT_TERMS)
+        return false;
+    if (line->role == DRIVE && line->term >= COUPLING &&
+        (line->b >= model.oscillators || line->a == line->b))
+        return false;
+    return line->role >= OUTSIDE || line->a < model.oscillators;
+}
+
+static uint16_t add(const uint8_t *at, uint16_t count, struct fault *fault, uint8_t *answer,
+                    uint16_t *length)
+{
+    if (model.oscillators == 0 || model.ready || count > PLANT_LINES - model.lines)
+        return wrong(fault, model.lines);
+    for (uint16_t n = 0; n < count; n++, at += 16) {
+        struct line *line = &model.line[model.lines];
+        *line = (struct line){at[0], at[1], get_u16(at + 2), get_u16(at + 4), get_u16(at + 6),
+                              get_f32(at + 8), get_f32(at + 12)};
+        if (!is_good(line))
+            return wrong(fault, model.lines);
+        if (line->role != DRIVE || line->term < COUPLING)
+            line->b = line->role == DRIVE ? line->a : 0;
+        model.lines++;
+    }
+    put_u32(answer, model.lines);
+    *length = 4;
+    return E_NONE;
+}
+
+/* Put a line in its place; false if that is taken. */
+static bool solder(uint16_t n)
+{
+    const struct line *line = &model.line[n];
+    uint16_t *place = NULL;
+    switch (line->role) {
+    case DRIVE:
+        if (model.drives == OSC_OUTPUTS)
+            return false;
+        model.drive[model.drives++] = n;
+        return true;
+    case CLAMP:
+        place = &model.clamp[line->a];
+        break;
+    case ENABLE:
+        for (uint16_t i = 0; line->a == ALL && i < model.oscillators; i++)
+            model.enable[i] = n;
+        if (line->a == ALL)
+            return true;
+        place = &model.enable[line->a];
+        break;
+    case HAPPENING:
+        if (model.of_input[line->channel] == NO_LINE)
+            model.of_input[line->channel] = n;
+        return true;
+    case STUCK_OUT:
+        place = &model.stuck_out[line->channel];
+        break;
+    case STUCK_IN:
+        place = &model.stuck_in[line->channel];
+        break;
+    default:
+        place = &model.of_input[line->channel];
+    }
+    if (*place != NO_LINE)
+        return false;
+    *place = n;
+    return true;
+}
+
+static uint16_t begin(uint32_t lines, struct fault *fault)
+{
+    if (model.oscillators == 0 || lines != model.lines)
+        return wrong(fault, lines);
+    for (uint32_t n = 0; n < OSC_INPUTS; n++)
+        model.of_input[n] = model.stuck_in[n] = NO_LINE;
+    for (uint32_t n = 0; n < OSC_OUTPUTS; n++)
+        model.stuck_out[n] = NO_LINE;
+    for (uint32_t n = 0; n < PLANT_OSCILLATORS; n++)
+        model.clamp[n] = model.enable[n] = NO_LINE;
+    model.drives = 0;
+    for (uint16_t n = 0; n < model.lines; n++)
+        if (!solder(n))
+            return wrong(fault, n);
+    struct generator drifts;
+    generator_seed(&drifts, model.seed, 2);
+    generator_seed(&model.bath, model.seed, 0);
+    generator_seed(&model.sensors, model.seed, 1);
+    for (uint32_t n = 0; n < OSC_INPUTS; n++)
+        model.drift_V[n] = model.drift * generator_normal(&drifts);
+    for (uint32_t i = 0; i < PLANT_OSCILLATORS; i++)
+        model.x[i] = model.shown[i] = 0;
+    for (uint32_t n = 0; n < OSC_OUTPUTS; n++)
+        model.seen[n] = model.volts[n];
+    model.ran_away = false;
+    model.ready = model.moved = true;
+    return E_NONE;
+}
+
+uint16_t plant_message(uint8_t type, const uint8_t *payload, uint16_t length, uint16_t count,
+                       struct fault *fault, uint8_t *answer, uint16_t *answer_length)
+{
+    (void)length; /* the core has checked it */
+    *answer_length = 0;
+    if (type == T_PLANT_SETUP)
+        return setup(payload, fault, answer, answer_length);
+    if (type == T_PLANT_LINES)
+        return add(payload, count, fault, answer, answer_length);
+    return begin(get_u32(payload), fault);
+}

@@ -1,0 +1,412 @@
+"""The firmware by itself: its C tests under sanitizers, its physics, its safety as a process.
+
+The host here is `raw_device`, which shares no code with oscilab's own host side.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from firmware_build import (
+    CHECKED,
+    FIRMWARE,
+    SMALL,
+    compiled,
+    host_port,
+    image,
+    need,
+    run,
+    script,
+    sources,
+)
+from raw_device import GOLDEN, RawDevice, Refused
+
+from oscilab.physics import Potential
+from oscilab.physics.topology import lattice
+
+ZERO = 32768
+STEP_V = 312.5e-6
+HERE = Path(__file__).parent
+
+
+def code(volts):
+    return round(volts / STEP_V) + ZERO
+
+
+def volts(codes):
+    return (np.asarray(codes) - ZERO) * STEP_V
+
+
+@pytest.fixture(scope="module")
+def firmware(tmp_path_factory):
+    need("cc")
+    return host_port(tmp_path_factory.mktemp("host") / "oscilab-firmware")
+
+
+@contextmanager
+def running(firmware, *options):
+    process = subprocess.Popen(
+        [firmware, "--child", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield int(json.loads(process.stdout.readline())["port"].rpartition(":")[2])
+        process.stdin.close()
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def allow(device, outputs, digital, slew=1e7, timeout_ms=60_000):
+    """Limits for analog outputs 0 to `outputs` - 1 and one digital one, and the watchdog."""
+    limits = [
+        {"output": n, "lower": 768, "upper": 64768, "safe": ZERO, "slew": slew}
+        for n in range(outputs)
+    ]
+    device.ask("LIMITS", limits=limits)
+    device.ask(
+        "LIMITS", limits=[{"output": digital, "lower": 0, "upper": 1, "safe": 1, "slew": 0.0}]
+    )
+    device.ask("WATCHDOG", timeout_ms=timeout_ms)
+
+
+def test_the_golden_transcripts_are_what_their_script_writes(tmp_path):
+    run(sys.executable, str(GOLDEN / "make_golden.py"), str(tmp_path))
+    written = {path.name: path.read_bytes() for path in tmp_path.glob("*.txt")}
+    assert written == {path.name: path.read_bytes() for path in GOLDEN.glob("*.txt")}
+    assert len(written) >= 8
+
+
+def test_the_firmware_answers_the_golden_transcripts_byte_by_byte(tmp_path):
+    need("cc")
+    files = sources("core/*.c", "tests/fake.c", "tests/test_golden.c")
+    program = compiled(tmp_path / "golden", files, *SMALL)
+    said = run(str(program), *map(str, sorted(GOLDEN.glob("*.txt"))))
+    assert "0 of 8 transcripts differ" in said
+    # And it is a comparison: one other byte is found.
+    spoilt = tmp_path / "spoilt.txt"
+    text = (GOLDEN / "static.txt").read_text()
+    spoilt.write_text(text.replace("< GET_OUTPUTS 04", "< GET_OUTPUTS 05", 1))
+    assert subprocess.run([program, spoilt], capture_output=True, check=False).returncode == 1
+
+
+FAMILIES = {
+    "bias": 0, "stiffness": 1, "cubic": 2, "quartic": 3, "coupling": 4, "square_linear": 5,
+    "square_square": 6, "quartic_spring": 7,
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_forces_agree_with_the_other_implementation(firmware):
+    """Every term on a 3x3 lattice, at random settings and points, through the converters."""
+    potential = Potential(lattice(3, 3, 1.5), list(FAMILIES))
+    sites, count = potential.oscillators, potential.parameters
+    drives = [
+        {"role": 0, "term": FAMILIES[family.name], "channel": number, "a": int(ends[0]),
+         "b": int(ends[-1]), "gain": 2.0, "offset": 0.1}
+        for family in potential.families.values()
+        for number, ends in zip(range(family.where.start, family.where.stop), family.ends,
+                                strict=True)
+    ]  # fmt: skip
+    others = [{"role": 2, "channel": count + sites, "a": 0xFFFF}]
+    for i in range(sites):
+        others += [
+            {"role": 1, "channel": count + i, "a": i, "gain": 4.0},
+            {"role": 3, "channel": i, "a": i, "gain": 4.0},
+            {"role": 4, "channel": sites + i, "a": i, "gain": -0.2, "offset": 0.05},
+        ]
+    lines = drives + [{"gain": 0.0, "offset": 0.0} | line for line in others]
+    rng = np.random.default_rng(1)
+    sizes = ["--analog-outputs", str(count + sites), "--analog-inputs", str(2 * sites)]
+    with running(firmware, *sizes) as port, RawDevice("127.0.0.1", port) as device:
+        device.open()
+        allow(device, count + sites, count + sites)
+        device.ask(
+            "PLANT_SETUP", oscillators=sites, seed=1, unit_s=1e-2, step_fraction=0.02,
+            temperature=1.0,
+        )  # fmt: skip
+        device.ask("PLANT_LINES", entries=lines)
+        device.ask("PLANT_START", lines=len(lines))
+        device.ask("SET_OUTPUTS", first=count + sites, codes=[1])
+        for _ in range(5):
+            levels = [code(v) for v in 0.1 + 2 * rng.uniform(-1.5, 1.5, count)]
+            points = [code(v) for v in 4 * rng.uniform(-1.5, 1.5, sites)]
+            device.ask("SET_OUTPUTS", first=0, codes=levels + points)
+            both = list(range(2 * sites))
+            found = volts(device.ask("READ_INPUTS", samples=1, sources=both)["codes"])
+            theta, x = (volts(levels) - 0.1) / 2, volts(points) / 4
+            np.testing.assert_allclose(found[:sites] / 4, x, atol=STEP_V)
+            # Half a code of the force's converter, and single precision.
+            forces = (found[sites:] - 0.05) / -0.2
+            np.testing.assert_allclose(forces, potential.forces(theta, x[None])[0], atol=1e-3)
+
+
+@pytest.mark.slow
+def test_a_new_host_takes_over_after_the_line_broke(firmware):
+    """Outputs hold, the session goes on on another connection, and nothing is done twice."""
+    with running(firmware) as port:
+        with RawDevice("127.0.0.1", port) as device:
+            device.open()
+            allow(device, 24, 24)
+            device.ask("SET_OUTPUTS", first=0, codes=[ZERO + 100])
+            device.send("SET_OUTPUTS", first=0, codes=[ZERO + 200])
+            sequence = device.sequence
+        with RawDevice("127.0.0.1", port) as again:
+            again.socket.sendall(b"\0")
+            status = again.ask("HEARTBEAT", urgent=True)
+            # The last command came through, or was lost with the line.
+            again.sequence = status["expected"] - 1
+            if again.sequence != sequence:
+                again.ask("SET_OUTPUTS", first=0, codes=[ZERO + 200])
+            assert again.ask("GET_OUTPUTS", first=0, wanted=1)["codes"] == [ZERO + 200]
+            with pytest.raises(Refused, match="'code': 3"):
+                again.ask("GET_OUTPUTS", first=0, wanted=1, session=1)
+
+
+HOST = """
+import sys, time
+sys.path.insert(0, {here!r})
+from raw_device import RawDevice
+from test_firmware_c import ZERO, allow
+device = RawDevice("127.0.0.1", {port})
+device.open()
+allow(device, 24, 24, slew=20.0, timeout_ms=3000)
+device.ask("EXCHANGE", exchange=1, records=301, repeats=1, period=1_000_000, bytes=3010,
+           outputs=[3], sources=[])
+steps = [dict(samples=1, read=0, codes=[ZERO + 32 * n]) for n in range(300)]
+steps.append(dict(samples=1_000_000, read=0, codes=[ZERO + 32 * 300]))
+device.ask("SEGMENT", exchange=1, first_record=0, steps=steps)
+device.ask("TRIGGER", exchange=1)
+while device.ask("HEARTBEAT", urgent=True)["samples"] < 250:
+    time.sleep(0.01)
+print("playing", flush=True)
+while True:
+    device.ask("HEARTBEAT", urgent=True)
+    time.sleep(0.01)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_killed_host_leaves_safe_outputs(firmware, tmp_path):
+    """`kill -9` during a waveform, by the sample clock of this computer, read from the log."""
+    log = tmp_path / "log"
+    with running(firmware, "--real-time", "--log", str(log)) as port:
+        host = subprocess.Popen(
+            [sys.executable, "-c", HOST.format(here=str(HERE), port=port)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert host.stdout is not None
+        try:
+            assert host.stdout.readline() == "playing\n"
+            killed_us = time.monotonic_ns() / 1000
+        finally:
+            host.send_signal(signal.SIGKILL)
+            host.wait()
+            host.stdout.close()
+        with RawDevice("127.0.0.1", port, session=7) as device:
+            # Watching is no sign of life: these frames belong to no session.
+            limit = time.monotonic() + 60
+            while "event" not in log.read_text() or not log.read_text().rstrip().endswith(" 5 0"):
+                assert time.monotonic() < limit, "outputs did not go to their safe values"
+                with pytest.raises(Refused):
+                    device.ask("HEARTBEAT", urgent=True)
+                time.sleep(0.05)
+    rows = [line.split() for line in log.read_text().splitlines()]
+    moves = [(int(row[1]), int(row[4])) for row in rows if row[0] == "output" and row[3] == "3"]
+    events = [(int(row[1]), row[3:]) for row in rows if row[0] == "event"]
+    assert [event for _, event in events] == [["3", "13"], ["4", "1"], ["5", "0"]]
+    tripped, safe = events[1][0], events[2][0]
+    assert moves[-1][1] == ZERO
+    assert max(level for _, level in moves) > ZERO + 32 * 200
+    # The waveform went on without its host until the watchdog barked.
+    assert killed_us < tripped < safe
+    # Within the timeout; the margin is for a computer that is busy with other things.
+    assert safe - killed_us < 3_000_000 + 1_000_000
+    # On the way down it kept to 20 V/s: 64 codes a millisecond, over the ramp as a whole.
+    ramp = [(at, level) for at, level in moves if at >= tripped]
+    seconds = (ramp[-1][0] - tripped) / 1e6
+    assert (max(level for _, level in moves) - ZERO) * STEP_V <= 20.0 * seconds * 1.02
+
+
+@pytest.mark.slow
+def test_the_c_tests_under_sanitizers(tmp_path):
+    """Built by CMake, without a warning."""
+    need("cmake", "cc")
+    said = run("cmake", "-B", str(tmp_path), str(FIRMWARE))
+    said = run("cmake", "--build", str(tmp_path))
+    assert "warning" not in said
+    said = run("ctest", "--test-dir", str(tmp_path), "--output-on-failure")
+    assert "100% tests passed, 0 tests failed out of 4" in said
+
+
+@pytest.mark.slow
+def test_a_million_frames_on_a_bad_line(tmp_path):
+    """False alarm: a damaged frame that its CRC lets pass, 1 in 4000 seeds; the seed is fixed."""
+    need("cc")
+    files = sources("core/*.c", "tests/fake.c", "tests/client.c", "tests/test_storm.c")
+    program = compiled(tmp_path / "storm", files, *SMALL, *CHECKED)
+    said = run(str(program), "1000000", "7")
+    assert re.match(r"10000\d\d frames, 66\d+ of them damaged, .*every level once", said)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fuzz_frames", "fuzz_commands", "fuzz_plant"])
+def test_fuzzers_find_nothing(name, tmp_path):
+    """The corpus that is kept, and some seconds from there."""
+    need("clang")
+    program = tmp_path / name
+    files = sources("core/*.c", f"tests/{name}.c")
+    files += (
+        sources("plant/*.c", "tests/plant_hal.c")
+        if name == "fuzz_plant"
+        else sources("tests/fake.c", "tests/client.c")
+    )
+    includes = [f"-I{FIRMWARE / folder}" for folder in ("core", "plant", "tests")]
+    flags = ["-g", "-O1", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
+    made = subprocess.run(
+        ["clang", "-std=c11", *flags, *SMALL, *includes, *files, "-lm", "-o", program],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if "libclang_rt" in made.stderr:
+        pytest.skip("needs clang's runtime (Debian: libclang-rt-14-dev), which is not installed")
+    assert made.returncode == 0, made.stderr
+    corpus = tmp_path / "corpus"
+    shutil.unpack_archive(FIRMWARE / "tests" / "corpus" / f"{name}.tar.gz", corpus, filter="data")
+    assert len(list(corpus.iterdir())) > 20
+    run(str(program), "-max_total_time=15", "-max_len=2000", "-timeout=60", str(corpus))
+
+
+@pytest.fixture(scope="module")
+def m4f(tmp_path_factory):
+    need("cmake", "arm-none-eabi-gcc")
+    return image(tmp_path_factory.mktemp("an386"))
+
+
+@pytest.mark.slow
+def test_the_image_fits_and_says_so(m4f):
+    _, said = m4f
+    assert "warning" not in said
+    flash, memory = map(int, re.search(r"flash (\d+) bytes, memory (\d+) bytes", said).groups())
+    stack = int(re.search(r"stack (\d+) bytes at most", said)[1])
+    assert flash < 64 << 10
+    assert memory < 4 << 20
+    # The linker script keeps 16 KiB.
+    assert 500 < stack < 8 << 10
+
+
+@contextmanager
+def emulated(elf):
+    need("qemu-system-arm")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    line = f"socket,id=u,host=127.0.0.1,port={port},server=on,wait=off,mux=on"
+    process = subprocess.Popen(
+        ["qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-monitor", "none",
+         "-echr", "0x100", "-chardev", line, "-serial", "chardev:u", "-kernel", str(elf)],
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_the_image_runs_on_an_emulated_board(m4f):
+    """The protocol from the handshake to a waveform, a damaged frame, and safe outputs."""
+    elf, _ = m4f
+    with emulated(elf) as port, RawDevice("127.0.0.1", port) as device:
+        assert device.open()["firmware"].rstrip(b"\0") == b"oscilab m4f 1.0"
+        found = device.ask("CAPABILITIES")
+        assert (found["outputs"], found["inputs"]) == (1200, 512)
+        allow(device, 2, 1192, timeout_ms=600_000)
+        spring = [
+            {"role": 0, "term": 1, "channel": 0, "a": 0, "gain": 0.1, "offset": 0.0},
+            {"role": 1, "channel": 1, "a": 0, "gain": 1.0, "offset": 0.0},
+            {"role": 2, "channel": 1192, "a": 0xFFFF, "gain": 0.0, "offset": 0.0},
+            {"role": 3, "channel": 0, "a": 0, "gain": 1.0, "offset": 0.0},
+            {"role": 4, "channel": 1, "a": 0, "gain": 0.1, "offset": 0.0},
+        ]
+        device.ask(
+            "PLANT_SETUP", oscillators=1, seed=5, unit_s=0.01, step_fraction=0.02, temperature=1.0
+        )
+        device.ask("PLANT_LINES", entries=spring)
+        device.ask("PLANT_START", lines=len(spring))
+        device.ask("SET_OUTPUTS", first=0, codes=[code(0.4), code(1.0)])
+        device.ask("SET_OUTPUTS", first=1192, codes=[1])
+        seen = volts(device.ask("READ_INPUTS", samples=1, sources=[0, 1])["codes"])
+        np.testing.assert_allclose(seen, [1.0, -0.4], atol=2 * STEP_V)
+        # Released in a spring of stiffness 4, and read every half unit of time.
+        readings = 2000
+        device.ask(
+            "EXCHANGE", exchange=1, records=2, repeats=1, period=5_000_000, bytes=20,
+            outputs=[1192], sources=[0],
+        )  # fmt: skip
+        steps = [
+            {"samples": readings, "read": readings, "codes": [0]},
+            {"samples": 1, "read": 0, "codes": [1]},
+        ]
+        device.ask("SEGMENT", exchange=1, first_record=0, steps=steps)
+        device.ask("TRIGGER", exchange=1)
+        x = volts(device.readings(1, 1))[:, 0]
+        # Five standard errors: 6e-7. Readings are exp(-2) correlated, which counts as 1.04.
+        variance = 1 / (4 * (1 - 0.01))
+        assert abs(x.var() / variance - 1) < 5 * 1.04 * np.sqrt(2 / readings)
+        device.socket.sendall(b"\x05noise\0")
+        assert device.wait(lambda name, _: name == "ERROR")["code"] == 1
+        device.ask("MAKE_SAFE", urgent=True)
+        device.wait(lambda name, fields: name == "EVENT" and fields["event"] == 5)
+        assert device.ask("GET_OUTPUTS", first=0, wanted=2)["codes"] == [ZERO, ZERO]
+
+
+@pytest.mark.slow
+def test_the_image_goes_safe_when_its_host_is_silent(m4f):
+    elf, _ = m4f
+    with emulated(elf) as port, RawDevice("127.0.0.1", port) as device:
+        device.open()
+        allow(device, 2, 1192, timeout_ms=5000)
+        device.ask("SET_OUTPUTS", first=0, codes=[code(0.4)])
+        fields = device.wait(lambda name, fields: name == "EVENT" and fields["event"] == 5)
+        assert (fields["trip"], fields["at_safe"]) == (1, 1)
+        assert device.ask("GET_OUTPUTS", first=0, wanted=1)["codes"] == [ZERO]
+
+
+@pytest.mark.slow
+def test_the_readme_shows_the_figures_of_this_build(m4f):
+    """Which are those of one compiler: to a tenth."""
+    _, said = m4f
+    readme = (FIRMWARE.parent / "README.md").read_text()
+    for what in (r"flash (\d+) bytes", r"stack (\d+) bytes"):
+        now, then = (int(re.search(what, text)[1]) for text in (said, readme))
+        assert abs(now - then) < 0.1 * then
+
+
+def test_the_stack_of_a_chain_of_calls_is_added_up(tmp_path):
+    figures = script(FIRMWARE / "tools" / "figures.py")
+    (tmp_path / "a.ci").write_text(
+        'node: { title: "main" label: "main\\nm.c:1\\n16 bytes (static)" }\n'
+        'node: { title: "f" label: "f\\nm.c:2\\n40 bytes (static)" }\n'
+        'node: { title: "g" label: "g\\nm.c:3\\n8 bytes (static)" }\n'
+        'edge: { sourcename: "main" targetname: "f" label: "m.c:5" }\n'
+        'edge: { sourcename: "main" targetname: "g" label: "m.c:6" }\n'
+        'edge: { sourcename: "g" targetname: "f" label: "m.c:7" }\n'
+    )
+    stack, calls = figures.graphs(tmp_path)
+    assert figures.deepest("main", stack, calls) == (64, ("main", "g", "f"))
