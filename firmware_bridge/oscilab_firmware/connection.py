@@ -24,7 +24,7 @@ class Converter(Table):
     bits: Annotated[int, Field(ge=1, le=16)] = 16
     lower_V: Annotated[float, Field(allow_inf_nan=False)] = -10.24
     step_V: Positive = 312.5e-6
-    slew: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    slew: Positive = 1e7
     power_on_V: Annotated[float, Field(allow_inf_nan=False)] = 0.0
 
 

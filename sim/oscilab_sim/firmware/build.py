@@ -19,6 +19,7 @@ from oscilab.errors import DeviceFailed
 from oscilab_firmware.sources import HOST_FOLDERS, firmware_folder
 
 COMPILERS = ("cc", "gcc", "clang", "cl")
+DEFINED = 'OSC_CONFIG_OF_PORT="config_host.h"'
 NAME = "oscilab-firmware.exe" if sys.platform == "win32" else "oscilab-firmware"
 TIMEOUT_S = 300.0
 
@@ -39,10 +40,11 @@ class Compiler:
         if self.is_msvc:
             include = [f"/I{folder}" for folder in folders]
             made = [f"/Fe:{program}", "/link", "ws2_32.lib"]
-            return [*self.words, "/nologo", "/std:c11", "/O2", *include, *sources, *made]
+            return [*self.words, "/nologo", "/std:c11", "/O2", f"/D{DEFINED}", *include, *sources, *made]
         include = [f"-I{folder}" for folder in folders]
         libraries = ["-lws2_32"] if sys.platform == "win32" else ["-lm"]
-        return [*self.words, "-std=c11", "-O2", *include, *sources, "-o", program, *libraries]
+        flags = ["-std=c11", "-O2", f"-D{DEFINED}"]
+        return [*self.words, *flags, *include, *sources, "-o", program, *libraries]
 
 
 def find_compiler() -> Compiler | None:
@@ -79,7 +81,7 @@ def _compile(compiler: Compiler, source: Path, folder: Path, program: Path) -> N
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         made = Path(scratch) / NAME
         sources = [str(path) for path in _files(source) if path.suffix == ".c"]
-        folders = [str(source), *(str(source / name) for name in HOST_FOLDERS)]
+        folders = [str(source / name) for name in HOST_FOLDERS]
         command = compiler.command(sources, folders, str(made))
         try:
             done = subprocess.run(
@@ -106,7 +108,7 @@ def _files(source: Path) -> Iterator[Path]:
 
 
 def _fingerprint(source: Path, compiler: Compiler) -> str:
-    digest = hashlib.sha256(repr((compiler.words, sys.platform)).encode())
+    digest = hashlib.sha256(repr((compiler.command([], [], NAME), sys.platform)).encode())
     for path in _files(source):
         digest.update(f"{path.relative_to(source).as_posix()}\0".encode())
         digest.update(path.read_bytes())

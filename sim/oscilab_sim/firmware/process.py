@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import threading
 from collections.abc import Sequence
@@ -12,11 +13,10 @@ from oscilab.errors import DeviceFailed
 
 START_S = 30.0
 STOP_S = 5.0
-LISTENING = "listening "
 
 
 class FirmwareProcess:
-    """The firmware, listening at `place`; it ends with its owner.
+    """The firmware, listening at `port`; with the argument `--child` it ends with its owner.
 
     Raises:
         DeviceFailed: it does not start.
@@ -35,15 +35,16 @@ class FirmwareProcess:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         timer.cancel()
-        if not line.startswith(LISTENING):
+        try:
+            self.port = str(json.loads(line)["port"])
+        except ValueError:
             self._process.kill()
             code = self._process.wait()
             self._close_pipes()
             raise DeviceFailed(
                 f"the firmware {' '.join(command)} did not start (it ended with code {code}, "
                 f"saying {line.strip()!r}); delete it, and it is compiled again"
-            )
-        self.place = line.removeprefix(LISTENING).strip()
+            ) from None
 
     @property
     def pid(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,7 +76,7 @@ class FirmwareTwin:
     @property
     def connection(self) -> Mapping[str, object]:
         """The port that leads to it."""
-        return {"port": f"socket://{self._process.place}", "usb": None}
+        return {"port": self._process.port, "usb": None}
 
     def stop(self) -> None:
         """End it; idempotent."""
@@ -92,14 +93,14 @@ def arguments_of(connection: Connection, table: TwinTable, endpoint: str | None)
     host, _, port = place.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535:
         raise InvalidInput(f"the endpoint {place!r} is not HOST:PORT, such as 127.0.0.1:31763")
-    arguments = ["--tcp", place, "--until-stdin-ends"]
+    arguments = ["--tcp", place, "--child", "--slew", f"{connection.dac.slew:g}"]
     for option, count in (
         ("--analog-outputs", connection.analog_outputs),
         ("--digital-outputs", connection.digital_outputs),
         ("--analog-inputs", connection.analog_inputs),
         ("--digital-inputs", connection.digital_inputs),
         ("--update-us", round(connection.update_s * 1e6)),
-        ("--max-rate-hz", round(connection.max_rate_hz)),
+        ("--min-period-ns", math.floor(1e9 / connection.max_rate_hz)),
     ):
         arguments += [option, str(count)]
     if table.real_time:
