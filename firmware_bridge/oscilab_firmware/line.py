@@ -79,13 +79,37 @@ class Line:
         except (self._error, OSError, TypeError) as error:
             raise Broken(str(error)) from error
 
+    def interrupt(self) -> None:
+        """Let a read that waits return, as far as the port can."""
+        with suppress(self._error, OSError, AttributeError, TypeError):
+            if self._is_socket:
+                with _socket_of(self._port) as handle:
+                    handle.shutdown(socket.SHUT_RD)
+            else:
+                self._port.cancel_read()
+
     def close(self) -> None:
         """Let go of it; idempotent."""
+        if self._is_socket:
+            # pyserial sleeps after closing a socket, for which nobody has to wait.
+            threading.Thread(target=self._close, daemon=True).start()
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        # pyserial forgets a socket, open, whose other side has gone.
+        handle = getattr(self._port, "_socket", None)
         with suppress(self._error, OSError):
             self._port.close()
+        if handle is not None:
+            handle.close()
 
 
 def _send_at_once(port: Any) -> None:
     # A small frame must not wait for the acknowledgement of the one before it.
-    with socket.fromfd(port.fileno(), socket.AF_INET, socket.SOCK_STREAM) as handle:
+    with _socket_of(port) as handle:
         handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _socket_of(port: Any) -> socket.socket:
+    return socket.fromfd(port.fileno(), socket.AF_INET, socket.SOCK_STREAM)

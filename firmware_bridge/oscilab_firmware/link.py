@@ -65,6 +65,7 @@ class Link:
     def close(self) -> None:
         """End the reader and let go of the line; idempotent."""
         self._ending.set()
+        self._line.interrupt()
         if self._reader is not threading.current_thread():
             self._reader.join()
         self._line.close()

@@ -40,7 +40,16 @@ class Compiler:
         if self.is_msvc:
             include = [f"/I{folder}" for folder in folders]
             made = [f"/Fe:{program}", "/link", "ws2_32.lib"]
-            return [*self.words, "/nologo", "/std:c11", "/O2", f"/D{DEFINED}", *include, *sources, *made]
+            return [
+                *self.words,
+                "/nologo",
+                "/std:c11",
+                "/O2",
+                f"/D{DEFINED}",
+                *include,
+                *sources,
+                *made,
+            ]
         include = [f"-I{folder}" for folder in folders]
         libraries = ["-lws2_32"] if sys.platform == "win32" else ["-lm"]
         flags = ["-std=c11", "-O2", f"-D{DEFINED}"]
