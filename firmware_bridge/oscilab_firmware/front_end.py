@@ -53,6 +53,7 @@ class FirmwareFrontEnd:
         self._session: Session | None = None
         self._aborted = threading.Event()
         self._lost = False
+        self._watched = False
         self._exchange = secrets.randbelow(1 << 30)
 
     @classmethod
@@ -82,9 +83,7 @@ class FirmwareFrontEnd:
         return f"serial {self._connection.port or self._connection.usb}"
 
     def connect(self) -> Identity:
-        """Open the line, shake hands, and hand over limits, interlocks and heartbeat.
-
-        No output moves.
+        """Open the line, shake hands, and hand over limits and heartbeat; no output moves.
 
         Raises:
             InvalidInput: the bench does not say where the device is.
@@ -94,14 +93,14 @@ class FirmwareFrontEnd:
         try:
             check_device(session, self._connection, self._banks, self._name)
             with self._refusals():
-                self._guards.hand_over(session, self._banks, self._channels, self._name)
+                self._guards.hand_over_limits(session, self._banks, self._channels)
                 session.start_heartbeat(self._connection.heartbeat_timeout_s)
             # A trip of a session before this one was told to whoever had it.
             session.status()
         except BaseException:
             session.close()
             raise
-        self._session, self._lost = session, False
+        self._session, self._lost, self._watched = session, False, False
         flags = session.capabilities.flags
         return Identity(
             name=self._name,
@@ -165,6 +164,7 @@ class FirmwareFrontEnd:
         with self._refusals():
             period = self._period(session, rate_hz)
             self._allow_driving(session)
+            self._watch_interlocks(session)
             self._exchange = self._exchange % (1 << 30) + 1
             numbers = self._input_numbers(inputs)
             codes = self._banks.output_codes(waveform.levels, waveform.lines)
@@ -243,8 +243,17 @@ class FirmwareFrontEnd:
             return
         self._tell_trip(session)
         self._wait_until_safe(session)
+        self._watched = False
+        self._watch_interlocks(session)
         session.clear()
         session.status()
+
+    def _watch_interlocks(self, session: Session) -> None:
+        # Not before a waveform: a device that is only looked at, or made safe while a door is
+        # open, must not move by itself.
+        if not self._watched:
+            self._guards.hand_over_interlocks(session, self._banks, self._channels)
+            self._watched = True
 
     def _tell_trip(self, session: Session) -> None:
         event = session.inbox.tripped

@@ -27,20 +27,26 @@ class Guards:
 
     device: Device
 
-    def hand_over(self, session: Session, banks: Banks, channels: ChannelTable, name: str) -> None:
-        """Tell the device its limits and interlocks; no output moves.
+    def hand_over_limits(self, session: Session, banks: Banks, channels: ChannelTable) -> None:
+        """Tell the device its limits; no output moves.
 
         Raises:
             InvalidInput: the bench's limits cannot be used.
-            DeviceFailed: more interlocks than the device can watch.
         """
         session.limit(self._limits(banks, channels))
+
+    def hand_over_interlocks(self, session: Session, banks: Banks, channels: ChannelTable) -> None:
+        """Let the device watch the interlocks; where one does not hold, it makes itself safe.
+
+        Raises:
+            DeviceFailed: more interlocks than the device can watch.
+        """
         entries = self._interlocks(banks, channels)
         most = session.capabilities.max_interlocks
         if len(entries) > most:
             raise DeviceFailed(
-                f"device {name} has {len(entries)} interlocks, but its firmware watches {most}; "
-                "wire some in series"
+                f"device {self.device.name} has {len(entries)} interlocks, but its firmware "
+                f"watches {most}; wire some in series"
             )
         session.interlock(entries)
 

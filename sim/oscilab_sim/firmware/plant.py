@@ -106,11 +106,20 @@ def plant_lines(
             lines.append(PlantLine(STUCK_OUTPUT, channels.output_numbers[name], offset=volts))
         elif name in channels.input_numbers:
             lines.append(PlantLine(STUCK_INPUT, channels.input_numbers[name], offset=volts))
+    return lines + _outside(channels, events)
+
+
+def _outside(channels: ChannelTable, events: Sequence[Event]) -> list[PlantLine]:
+    lines: dict[str, PlantLine] = {}
+    changes: list[PlantLine] = []
     for event in sorted(events, key=lambda each: each.at_s):
-        channels.input(event.channel)
+        channel = channels.input(event.channel)
         number = channels.input_numbers[event.channel]
-        lines.append(PlantLine(EVENT, number, gain=event.at_s, offset=event.volts))
-    return lines
+        # Nothing wired to a digital input reads as high: a pull-up, a closed door.
+        before = 1.0 if channel.kind == "digital" else 0.0
+        lines[event.channel] = PlantLine(OUTSIDE, number, offset=before)
+        changes.append(PlantLine(EVENT, number, gain=event.at_s, offset=event.volts))
+    return [*lines.values(), *changes]
 
 
 def send_plant(session: Session, setup: bytes, lines: Sequence[PlantLine]) -> None:
