@@ -150,6 +150,9 @@ class Commands:
             self._repeat_if_overdue()
             return None
         report = Report.of(frame.payload) if frame.type == Kind.ERROR else None
+        if report is not None and report.code == Refusal.BUSY:
+            self._refuse_busy(frame.sequence, report)
+            return None
         if report is not None and report.code in NOT_USED_UP:
             self._out_of_step(report)
             return None
@@ -189,8 +192,15 @@ class Commands:
         place = (sequence - self._unanswered[0].sequence) % WRAP
         return place if place < len(self._unanswered) else None
 
+    def _refuse_busy(self, sequence: int, report: Report) -> None:
+        """Take back a command whose time has not come; its number is free again."""
+        if self._unanswered and self._unanswered[-1].sequence == sequence:
+            self._next = sequence
+            self._under_way -= len(self._unanswered.pop().data)
+            raise Refused(report)
+
     def _out_of_step(self, report: Report) -> None:
-        if not self._unanswered or report.code == Refusal.BUSY:
+        if not self._unanswered:
             return
         if report.code == Refusal.SESSION:
             raise SessionLost(

@@ -41,6 +41,7 @@ class Link:
         self.name = self._line.name
         self._ending = threading.Event()
         self._broken = threading.Event()
+        self._broken_at: float | None = None
         # Whatever stands on the line from before is no part of the first frame.
         self.send(DELIMITER)
         self._reader = threading.Thread(
@@ -81,21 +82,23 @@ class Link:
             if data:
                 frames = self.parser.feed(data)
                 if frames:
+                    self._broken_at = None
                     self._inbox.put(frames)
 
     def _reopened(self, why: Broken) -> bool:
         self._broken.set()
         logger.warning("%s: the line broke (%s); trying to open it again", self.name, why)
         self._line.close()
-        deadline = time.monotonic() + self._reconnect_s
+        # A line that opens but brings nothing is not back.
+        self._broken_at = self._broken_at or time.monotonic()
         last: Exception = why
         while not self._ending.wait(RETRY_S):
+            if time.monotonic() - self._broken_at > self._reconnect_s:
+                break
             try:
                 self._line = self._opener()
             except Broken as error:
                 last = error
-                if time.monotonic() > deadline:
-                    break
                 continue
             self._broken.clear()
             self.send(DELIMITER)
@@ -104,7 +107,7 @@ class Link:
             return True
         self._inbox.fail(
             DeviceFailed(
-                f"the line {self.name} broke ({why}) and did not come back within "
+                f"the line {self._line.name} broke ({why}) and did not come back within "
                 f"{self._reconnect_s:g} s (now: {last}); its firmware brings the outputs to their "
                 "safe values; check the cable, then start again"
             )

@@ -79,6 +79,7 @@ def _why(report: Report, banks: Banks) -> str:
     known: dict[int, str] = {
         Refusal.NO_ROOM: f"it needs room for {report.value}, but there is room for {report.upper}; "
         "use fewer lines or shorter waveforms",
+        Refusal.BUSY: "a waveform is under way; wait for it, or abort it",
         Refusal.NO_LIMITS: "the output has no limits; wire it before it is driven",
         Refusal.VALUE: f"item {report.item} has {report.value}, which must be from {report.lower} "
         f"to {report.upper}",
