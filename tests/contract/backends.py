@@ -7,16 +7,21 @@ run here.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from oscilab.arrays import OscillatorArray
 from oscilab.bench import Bench, Device, open_array
 from oscilab.bench.schema import DeviceTable
 from oscilab.physics import Potential, all_to_all
 from oscilab_sim.array import SimulatedArray
+from oscilab_sim.firmware.build import COMPILERS, find_compiler
+from oscilab_sim.firmware.twin import FirmwareTwin
 
 TERMS = ("bias", "stiffness", "cubic", "quartic", "coupling")
 
@@ -93,9 +98,67 @@ def wired(connection: dict[str, object], **expected: float) -> Builder:
     return build
 
 
+def firmware(**expected: float) -> Builder:
+    """A wired array on the firmware, compiled for this computer and running as a process."""
+
+    @contextmanager
+    def build() -> Iterator[Rig]:
+        if find_compiler() is None:
+            pytest.skip(f"the firmware needs a C compiler ({', '.join(COMPILERS)})")
+        with tempfile.TemporaryDirectory() as folder:
+            log = Path(folder) / "firmware.log"
+            table = DeviceTable.model_validate(
+                {
+                    "array": "wired",
+                    "front_end": "firmware",
+                    "topology": {"kind": "all-to-all", "rows": 1, "columns": 2},
+                    "terms": list(TERMS),
+                    "wiring": {"in_order": True},
+                    "settings": {"force_span": 1000.0},
+                    "limits": {
+                        "outputs": {"range": [-10.0, 10.0], "slew": 1e6, "safe": 0.0},
+                        "clamp_enable": {"safe": True},
+                    },
+                    "connection": {
+                        "analog_outputs": 11,
+                        "analog_inputs": 4,
+                        "max_rate_hz": 1e5,
+                        "heartbeat_timeout_s": 30.0,
+                    },
+                    "twin": {"log": str(log)},
+                }
+            )
+            bench = Bench(Path("bench.toml").absolute(), "", {"mcu": table})
+            twin = FirmwareTwin.start(Device("mcu", table, bench), None)
+            try:
+                there = {**(table.connection or {}), **twin.connection}
+                pointed = table.model_copy(update={"connection": there})
+                array = open_array(Device("mcu", pointed, bench), contract_potential(), 0)
+                front_end = array.wired.front_end
+
+                def untouched() -> object:
+                    # Whatever was written before is in the log once the device answers.
+                    levels = front_end.read_outputs().tobytes()
+                    written = [line for line in log.read_text().splitlines() if "output" in line]
+                    return levels, written
+
+                yield Rig(array=array, untouched=untouched, **expected)
+                driven = array.drive.limits.wired
+                array.make_safe()
+                levels = front_end.read_outputs()
+                safe = array.drive.limits.safe
+                assert not untouched()[1] or (levels[driven] == safe[driven]).all()
+                array.close()
+            finally:
+                twin.stop()
+
+    return build
+
+
 BACKENDS: dict[str, Builder] = {
     "wired-virtual": wired({}),
     "wired-virtual-untimed": wired({"hardware_timed": False}, batch=400),
+    "wired-firmware": firmware(batch=400, force_error=0.1, position_error=1e-3),
     "simulated-numba": simulated("numba"),
     "simulated-numpy": simulated("numpy"),
 }

@@ -1,0 +1,115 @@
+"""Bytes to and from the device: any port that pyserial can open."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from typing import Any
+
+from oscilab.errors import DeviceFailed
+from oscilab_firmware.discovery import UsbIdentity, port_of
+
+WAIT_S = 0.1
+"""How long a read waits for a first byte, and so how soon a reader sees that it shall end."""
+WRITE_S = 1.0
+"""How long a device may leave bytes untaken before they count as lost."""
+CHUNK = 1 << 16
+
+
+class Broken(Exception):
+    """The line is gone: unplugged, closed by the other side, or never there."""
+
+
+class Line:
+    """An open port.
+
+    One thread reads, any thread writes.
+
+    Raises:
+        Broken: it cannot be opened.
+    """
+
+    def __init__(self, where: str | UsbIdentity, baud: int) -> None:
+        import serial
+
+        self._error = serial.SerialException
+        try:
+            self.name = where if isinstance(where, str) else port_of(where)
+            self._port = serial.serial_for_url(
+                self.name, baudrate=baud, timeout=WAIT_S, write_timeout=WRITE_S
+            )
+        except (serial.SerialException, OSError, ValueError, DeviceFailed) as error:
+            raise Broken(str(error)) from error
+        self._is_socket = self.name.startswith("socket://")
+        self._writing = threading.Lock()
+        if self._is_socket:
+            _send_at_once(self._port)
+
+    def read(self) -> bytes:
+        """What has come, waiting a little for the first of it; empty if nothing came.
+
+        Raises:
+            Broken: the line is gone.
+        """
+        port = self._port
+        try:
+            if not self._is_socket:
+                return port.read(max(1, port.in_waiting))
+            # A socket does not tell how much is waiting: a first byte, then whatever there is.
+            port.timeout = WAIT_S
+            first = port.read(1)
+            if not first:
+                return first
+            port.timeout = 0
+            return first + port.read(CHUNK)
+        except (self._error, OSError, TypeError) as error:
+            # pyserial lets a TypeError out where another thread closed the port meanwhile.
+            raise Broken(str(error)) from error
+
+    def write(self, data: bytes) -> None:
+        """Send bytes.
+
+        Raises:
+            Broken: the line is gone, or the device takes nothing.
+        """
+        try:
+            with self._writing:
+                self._port.write(data)
+        except (self._error, OSError, TypeError) as error:
+            raise Broken(str(error)) from error
+
+    def interrupt(self) -> None:
+        """Let a read that waits return, as far as the port can."""
+        with suppress(self._error, OSError, AttributeError, TypeError):
+            if self._is_socket:
+                with _socket_of(self._port) as handle:
+                    handle.shutdown(socket.SHUT_RD)
+            else:
+                self._port.cancel_read()
+
+    def close(self) -> None:
+        """Let go of it; idempotent."""
+        if self._is_socket:
+            # pyserial sleeps after closing a socket, for which nobody has to wait.
+            threading.Thread(target=self._close, daemon=True).start()
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        # pyserial forgets a socket, open, whose other side has gone.
+        handle = getattr(self._port, "_socket", None)
+        with suppress(self._error, OSError):
+            self._port.close()
+        if handle is not None:
+            handle.close()
+
+
+def _send_at_once(port: Any) -> None:
+    # A small frame must not wait for the acknowledgement of the one before it.
+    with _socket_of(port) as handle:
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _socket_of(port: Any) -> socket.socket:
+    return socket.fromfd(port.fileno(), socket.AF_INET, socket.SOCK_STREAM)

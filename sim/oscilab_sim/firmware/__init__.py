@@ -1,0 +1,1 @@
+"""The twin of the front end `firmware`: the real firmware, compiled for this computer."""

@@ -1,0 +1,171 @@
+"""What is soldered to a simulated device's lines, as the messages that tell its firmware so."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from oscilab.errors import InvalidInput
+from oscilab.physics import Potential
+from oscilab.wired.calibration import Calibration
+from oscilab.wired.channels import ChannelTable
+from oscilab.wired.scales import Scale
+from oscilab.wired.wiring import ENABLE, Wiring
+from oscilab_firmware.messages import Kind
+from oscilab_firmware.session import Session
+from oscilab_sim.board.imperfections import Imperfections
+from oscilab_sim.board.table import Event
+
+TERMS = (
+    "bias", "stiffness", "cubic", "quartic", "coupling", "square_linear", "square_square",
+    "quartic_spring",
+)  # fmt: skip
+"""In the order of their numbers."""
+DRIVE, CLAMP, CLAMP_ENABLE, POSITION, FORCE, OUTSIDE, EVENT, STUCK_OUTPUT, STUCK_INPUT = range(9)
+ALL = 0xFFFF
+MISSING = {"dac_bits", "adc_bits", "flicker_noise_V", "latency_samples"}
+"""Flaws that the firmware's plant does not have; its converters have the bits of the bench."""
+BATH_ON_FORCE = 1
+_SETUP = struct.Struct("<HHQ10fI")
+_LINE = struct.Struct("<BBHHHff")
+
+
+class PlantLine(NamedTuple):
+    """One line of `PLANT_LINES`."""
+
+    role: int
+    channel: int
+    a: int = 0
+    b: int = 0
+    gain: float = 0.0
+    offset: float = 0.0
+    term: int = 0
+
+
+def plant_setup(potential: Potential, truth: Calibration, flaws: Imperfections) -> bytes:
+    """The payload of `PLANT_SETUP`.
+
+    Raises:
+        InvalidInput: a flaw that this plant does not have.
+    """
+    for name in MISSING & flaws.model_fields_set:
+        raise InvalidInput(
+            f"twin.imperfections.{name} is not simulated by the firmware's plant; remove it, or "
+            "use the front end 'virtual'"
+        )
+    return _SETUP.pack(
+        potential.oscillators,
+        BATH_ON_FORCE if flaws.bath_on_force else 0,
+        flaws.seed,
+        truth.units.time,
+        flaws.step_fraction,
+        1.0,
+        flaws.input_noise_V,
+        flaws.offset_drift_V_per_s,
+        flaws.clamp_stiffness or 0.0,
+        flaws.sensor_settling_s,
+        flaws.output_settling_s,
+        flaws.output_crosstalk,
+        flaws.input_crosstalk,
+        0,
+    )
+
+
+def plant_lines(
+    potential: Potential,
+    wiring: Wiring,
+    truth: Calibration,
+    channels: ChannelTable,
+    flaws: Imperfections,
+    events: Sequence[Event],
+) -> list[PlantLine]:
+    """Every line that an oscillator, a flaw or an event hangs on.
+
+    Raises:
+        InvalidInput: a term that this plant does not have.
+    """
+    outputs = _plugged(channels.output_numbers, flaws)
+    inputs = _plugged(channels.input_numbers, flaws)
+    lines = list(_drives(potential, wiring, truth, outputs))
+    for role, names, numbers in (
+        (CLAMP, wiring.clamps, outputs),
+        (POSITION, wiring.positions, inputs),
+        (FORCE, wiring.forces, inputs),
+    ):
+        scale = Scale.of(names, truth, potential)
+        for site, name in enumerate(names):
+            gain, offset = float(scale.gain[site]), float(scale.offset[site])
+            lines.append(PlantLine(role, numbers[name], site, 0, gain, offset))
+    one = len(wiring.enables) == 1 and wiring.targets[wiring.enables[0]] == ENABLE
+    for site, name in enumerate(wiring.enables):
+        lines.append(PlantLine(CLAMP_ENABLE, outputs[name], ALL if one else site))
+    stuck = {**dict.fromkeys(flaws.dead, 0.0), **flaws.stuck}
+    for name, volts in stuck.items():
+        if name in channels.output_numbers:
+            lines.append(PlantLine(STUCK_OUTPUT, channels.output_numbers[name], offset=volts))
+        elif name in channels.input_numbers:
+            lines.append(PlantLine(STUCK_INPUT, channels.input_numbers[name], offset=volts))
+    return lines + _outside(channels, events)
+
+
+def _outside(channels: ChannelTable, events: Sequence[Event]) -> list[PlantLine]:
+    lines: dict[str, PlantLine] = {}
+    changes: list[PlantLine] = []
+    for event in sorted(events, key=lambda each: each.at_s):
+        channel = channels.input(event.channel)
+        number = channels.input_numbers[event.channel]
+        # Nothing wired to a digital input reads as high: a pull-up, a closed door.
+        before = 1.0 if channel.kind == "digital" else 0.0
+        lines[event.channel] = PlantLine(OUTSIDE, number, offset=before)
+        changes.append(PlantLine(EVENT, number, gain=event.at_s, offset=event.volts))
+    return [*lines.values(), *changes]
+
+
+def send_plant(session: Session, setup: bytes, lines: Sequence[PlantLine]) -> None:
+    """Tell the firmware what is behind its converters.
+
+    Raises:
+        Refused: it cannot be.
+    """
+    session.commands.call(Kind.PLANT_SETUP, setup)
+    most = session.hello.max_payload // _LINE.size
+    for first in range(0, len(lines), most):
+        part = lines[first : first + most]
+        session.commands.call(Kind.PLANT_LINES, b"".join(map(_packed, part)), len(part))
+    session.commands.call(Kind.PLANT_START, len(lines).to_bytes(4, "little"))
+
+
+def _drives(
+    potential: Potential, wiring: Wiring, truth: Calibration, outputs: dict[str, int]
+) -> Iterable[PlantLine]:
+    names = [wiring.parameters[name] for name in potential.names]
+    scale = Scale.of(names, truth, potential)
+    for family in potential.families.values():
+        if family.name not in TERMS:
+            raise InvalidInput(
+                f"term {family.name} is not simulated by the firmware's plant (it has "
+                f"{', '.join(TERMS)}); leave it away, or use the front end 'virtual'"
+            )
+        term = TERMS.index(family.name)
+        numbers = range(family.where.start, family.where.stop)
+        for number, ends in zip(numbers, family.ends.tolist(), strict=True):
+            a, b = ends[0], ends[-1]
+            gain, offset = float(scale.gain[number]), float(scale.offset[number])
+            yield PlantLine(DRIVE, outputs[names[number]], a, b, gain, offset, term)
+
+
+def _plugged(numbers: dict[str, int], flaws: Imperfections) -> dict[str, int]:
+    """Channel numbers by name, with exchanged plugs."""
+    found = dict(numbers)
+    for pair in flaws.swapped:
+        if len(pair) != 2:
+            raise InvalidInput(f"swapped names {pair}; give pairs of channels")
+        first, second = pair
+        if first in found and second in found:
+            found[first], found[second] = found[second], found[first]
+    return found
+
+
+def _packed(line: PlantLine) -> bytes:
+    return _LINE.pack(line.role, line.term, line.channel, line.a, line.b, line.gain, line.offset)

@@ -1,0 +1,131 @@
+"""The twin of a microcontroller: its firmware as a process here, with a plant of its own in C."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from oscilab.bench.tables import Table, validated
+from oscilab.errors import DeviceFailed, InvalidInput
+from oscilab.wired.channels import ChannelTable
+from oscilab.wired.opening import design_of
+from oscilab.wired.twins import twin_table
+from oscilab_firmware.commands import Refused
+from oscilab_firmware.connection import Connection
+from oscilab_firmware.opening import open_session
+from oscilab_firmware.sentences import sentence_of
+from oscilab_sim.board.imperfections import Imperfections
+from oscilab_sim.board.table import Event
+from oscilab_sim.board.truth import true_calibration
+from oscilab_sim.firmware.build import host_program
+from oscilab_sim.firmware.plant import plant_lines, plant_setup, send_plant
+from oscilab_sim.firmware.process import FirmwareProcess
+
+if TYPE_CHECKING:
+    from oscilab.bench.devices import Device
+
+
+class TwinTable(Table):
+    """The table `twin` of a device with the front end `firmware`.
+
+    With `real_time` its sample clock is that of the wall; otherwise time passes as fast as it can
+    be computed. `log` is a file to which the firmware appends what it does.
+    """
+
+    imperfections: Imperfections = Imperfections()
+    events: list[Event] = Field(default_factory=list[Event])
+    real_time: bool = False
+    log: Annotated[str, Field(min_length=1)] | None = None
+
+
+class FirmwareTwin:
+    """A running firmware; see `oscilab.wired.twins.Twin`."""
+
+    def __init__(self, process: FirmwareProcess) -> None:
+        self._process = process
+
+    @classmethod
+    def start(cls, device: Device, endpoint: str | None) -> FirmwareTwin:
+        """Compile, start and furnish the firmware that stands for `device`.
+
+        Raises:
+            InvalidInput: a twin table or an endpoint that cannot be used.
+            DeviceFailed: there is no C compiler, or the firmware does not start.
+        """
+        table = validated(
+            TwinTable, twin_table(device), device.where, ("devices", device.name, "twin")
+        )
+        connection = validated(
+            Connection,
+            device.table.connection or {},
+            device.where,
+            ("devices", device.name, "connection"),
+        )
+        process = FirmwareProcess(host_program(), arguments_of(connection, table, endpoint))
+        twin = cls(process)
+        try:
+            _furnish(device, connection, table, twin)
+        except BaseException:
+            twin.stop()
+            raise
+        return twin
+
+    @property
+    def connection(self) -> Mapping[str, object]:
+        """The port that leads to it."""
+        return {"port": self._process.port, "usb": None}
+
+    def stop(self) -> None:
+        """End it; idempotent."""
+        self._process.stop()
+
+
+def arguments_of(connection: Connection, table: TwinTable, endpoint: str | None) -> list[str]:
+    """The command line of a firmware with the lines that the bench describes.
+
+    Raises:
+        InvalidInput: an endpoint that is none.
+    """
+    place = endpoint or "127.0.0.1:0"
+    host, _, port = place.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise InvalidInput(f"the endpoint {place!r} is not HOST:PORT, such as 127.0.0.1:31763")
+    arguments = ["--tcp", place, "--child", "--slew", f"{connection.dac.slew:g}"]
+    for option, count in (
+        ("--analog-outputs", connection.analog_outputs),
+        ("--digital-outputs", connection.digital_outputs),
+        ("--analog-inputs", connection.analog_inputs),
+        ("--digital-inputs", connection.digital_inputs),
+        ("--update-us", round(connection.update_s * 1e6)),
+        ("--min-period-ns", math.floor(1e9 / connection.max_rate_hz)),
+    ):
+        arguments += [option, str(count)]
+    if table.real_time:
+        arguments.append("--real-time")
+    if table.log is not None:
+        arguments += ["--log", table.log]
+    return arguments
+
+
+def _furnish(device: Device, connection: Connection, table: TwinTable, twin: FirmwareTwin) -> None:
+    banks = connection.banks
+    channels = ChannelTable(banks.channels(), connection.max_rate_hz, connection.update_s)
+    potential, wiring, design = design_of(device, channels)
+    flaws = table.imperfections
+    truth = true_calibration(design, flaws)
+    setup = plant_setup(potential, truth, flaws)
+    lines = plant_lines(potential, wiring, truth, channels, flaws, table.events)
+    there = connection.model_copy(update=dict(twin.connection))
+    session = open_session(there, device.name)
+    try:
+        send_plant(session, setup, lines)
+    except Refused as refused:
+        raise DeviceFailed(
+            f"the twin of device {device.name} cannot simulate its bench: "
+            f"{sentence_of(refused.report, banks, device.name)}"
+        ) from refused
+    finally:
+        session.close()
