@@ -288,7 +288,7 @@ def test_fuzzers_find_nothing(name, tmp_path):
     corpus = tmp_path / "corpus"
     shutil.unpack_archive(FIRMWARE / "tests" / "corpus" / f"{name}.tar.gz", corpus, filter="data")
     assert len(list(corpus.iterdir())) > 20
-    run(str(program), "-max_total_time=15", "-max_len=2000", "-timeout=60", str(corpus))
+    run(str(program), "-max_total_time=5", "-max_len=2000", "-timeout=60", str(corpus))
 
 
 @pytest.fixture(scope="module")
