@@ -27,6 +27,10 @@
 #ifndef OSC_RX
 #define OSC_RX 8192
 #endif
+/* Bytes that are taken from the port at once. */
+#ifndef OSC_CHUNK
+#define OSC_CHUNK 256
+#endif
 #define OSC_INTERLOCKS 16
 #define OSC_BANKS 8
 

@@ -11,7 +11,7 @@
 struct device device;
 
 static struct frame_reader reader;
-static uint8_t received[256];
+static uint8_t received[OSC_CHUNK];
 static size_t received_count, received_at;
 
 void device_start(void)

@@ -8,6 +8,7 @@
 #define OSC_STORE (64u << 20)
 #define OSC_READINGS (16u << 20)
 #define OSC_RX (1u << 20)
+#define OSC_CHUNK 65536
 #define PLANT_OSCILLATORS 1024
 
 #endif

@@ -12,7 +12,7 @@ static SOCKET listener = INVALID_SOCKET, line = INVALID_SOCKET;
 static void never_block(SOCKET socket)
 {
     u_long on = 1;
-    ioctlsocket(socket, FIONBIO, &on);
+    ioctlsocket(socket, (long)FIONBIO, &on);
 }
 
 bool line_open_tcp(const char *address)

@@ -1,7 +1,6 @@
 #include "options.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +28,7 @@ static bool number(const char *text, double least, double most, double *value)
     char *end;
     errno = 0;
     *value = strtod(text, &end);
-    if (end != text && *end == 0 && isfinite(*value) && *value >= least && *value <= most)
+    if (end != text && *end == 0 && *value >= least && *value <= most)
         return true;
     fprintf(stderr, "oscilab-firmware: %s is not a number from %g to %g\n", text, least, most);
     return false;
