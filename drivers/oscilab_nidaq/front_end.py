@@ -1,0 +1,239 @@
+"""The front end `nidaq`: NI boards, local or behind NI's gRPC Device Server."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.arrays.description import Identity
+from oscilab.errors import DeviceFailed
+from oscilab.wired.channels import Channel, ChannelTable
+from oscilab.wired.front_end import Aborted, FrontEndCapability, Samples
+from oscilab.wired.waveform import Waveform
+from oscilab_nidaq.connection import Connection, channels_of, read_connection
+from oscilab_nidaq.safe import safe_levels
+
+if TYPE_CHECKING:
+    from oscilab.bench.devices import Device
+    from oscilab_nidaq.heartbeat import Heartbeat
+    from oscilab_nidaq.rig import Rig
+    from oscilab_nidaq.session import Session
+    from oscilab_nidaq.static import Static
+
+Volts = NDArray[np.floating]
+KEPT = 8
+"""Sets of tasks that are kept for the next waveform on the same lines."""
+
+
+class NidaqFrontEnd:
+    """`AnalogFrontEnd` over NI-DAQmx. Outputs cannot be read back."""
+
+    def __init__(
+        self, connection: Connection, name: str, safe: Mapping[Channel, float]
+    ) -> None:
+        self._connection = connection
+        self._name = name
+        self._safe = safe
+        self._channels = channels_of(connection)
+        self._session: Session | None = None
+        self._static: Static | None = None
+        self._heartbeat: Heartbeat | None = None
+        self._rigs: dict[tuple[str, ...], Rig] = {}
+        self._playing: Rig | None = None
+        self._latest: dict[str, float] = {}
+        self._abort = threading.Event()
+
+    @classmethod
+    def from_bench(cls, connection: Mapping[str, object], device: Device) -> NidaqFrontEnd:
+        """The boards that the table `connection` describes, not yet connected.
+
+        Raises:
+            InvalidInput: an unknown key, board or line, or a watchdog that a board does not have.
+        """
+        table = read_connection(connection, device)
+        return cls(table, device.name, safe_levels(table, device))
+
+    @property
+    def channels(self) -> ChannelTable:
+        """Every line, by NI's names."""
+        return self._channels
+
+    @property
+    def capabilities(self) -> frozenset[FrontEndCapability]:
+        """Clocked always; watched over where the bench sets a watchdog."""
+        found = {FrontEndCapability.HARDWARE_TIMED}
+        if self._connection.watchdog_s is not None:
+            found.add(FrontEndCapability.WATCHDOG)
+        return frozenset(found)
+
+    @property
+    def hardware(self) -> str | None:
+        """The boards, and the server that has them."""
+        server = self._connection.server
+        boards = ", ".join(self._connection.boards)
+        return f"NI boards {boards}" + (f" at {server}" if server else "")
+
+    def connect(self) -> Identity:
+        """Look at the boards; nothing is driven."""
+        from oscilab_nidaq.heartbeat import Heartbeat
+        from oscilab_nidaq.identify import identify
+        from oscilab_nidaq.session import Session
+        from oscilab_nidaq.static import Static
+
+        self._session = session = Session(self._connection, self._name)
+        try:
+            identity = identify(session, self._connection, self._name)
+            with session.told("while its tasks were made"):
+                self._static = Static(session, self._connection.boards, self._channels.outputs)
+            if self._connection.watchdog_s is not None:
+                self._heartbeat = Heartbeat(session, self._safe, self._connection.watchdog_s)
+        except BaseException:
+            self.close()
+            raise
+        return identity
+
+    def close(self) -> None:
+        """Let go of tasks and server; outputs stay. Idempotent."""
+        from nidaqmx.errors import Error
+
+        session, self._session = self._session, None
+        static, self._static = self._static, None
+        heartbeat, self._heartbeat = self._heartbeat, None
+        rigs, self._rigs = self._rigs, {}
+        held = [*rigs.values(), *((static,) if static else ())]
+        for tasks in held:
+            # A server that is gone has nothing left to let go of.
+            with contextlib.suppress(Error):
+                tasks.close()
+        if heartbeat is not None:
+            with contextlib.suppress(Error):
+                heartbeat.stop()
+        if session is not None:
+            session.close()
+
+    def read_outputs(self) -> Volts:
+        """Not possible: NI's output boards do not tell what they are at.
+
+        Raises:
+            DeviceFailed: always.
+        """
+        raise DeviceFailed(
+            f"device {self._name} cannot read its outputs back; state what they are at by "
+            'start = "assume-safe" in its settings'
+        )
+
+    def set_outputs(self, volts: Volts) -> None:
+        """Put every output at `volts` `[output]`."""
+        session, static = self._opened()
+        with session.told("while outputs were set"):
+            static.set(volts, self._connection.timeout_s)
+
+    def read_inputs(self, inputs: Sequence[str], samples: int = 1) -> Volts:
+        """Readings `[input, sample]`; while a waveform plays, the last that came in."""
+        if self._playing is not None:
+            return self._last_readings(inputs, samples)
+        session, static = self._opened()
+        chosen = [self._channels.input(name) for name in inputs]
+        with session.told("while inputs were read"):
+            return static.read(chosen, samples, self._connection.timeout_s)
+
+    def pause(self, seconds: float) -> None:
+        """Wait.
+
+        Raises:
+            Aborted: by `abort`.
+        """
+        self._abort.clear()
+        if self._abort.wait(seconds):
+            raise Aborted(f"device {self._name} stopped waiting, as it was told to")
+
+    def exchange(
+        self,
+        waveform: Waveform,
+        rate_hz: float,
+        inputs: Sequence[str],
+        read: NDArray[np.int64],
+    ) -> Samples:
+        """Play a waveform by one clock and one trigger; see `AnalogFrontEnd`."""
+        from oscilab_nidaq.playing import play
+        from oscilab_nidaq.schedule import Schedule
+
+        session, _ = self._opened()
+        schedule = Schedule.of(waveform, rate_hz, self._connection.buffer_samples)
+        self._abort.clear()
+        self._latest.clear()
+        with session.told("while a waveform was played"):
+            rig = self._rig(session, waveform, inputs)
+            rig.prepare(schedule)
+            self._playing = rig
+            try:
+                volts = play(
+                    rig, schedule, inputs, read, self._connection.timeout_s, self._watch
+                )
+            finally:
+                self._playing = None
+        return Samples(volts, schedule.rate_hz)
+
+    def abort(self) -> None:
+        """Stop the clock, from another thread; outputs hold."""
+        self._abort.set()
+        playing = self._playing
+        if playing is not None:
+            playing.halt()
+
+    def make_safe(self) -> None:
+        """Reset the boards: zero volts, lines off."""
+        from nidaqmx.errors import Error
+
+        session, _ = self._opened()
+        for rig in self._rigs.values():
+            with contextlib.suppress(Error):
+                rig.close()
+        self._rigs.clear()
+        with session.told("while its boards were reset"):
+            for board in self._connection.boards:
+                session.device(board).reset_device()
+
+    def _watch(self, readings: Mapping[str, float]) -> None:
+        """Between chunks: pass on the readings, and stop where somebody wants that."""
+        self._latest.update(readings)
+        if self._heartbeat is not None:
+            self._heartbeat.check()
+        if self._abort.is_set():
+            raise Aborted(f"device {self._name} stopped a waveform that was aborted")
+
+    def _last_readings(self, inputs: Sequence[str], samples: int) -> Volts:
+        missing = [name for name in inputs if name not in self._latest]
+        if missing:
+            raise DeviceFailed(
+                f"input {missing[0]} of device {self._name} cannot be read while a waveform plays "
+                "without it; read it afterwards"
+            )
+        return np.array([[self._latest[name]] * samples for name in inputs])
+
+    def _rig(self, session: Session, waveform: Waveform, inputs: Sequence[str]) -> Rig:
+        from oscilab_nidaq.rig import Rig
+
+        outputs = [self._channels.outputs[number] for number in waveform.lines.tolist()]
+        key = (*(channel.name for channel in outputs), "", *inputs)
+        rig = self._rigs.pop(key, None)
+        if rig is None:
+            chosen = [self._channels.input(name) for name in inputs]
+            rig = Rig(session, self._connection, outputs, chosen)
+        # The least recently played goes first.
+        self._rigs[key] = rig
+        if len(self._rigs) > KEPT:
+            self._rigs.pop(next(iter(self._rigs))).close()
+        return rig
+
+    def _opened(self) -> tuple[Session, Static]:
+        if self._session is None or self._static is None:
+            raise DeviceFailed(f"device {self._name} is not connected; open it first")
+        if self._heartbeat is not None:
+            self._heartbeat.check()
+        return self._session, self._static

@@ -1,0 +1,59 @@
+"""One waveform through a rig: written ahead, read as it comes, only what is wanted kept."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab_nidaq.rig import Rig
+from oscilab_nidaq.schedule import Schedule
+
+Volts = NDArray[np.floating]
+
+
+def play(
+    rig: Rig,
+    schedule: Schedule,
+    inputs: Sequence[str],
+    read: NDArray[np.int64],
+    timeout: float,
+    watch: Callable[[Mapping[str, float]], None],
+) -> Volts:
+    """Play `schedule` and return volts `[input, repeat, reading]`.
+
+    After every chunk `watch` gets the last reading of each input, and may raise to stop.
+    """
+    wanted = schedule.wanted(read)
+    volts = np.empty((len(inputs), len(wanted)))
+    finished = False
+    try:
+        rig.write(schedule.first(), timeout)
+        rig.start()
+        further = schedule.further()
+        chunk = np.empty((len(inputs), min(schedule.chunk, schedule.total + 1)))
+        for start in range(0, schedule.total + 1, schedule.chunk):
+            stop = min(start + schedule.chunk, schedule.total + 1)
+            part = chunk[:, : stop - start] if stop - start < chunk.shape[1] else chunk
+            if not part.flags.c_contiguous:
+                part = np.empty(part.shape)
+            rig.read(part, timeout + (stop - start) / schedule.rate_hz)
+            low, high = np.searchsorted(wanted, [start, stop])
+            volts[:, low:high] = part[:, wanted[low:high] - start]
+            watch(dict(zip(inputs, part[:, -1].tolist(), strict=True)))
+            coming = next(further, None)
+            if coming is not None:
+                rig.write(schedule.samples(*coming), timeout)
+        finished = True
+    finally:
+        if finished:
+            rig.stop()
+        else:
+            from nidaqmx.errors import Error
+
+            # What went wrong first is what is told.
+            with contextlib.suppress(Error):
+                rig.stop()
+    return volts.reshape(len(inputs), schedule.waveform.repeats, -1)

@@ -1,0 +1,81 @@
+"""How a waveform goes through buffers of bounded size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.wired.waveform import Waveform
+
+TIMEBASE_HZ = 100e6
+"""Boards divide it; a rate that is such a division is played as it is asked for."""
+SHORTEST = 2
+"""NI-DAQmx plays no fewer samples from a buffer."""
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """One waveform on one clock.
+
+    `total` samples are played. `buffer` of them fit; where the board `regenerates`, it plays that
+    many over and over. `chunk` samples are read, and written, at a time. `input_buffer` is what the
+    inputs need beside what NI-DAQmx chooses; 0 where that will do.
+    """
+
+    waveform: Waveform
+    rate_hz: float
+    total: int
+    buffer: int
+    regenerates: bool
+    chunk: int
+
+    @classmethod
+    def of(cls, waveform: Waveform, rate_hz: float, most: int) -> Schedule:
+        """The schedule of `waveform` for buffers of at most `most` samples.
+
+        The clock is the next slower one that boards can make, so that no slew limit is exceeded.
+        """
+        # Rounding must not turn a rate that a board can make into the next slower one.
+        divisor = math.ceil(TIMEBASE_HZ / rate_hz * (1 - 1e-12))
+        total = max(waveform.repeats * waveform.length, SHORTEST)
+        rate, chunk = TIMEBASE_HZ / divisor, max(most // 2, 1)
+        if total <= most:
+            return cls(waveform, rate, total, total, False, chunk)
+        if waveform.repeats > 1 and SHORTEST <= waveform.length <= most:
+            return cls(waveform, rate, total, waveform.length, True, chunk)
+        return cls(waveform, rate, total, most, False, chunk)
+
+    @property
+    def input_buffer(self) -> int:
+        """Samples per input that are kept until they are read; 0 for all."""
+        return 0 if self.total < 20 * self.chunk else 10 * self.chunk
+
+    def first(self) -> NDArray[np.floating]:
+        """What is written before the start, `[line, sample]`."""
+        if self.regenerates:
+            return self.waveform.expand(0, self.waveform.length)
+        return self.samples(0, self.buffer)
+
+    def further(self) -> Iterator[tuple[int, int]]:
+        """What is written while it plays: from and to which sample, a chunk at a time."""
+        if not self.regenerates:
+            for start in range(self.buffer, self.total, self.chunk):
+                yield start, min(start + self.chunk, self.total)
+
+    def samples(self, start: int, stop: int) -> NDArray[np.floating]:
+        """Samples of all repeats, written out: `[line, sample]`."""
+        waveform = self.waveform
+        if waveform.repeats == 1 and stop <= waveform.length:
+            return waveform.expand(start, stop)
+        # A waveform that is too short to be played holds its last level.
+        places = np.minimum(np.arange(start, stop), waveform.repeats * waveform.length - 1)
+        return waveform.levels[:, waveform.step_of(places % waveform.length)]
+
+    def wanted(self, read: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where the samples `read` of each repeat are among those of the inputs, ascending."""
+        begins = np.arange(self.waveform.repeats, dtype=np.int64)[:, np.newaxis]
+        return (begins * self.waveform.length + read + 1).ravel()

@@ -1,0 +1,123 @@
+"""The way to NI-DAQmx: one factory for every task, and every error as a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from oscilab.errors import DeviceFailed, InvalidInput
+from oscilab_nidaq.connection import Connection
+
+if TYPE_CHECKING:
+    import nidaqmx
+    from nidaqmx.errors import RpcError
+    from nidaqmx.system import Device, System
+    from nidaqmx.system.watchdog import WatchdogTask
+
+WORDS = 400
+"""NI's explanations run to paragraphs; the first of them says what is wrong."""
+INSTALL = "install it from https://www.ni.com/daqmx, or name the `server` that has the boards"
+
+
+class Session:
+    """Makes tasks: on the local driver, or on the server that the bench names.
+
+    Raises:
+        InvalidInput: a server that is no HOST:PORT.
+    """
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        self._name = name
+        self._connection = connection
+        self._options: Any = None
+        self._channel: Any = None
+        if connection.server is not None:
+            from nidaqmx import GrpcSessionOptions
+
+            from oscilab_nidaq.channel import open_channel
+
+            host, _, port = connection.server.rpartition(":")
+            if not host or not port.isdigit():
+                raise InvalidInput(
+                    f"device {name}: server is {connection.server!r}, but must be HOST:PORT, such "
+                    "as 10.0.0.7:31763"
+                )
+            self._channel = open_channel(connection.server, connection.deadline_s)
+            # A name would tie the session to the task's; the server makes one up.
+            self._options = GrpcSessionOptions(self._channel, "")
+
+    @property
+    def place(self) -> str:
+        """Where the boards are, for messages."""
+        server = self._connection.server
+        return f"behind the server {server}" if server else "in this computer"
+
+    def task(self) -> nidaqmx.Task:
+        """A new task."""
+        import nidaqmx
+
+        return nidaqmx.Task(grpc_options=self._options)
+
+    def watchdog(self, device: str, timeout: float) -> WatchdogTask:
+        """A new watchdog task of one board."""
+        from nidaqmx.system.watchdog import WatchdogTask
+
+        return WatchdogTask(device, timeout=timeout, grpc_options=self._options)
+
+    def system(self) -> System:
+        """What there is."""
+        from nidaqmx.system import System
+
+        return System.local() if self._options is None else System.remote(self._options)
+
+    def device(self, name: str) -> Device:
+        """A board by name."""
+        return self.system().devices[name]
+
+    def close(self) -> None:
+        """Let go of the server; idempotent."""
+        if self._channel is not None:
+            self._channel.close()
+
+    @contextmanager
+    def told(self, what: str) -> Generator[None]:
+        """Every error of NI-DAQmx in the block as one sentence about `what`.
+
+        Raises:
+            DeviceFailed: naming the device, where it is, and what NI-DAQmx says.
+        """
+        from nidaqmx.errors import DaqNotFoundError, Error, RpcError
+
+        try:
+            yield
+        except DaqNotFoundError as error:
+            raise DeviceFailed(
+                f"device {self._name} needs the NI-DAQmx driver, which is not installed; {INSTALL}"
+            ) from error
+        except RpcError as error:
+            raise DeviceFailed(self._unreachable(what, error)) from error
+        except Error as error:
+            said = " ".join(str(error).split())
+            short = said if len(said) <= WORDS else said[:WORDS].rsplit(" ", 1)[0] + " ..."
+            raise DeviceFailed(
+                f"device {self._name} {self.place} failed {what}: {short}"
+            ) from error
+
+    def _unreachable(self, what: str, error: RpcError) -> str:
+        # The names of gRPC's codes; comparing them needs no import of gRPC by a local driver.
+        code = getattr(error.rpc_code, "name", "")
+        server = self._connection.server
+        if code == "UNAVAILABLE":
+            return (
+                f"device {self._name} cannot reach its server {server} for {what}; check that the "
+                "server runs and that its address is right"
+            )
+        if code == "DEADLINE_EXCEEDED":
+            return (
+                f"the server {server} of device {self._name} did not answer within "
+                f"{self._connection.deadline_s:g} s for {what}; start it again, and bring the "
+                "outputs down by `oscilab safe`"
+            )
+        said = " ".join(str(error).split())
+        return f"the server {server} of device {self._name} failed {what}: {said}"

@@ -1,0 +1,220 @@
+"""Tasks: their channels, timing, triggers, states and buffers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+import numpy as np
+from nidaqmx.constants import AcquisitionType, Edge, OverwriteMode, RegenerationMode
+from nidaqmx.error_codes import DAQmxErrors
+from numpy.typing import NDArray
+
+from oscilab_sim.nidaq.buffers import InputBuffer, OutputBuffer
+from oscilab_sim.nidaq.chassis import Place
+from oscilab_sim.nidaq.clock import TIMEBASE_HZ, divided
+from oscilab_sim.nidaq.faults import DaqFault
+
+DEFAULT_SAMPLES = 1000
+INPUT_BUFFERS = ((100.0, 1000), (10_000.0, 10_000), (1_000_000.0, 100_000))
+"""A continuous task's buffer by rate, as NI-DAQmx chooses it; 1 MS beyond."""
+
+
+class Kind(StrEnum):
+    """What a task does; one kind a task."""
+
+    AI = "ai"
+    AO = "ao"
+    DI = "di"
+    DO = "do"
+
+    @property
+    def is_output(self) -> bool:
+        """Whether it drives."""
+        return self in (Kind.AO, Kind.DO)
+
+    @property
+    def is_digital(self) -> bool:
+        """Whether its channels are lines."""
+        return self in (Kind.DI, Kind.DO)
+
+
+class State(IntEnum):
+    """NI's task state model."""
+
+    UNVERIFIED = 0
+    VERIFIED = 1
+    RESERVED = 2
+    COMMITTED = 3
+    RUNNING = 4
+
+
+@dataclass
+class VirtualChannel:
+    """One virtual channel: an analog channel, or one line or more."""
+
+    name: str
+    places: list[Place]
+    low: float = -10.0
+    high: float = 10.0
+    terminal: int = 10106
+
+
+@dataclass
+class Trigger:
+    """A digital edge at a terminal, or none."""
+
+    source: str | None = None
+    edge: int = Edge.RISING.value
+    pretrigger: int = 0
+
+
+@dataclass
+class Timing:
+    """On demand, until a sample clock is configured. `source` "" is the board's own clock."""
+
+    clocked: bool = False
+    source: str = ""
+    rate_hz: float = 1000.0
+    edge: int = Edge.RISING.value
+    mode: int = AcquisitionType.FINITE.value
+    samples: int = DEFAULT_SAMPLES
+
+    @property
+    def period(self) -> int:
+        """Ticks from sample to sample."""
+        return divided(self.rate_hz)
+
+    @property
+    def true_rate_hz(self) -> float:
+        """The rate that the timebase can be divided to."""
+        return TIMEBASE_HZ / self.period
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the task ends by itself."""
+        return self.mode == AcquisitionType.FINITE.value
+
+
+@dataclass(eq=False)
+class VirtualTask:
+    """A task of the virtual NI-DAQmx.
+
+    While it runs, `begin` is the tick of its first sample (None until it is triggered) and
+    `position` how many samples it took or made. `fault` is what ended it, `before` the state that a stop
+    returns to, `clock_owner` the task
+    whose sample clock it uses; the first `skip` samples came too early for its reference trigger.
+    """
+
+    name: str
+    kind: Kind | None = None
+    channels: list[VirtualChannel] = field(default_factory=list[VirtualChannel])
+    timing: Timing = field(default_factory=Timing)
+    start_trigger: Trigger = field(default_factory=Trigger)
+    reference_trigger: Trigger = field(default_factory=Trigger)
+    state: State = State.UNVERIFIED
+    before: State = State.UNVERIFIED
+    begin: int | None = None
+    position: int = 0
+    fault: DaqFault | None = None
+    started_by_call: bool = False
+    input_size: int | None = None
+    output_size: int | None = None
+    overwrite: int = OverwriteMode.DO_NOT_OVERWRITE_UNREAD_SAMPLES.value
+    regeneration: int = RegenerationMode.ALLOW_REGENERATION.value
+    attributes: dict[int, object] = field(default_factory=dict[int, object])
+    clock_owner: VirtualTask | None = None
+    skip: int = 0
+    incoming: InputBuffer | None = None
+    outgoing: OutputBuffer | None = None
+
+    @property
+    def lines(self) -> list[Place]:
+        """Every physical channel or line, in order."""
+        return [place for channel in self.channels for place in channel.places]
+
+    @property
+    def devices(self) -> list[str]:
+        """Its devices, in order of mention."""
+        return list(dict.fromkeys(place.device for place in self.lines))
+
+    @property
+    def names(self) -> list[str]:
+        """Of its physical channels."""
+        return [place.name for place in self.lines]
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and not stopped, also after its last sample."""
+        return self.state is State.RUNNING
+
+    @property
+    def total(self) -> int | None:
+        """The samples after which it is done; None where it goes on."""
+        return self.skip + self.timing.samples if self.timing.is_finite else None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more will come of it."""
+        if not self.is_running or self.fault is not None:
+            return True
+        return self.timing.clocked and self.total is not None and self.position >= self.total
+
+    @property
+    def is_ticking(self) -> bool:
+        """Whether its clock makes samples now."""
+        return self.is_running and not self.is_done and self.begin is not None
+
+    @property
+    def next_tick(self) -> int:
+        """The tick of its next sample."""
+        assert self.begin is not None
+        return self.begin + self.position * self.timing.period
+
+    @property
+    def regenerates(self) -> bool:
+        """Whether it plays its buffer over and over."""
+        return self.regeneration == RegenerationMode.ALLOW_REGENERATION.value
+
+    def buffer_size(self) -> int:
+        """Samples per channel that the input buffer holds."""
+        if self.input_size:
+            return self.input_size
+        if self.timing.is_finite:
+            return self.timing.samples
+        size = next(
+            (size for rate, size in INPUT_BUFFERS if self.timing.rate_hz <= rate), 1_000_000
+        )
+        return max(size, self.timing.samples)
+
+    def room(self) -> int | None:
+        """How many samples it can still take or make before it fails; None for any number."""
+        if self.incoming is not None and not self.kind_is_output():
+            if self.overwrite == OverwriteMode.OVERWRITE_UNREAD_SAMPLES.value:
+                return None
+            return self.incoming.room
+        if self.outgoing is not None and not self.regenerates:
+            return self.outgoing.written - self.position
+        return None
+
+    def kind_is_output(self) -> bool:
+        """Whether it drives; false while it has no channel."""
+        return self.kind is not None and self.kind.is_output
+
+    def check_idle(self) -> None:
+        """Refuse what cannot be done to a running task.
+
+        Raises:
+            DaqFault: it runs.
+        """
+        if self.is_running:
+            raise DaqFault(
+                DAQmxErrors.CAN_NOT_PERFORM_OP_WHILE_TASK_RUNNING,
+                "Specified operation cannot be performed while the task is running.\n\nTask Name: "
+                f"{self.name}",
+            )
+
+    def upcoming(self, count: int) -> NDArray[np.float64]:
+        """The next `count` samples that it makes, `[line, sample]`."""
+        assert self.outgoing is not None
+        return self.outgoing.samples(self.position, count, self.regenerates)

@@ -1,0 +1,90 @@
+"""`virtual_daq`: test one's own nidaqmx code without hardware."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+from nidaqmx import GrpcSessionOptions
+
+from oscilab_nidaq.boards import Board, input_names, line_names
+from oscilab_sim.nidaq.chassis import Chassis
+from oscilab_sim.nidaq.clock import Clock
+from oscilab_sim.nidaq.driver import Driver
+from oscilab_sim.nidaq.plant import Signal, Signals
+from oscilab_sim.nidaq.server import OPTIONS, NidaqServer
+
+DEFAULT_DEVICES: Mapping[str, str] = {"Dev1": "PCIe-6363"}
+
+
+class VirtualDaq(GrpcSessionOptions):
+    """Options for `nidaqmx.Task(grpc_options=...)`, and a hold on the virtual boards.
+
+    `levels` are the outputs by name, such as `{"Dev1/ao0": 1.5}`.
+    """
+
+    def __init__(self, channel: grpc.Channel, server: NidaqServer, signals: Signals) -> None:
+        super().__init__(channel, "")
+        self.server = server
+        self._signals = signals
+
+    @property
+    def address(self) -> str:
+        """Where the server listens, as `127.0.0.1:31763`."""
+        return self.server.address
+
+    @property
+    def levels(self) -> dict[str, float]:
+        """What the outputs are at; those that were never driven are missing."""
+        with self.server.driver.engine.turn:
+            self.server.driver.engine.sync()
+            return dict(self._signals.levels)
+
+    def set_signal(self, name: str, signal: Signal) -> None:
+        """What an input sees from now on: volts, an output's name, or a function of seconds."""
+        with self.server.driver.engine.turn:
+            self._signals.set_signal(name, signal)
+
+    def pulse(self, terminal: str) -> None:
+        """A rising edge at a terminal such as `/Dev1/PFI0`, for the tasks that wait for it."""
+        with self.server.driver.engine.turn:
+            self.server.driver.pulse(terminal)
+
+
+@contextmanager
+def virtual_daq(
+    devices: Mapping[str, str | Mapping[str, Any]] = DEFAULT_DEVICES,
+    *,
+    signals: Mapping[str, Signal] | None = None,
+    pulses: Mapping[str, float] | None = None,
+    clocks: Mapping[str, float] | None = None,
+    real_time: bool = False,
+) -> Generator[VirtualDaq]:
+    """A virtual NI-DAQmx with `devices` (name -> product, or a table as of a bench file).
+
+    `signals` says what inputs see: a voltage, the name of the output that is wired to it, or a
+    function of an array of seconds. `pulses` maps terminals to the seconds after which an edge
+    comes there once a task waits for it, `clocks` maps terminals to the rate of an external clock.
+    Waiting takes no time unless `real_time`.
+
+    Raises:
+        InvalidInput: an unknown product, or a signal for what is no input.
+    """
+    boards = {name: Board.model_validate(value) for name, value in devices.items()}
+    inputs = [
+        line
+        for name, board in boards.items()
+        for line in (*input_names(name, board), *line_names(name, board))
+    ]
+    seen = Signals(inputs, signals or {})
+    driver = Driver(Chassis(boards), seen, Clock(1.0 if real_time else 0.0), pulses, clocks)
+    server = NidaqServer(driver)
+    server.start()
+    channel = grpc.insecure_channel(server.address, options=OPTIONS)
+    try:
+        yield VirtualDaq(channel, server, seen)
+    finally:
+        channel.close()
+        server.stop()
