@@ -63,14 +63,15 @@ class Rig:
 
         connection = self._connection
         own = f"/{connection.master}/ai/"
-        for _, task in self._inputs:
+        for group, task in self._inputs:
             source = (connection.clock or "") if task is self._master else self._clock
             task.timing.cfg_samp_clk_timing(
                 schedule.rate_hz, source, sample_mode=AcquisitionType.FINITE,
                 samps_per_chan=schedule.total + 1,
             )  # fmt: skip
-            if schedule.input_buffer:
-                task.in_stream.input_buf_size = schedule.input_buffer
+            size = schedule.input_buffer(len(group.names))
+            if size:
+                task.in_stream.input_buf_size = size
         for _, task in self._outputs:
             task.timing.cfg_samp_clk_timing(
                 schedule.rate_hz, self._clock, sample_mode=AcquisitionType.FINITE,

@@ -13,6 +13,8 @@ from oscilab.wired.waveform import Waveform
 
 TIMEBASE_HZ = 100e6
 """Boards divide it; a rate that is such a division is played as it is asked for."""
+LARGEST = 4_000_000
+"""Readings that the buffer of one task may hold: 32 MB."""
 SHORTEST = 2
 """NI-DAQmx plays no fewer samples from a buffer."""
 
@@ -22,8 +24,7 @@ class Schedule:
     """One waveform on one clock.
 
     `total` samples are played. `buffer` of them fit; where the board `regenerates`, it plays that
-    many over and over. `chunk` samples are read, and written, at a time. `input_buffer` is what the
-    inputs need beside what NI-DAQmx chooses; 0 where that will do.
+    many over and over. `chunk` samples are read, and written, at a time.
     """
 
     waveform: Waveform
@@ -49,10 +50,10 @@ class Schedule:
             return cls(waveform, rate, total, waveform.length, True, chunk)
         return cls(waveform, rate, total, most, False, chunk)
 
-    @property
-    def input_buffer(self) -> int:
-        """Samples per input that are kept until they are read; 0 for all."""
-        return 0 if self.total < 20 * self.chunk else 10 * self.chunk
+    def input_buffer(self, lines: int) -> int:
+        """Samples per input that are kept until they are read; 0 for all, as NI-DAQmx does."""
+        size = max(10 * self.chunk, LARGEST // max(lines, 1))
+        return size if self.total >= size else 0
 
     def first(self) -> NDArray[np.floating]:
         """What is written before the start, `[line, sample]`."""

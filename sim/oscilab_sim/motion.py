@@ -55,6 +55,12 @@ class Motion:
             reach = self._copies.reach()
             self._refuse_runaway(reach, step)
 
+    def longest_step(self, parameters: NDArray[np.float64]) -> float:
+        """The longest step that `hold` would take from here, infinite where nothing pulls."""
+        reach = np.maximum(MARGIN * self._copies.reach(), LEAST_REACH)
+        bound = Curvature(self._potential, parameters).over(reach)
+        return self._fraction / bound if bound > 0 else math.inf
+
     def positions(self) -> NDArray[np.float32]:
         """Where the copies are, `[copy, oscillator]`."""
         return self._copies.positions()

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oscilab.physics import Potential
+from oscilab_sim.board.bridge import bridged
 from oscilab_sim.engine import Engine
 from oscilab_sim.motion import Motion
 from oscilab_sim.streams import RandomStreams
@@ -91,13 +92,29 @@ class Plant:
             column = parameters[:, min(step, parameters.shape[1] - 1)]
             theta = np.ascontiguousarray(column, np.float64)
             now = 0.0
-            for stop in stops[step].tolist():
+            times = stops[step]
+            kept = self._worth_stopping(motion, theta, times)
+            passed = [shown]
+            for stop in times[kept].tolist():
                 shown = self._watch(motion, theta, stop - now, shown)
                 now = stop
-                found.append(shown)
+                passed.append(shown)
+            found += passed[1:] if kept.all() else bridged(self._rng, times, kept, passed)
             if duration - now > 1e-12 * duration:
                 shown = self._watch(motion, theta, duration - now, shown)
         return found, motion.positions().astype(np.float64)
+
+    def _worth_stopping(
+        self, motion: Motion, theta: NDArray[np.float64], times: Array
+    ) -> NDArray[np.bool_]:
+        """Which of `times` `[stop]` the integrator must meet: no two within one of its steps."""
+        kept = np.ones(len(times), np.bool_)
+        if self._sensor.settling or len(times) < 2:
+            return kept
+        step = motion.longest_step(theta)
+        # The last of all stops within each step's length, and so the last of all.
+        kept[:-1] = np.diff(np.floor(times / step)) > 0 if np.isfinite(step) else False
+        return kept
 
     def _watch(
         self, motion: Motion, theta: NDArray[np.float64], duration: float, shown: Array

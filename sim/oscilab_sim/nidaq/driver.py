@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 
-from nidaqmx.constants import AcquisitionType
+from nidaqmx.constants import OverwriteMode
 from nidaqmx.error_codes import DAQmxErrors
 
 from oscilab_sim.nidaq.buffers import InputBuffer, OutputBuffer
@@ -15,8 +15,10 @@ from oscilab_sim.nidaq.clock import TIMEBASE_HZ, Clock, divided
 from oscilab_sim.nidaq.engine import Engine
 from oscilab_sim.nidaq.faults import DaqFault
 from oscilab_sim.nidaq.plant import Plant
-from oscilab_sim.nidaq.tasks import Kind, State, VirtualTask
+from oscilab_sim.nidaq.tasks import State, VirtualTask
 from oscilab_sim.nidaq.watchdogs import Watchdog
+
+CLOCK, TRIGGER = "sampleclock", "starttrigger"
 
 
 class Driver:
@@ -135,7 +137,7 @@ class Driver:
         self.commit(task)
         task.started_by_call = by_call
         task.position, task.fault, task.begin, task.skip = 0, None, None, 0
-        task.clock_owner = None
+        task.clock_owner, task.is_triggered = None, False
         if task.timing.clocked:
             try:
                 self._prepare(task)
@@ -175,59 +177,47 @@ class Driver:
                 self._run_from(task, self.engine.clock.now)
 
     def _prepare(self, task: VirtualTask) -> None:
-        source = task.timing.source
-        if source:
-            place = self.chassis.terminal(source, task.devices[0])
-            owner, signal = self._owner(place, "sampleclock")
-            if owner is not None and owner is not task:
-                task.clock_owner = owner
-                task.timing.rate_hz = owner.timing.rate_hz
-            elif place in self._clocks:
-                task.timing.rate_hz = TIMEBASE_HZ / divided(self._clocks[place])
+        place = self._clock_place(task)
+        if place in self._clocks:
+            task.timing.rate_hz = TIMEBASE_HZ / divided(self._clocks[place])
         if task.kind_is_output():
             check_output_buffer(task)
         else:
-            overwrites = task.overwrite != 10159
+            overwrites = task.overwrite == OverwriteMode.OVERWRITE_UNREAD_SAMPLES.value
             task.incoming = InputBuffer(len(task.names), task.buffer_size(), overwrites)
 
     def _begin(self, task: VirtualTask) -> None:
-        """Decide when the first sample of a started task comes, where that is known."""
+        """Begin a started task, unless it waits for a trigger; a pulse that has passed is gone."""
         now = self.engine.clock.now
         trigger = self._trigger_place(task)
-        if trigger is not None:
-            owner, _ = self._owner(trigger, "starttrigger")
-            if trigger in self._pulses:
-                self._run_from(task, now + int(self._pulses[trigger] * TIMEBASE_HZ))
-            elif owner is not None and owner.begin is not None and owner.is_running:
-                # The pulse has passed; only the next start will bring another.
-                return
-            return
-        self._run_from(task, now)
+        if trigger is None:
+            self._run_from(task, now)
+        elif trigger in self._pulses:
+            self._run_from(task, now + int(self._pulses[trigger] * TIMEBASE_HZ))
 
     def _run_from(self, task: VirtualTask, tick: int) -> None:
-        if not self._has_clock(task):
-            return
-        owner = task.clock_owner
-        if owner is not None:
-            if owner.begin is None:
+        """Its start trigger came at `tick`: it begins with the next edge of its clock."""
+        task.is_triggered = True
+        place = self._clock_place(task)
+        if place is not None and place not in self._clocks:
+            owner = next((t for t in self.engine.running if self._gives(t, place, CLOCK)), None)
+            if owner is None or owner.begin is None:
                 return
+            task.clock_owner, task.timing.rate_hz = owner, owner.timing.rate_hz
             period = owner.timing.period
             tick = owner.begin + max(0, -((owner.begin - tick) // period)) * period
         task.begin = tick
         self._set_reference(task, tick)
         for other in list(self.engine.running):
-            if other.begin is None and other is not task:
-                self._follow(other, task, tick)
-
-    def _follow(self, other: VirtualTask, task: VirtualTask, tick: int) -> None:
-        """Begin `other` if it waited for the start or the clock of `task`."""
-        trigger = self._trigger_place(other)
-        if trigger is not None:
-            owner, _ = self._owner(trigger, "starttrigger")
-            if owner is task:
+            if other.begin is None and other is not task and self._follows(other, task):
                 self._run_from(other, tick)
-        elif other.clock_owner is task:
-            self._run_from(other, tick)
+
+    def _follows(self, other: VirtualTask, task: VirtualTask) -> bool:
+        """Whether `other` waited for the start or the clock of `task`."""
+        trigger, clock = self._trigger_place(other), self._clock_place(other)
+        if trigger is not None and not other.is_triggered:
+            return self._gives(task, trigger, TRIGGER)
+        return clock is not None and self._gives(task, clock, CLOCK)
 
     def _set_reference(self, task: VirtualTask, tick: int) -> None:
         reference = task.reference_trigger
@@ -242,39 +232,30 @@ class Driver:
         at = max(reference.pretrigger, int(after * TIMEBASE_HZ / task.timing.period))
         task.skip = at - reference.pretrigger
 
-    def _has_clock(self, task: VirtualTask) -> bool:
+    def _clock_place(self, task: VirtualTask) -> tuple[str, str] | None:
+        """The terminal of its clock; None where that is its own."""
         source = task.timing.source
-        if not source or task.clock_owner is not None:
-            return True
+        if not source:
+            return None
         place = self.chassis.terminal(source, task.devices[0])
-        return place in self._clocks or "onboardclock" in place[1] or place[1].endswith("timebase")
+        own = (place[0] in task.devices and place[1] == f"{task.kind}/{CLOCK}") or place[
+            1
+        ].endswith(("onboardclock", "timebase"))
+        return None if own else place
 
     def _trigger_place(self, task: VirtualTask) -> tuple[str, str] | None:
         if task.start_trigger.source is None:
             return None
         return self.chassis.terminal(task.start_trigger.source, task.devices[0])
 
-    def _owner(
-        self, place: tuple[str, str], signal: str
-    ) -> tuple[VirtualTask | None, str]:
-        """The task whose `signal` is at a terminal such as `("Dev1", "ai/sampleclock")`."""
+    def _gives(self, task: VirtualTask, place: tuple[str, str], signal: str) -> bool:
+        """Whether the clock or start trigger of `task` is at a terminal."""
         if place in self.routes:
-            return self.routes[place]
-        for task in self.tasks.values():
-            if task.kind is not None and place[1] == f"{task.kind}/{signal}":
-                if place[0] in task.devices and task.timing.clocked:
-                    return task, signal
-        return None, signal
-
-
-def is_continuous(task: VirtualTask) -> bool:
-    """Whether it goes on until it is stopped."""
-    return task.timing.mode == AcquisitionType.CONTINUOUS.value
+            return self.routes[place] == (task, signal)
+        return place[0] in task.devices and place[1] == f"{task.kind}/{signal}"
 
 
 def new_output_buffer(task: VirtualTask, samples: int) -> OutputBuffer:
     """The buffer that a first write of `samples` makes, unless one was configured."""
     return OutputBuffer(len(task.names), task.output_size or samples)
 
-
-DIGITAL = (Kind.DI, Kind.DO)

@@ -124,6 +124,7 @@ class VirtualTask:
     regeneration: int = RegenerationMode.ALLOW_REGENERATION.value
     attributes: dict[int, object] = field(default_factory=dict[int, object])
     clock_owner: VirtualTask | None = None
+    is_triggered: bool = False
     skip: int = 0
     incoming: InputBuffer | None = None
     outgoing: OutputBuffer | None = None
