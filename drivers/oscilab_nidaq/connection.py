@@ -38,8 +38,7 @@ class Connection(Table):
     analog inputs of the first board that has any, which NI-DAQmx routes over the backplane.
     `trigger` is the terminal whose rising edge starts everything; by default the start of those
     analog inputs. `timeout_s` is waited for samples beyond the time that they take, `deadline_s`
-    for a server's answer beyond that. `buffer_samples` is how much of a long waveform is on its way
-    to the boards at a time. `watchdog_s` is after how long outputs go to their safe values when
+    for a server's answer beyond that. `watchdog_s` is after how long outputs go to their safe values when
     this computer falls silent, on boards that can do that.
     """
 
@@ -51,7 +50,6 @@ class Connection(Table):
     trigger: Name | None = None
     timeout_s: Positive = 10.0
     deadline_s: Positive = 5.0
-    buffer_samples: Annotated[int, Field(ge=2)] = 20_000
     update_s: Positive = UPDATE_S
     watchdog_s: Positive | None = None
 

@@ -164,7 +164,7 @@ class NidaqFrontEnd:
         from oscilab_nidaq.schedule import Schedule
 
         session, _ = self._opened()
-        schedule = Schedule.of(waveform, rate_hz, self._connection.buffer_samples)
+        schedule = Schedule.of(waveform, rate_hz)
         self._abort.clear()
         self._latest.clear()
         with session.told("while a waveform was played"):

@@ -33,6 +33,7 @@ def play(
         rig.write(schedule.first(), timeout)
         rig.start()
         further = schedule.further()
+        coming = next(further, None)
         chunk = np.empty((len(inputs), min(schedule.chunk, schedule.total + 1)))
         for start in range(0, schedule.total + 1, schedule.chunk):
             stop = min(start + schedule.chunk, schedule.total + 1)
@@ -43,9 +44,10 @@ def play(
             low, high = np.searchsorted(wanted, [start, stop])
             volts[:, low:high] = part[:, wanted[low:high] - start]
             watch(dict(zip(inputs, part[:, -1].tolist(), strict=True)))
-            coming = next(further, None)
-            if coming is not None:
+            # What was read was played, and has left that much room.
+            while coming is not None and coming[1] - stop < schedule.buffer:
                 rig.write(schedule.samples(*coming), timeout)
+                coming = next(further, None)
         finished = True
     finally:
         if finished:

@@ -14,7 +14,11 @@ from oscilab.wired.waveform import Waveform
 TIMEBASE_HZ = 100e6
 """Boards divide it; a rate that is such a division is played as it is asked for."""
 LARGEST = 4_000_000
-"""Readings that the buffer of one task may hold: 32 MB."""
+"""Values that a buffer between this computer and the boards holds: 32 MB."""
+LOOK_S = 0.05
+"""Readings are fetched, and looked at, so often, where that is worth a call."""
+FEWEST, MOST = 1000, 10_000
+"""Samples fetched at a time."""
 SHORTEST = 2
 """NI-DAQmx plays no fewer samples from a buffer."""
 
@@ -24,7 +28,8 @@ class Schedule:
     """One waveform on one clock.
 
     `total` samples are played. `buffer` of them fit; where the board `regenerates`, it plays that
-    many over and over. `chunk` samples are read, and written, at a time.
+    many over and over, otherwise half of them are written again as they were played. `chunk`
+    samples are read at a time.
     """
 
     waveform: Waveform
@@ -35,20 +40,19 @@ class Schedule:
     chunk: int
 
     @classmethod
-    def of(cls, waveform: Waveform, rate_hz: float, most: int) -> Schedule:
-        """The schedule of `waveform` for buffers of at most `most` samples.
+    def of(cls, waveform: Waveform, rate_hz: float) -> Schedule:
+        """The schedule of `waveform` on a clock that boards can make.
 
-        The clock is the next slower one that boards can make, so that no slew limit is exceeded.
+        It is the next slower one, so that no slew limit is exceeded.
         """
         # Rounding must not turn a rate that a board can make into the next slower one.
-        divisor = math.ceil(TIMEBASE_HZ / rate_hz * (1 - 1e-12))
+        rate = TIMEBASE_HZ / math.ceil(TIMEBASE_HZ / rate_hz * (1 - 1e-12))
         total = max(waveform.repeats * waveform.length, SHORTEST)
-        rate, chunk = TIMEBASE_HZ / divisor, max(most // 2, 1)
-        if total <= most:
-            return cls(waveform, rate, total, total, False, chunk)
+        most = LARGEST // max(len(waveform.lines), 1)
+        chunk = min(max(int(rate * LOOK_S), FEWEST), MOST)
         if waveform.repeats > 1 and SHORTEST <= waveform.length <= most:
             return cls(waveform, rate, total, waveform.length, True, chunk)
-        return cls(waveform, rate, total, most, False, chunk)
+        return cls(waveform, rate, total, min(total, most), False, chunk)
 
     def input_buffer(self, lines: int) -> int:
         """Samples per input that are kept until they are read; 0 for all, as NI-DAQmx does."""
@@ -62,10 +66,11 @@ class Schedule:
         return self.samples(0, self.buffer)
 
     def further(self) -> Iterator[tuple[int, int]]:
-        """What is written while it plays: from and to which sample, a chunk at a time."""
+        """What is written while it plays: from and to which sample, half a buffer at a time."""
         if not self.regenerates:
-            for start in range(self.buffer, self.total, self.chunk):
-                yield start, min(start + self.chunk, self.total)
+            half = max(self.buffer // 2, 1)
+            for start in range(self.buffer, self.total, half):
+                yield start, min(start + half, self.total)
 
     def samples(self, start: int, stop: int) -> NDArray[np.floating]:
         """Samples of all repeats, written out: `[line, sample]`."""

@@ -155,10 +155,39 @@ def firmware(**expected: float) -> Builder:
     return build
 
 
+def nidaq() -> Builder:
+    """A wired array on the nidaqmx package, and a virtual NI-DAQmx at the other end of gRPC."""
+
+    @contextmanager
+    def build() -> Iterator[Rig]:
+        from nidaq_benches import pair, pointed, rest_of
+
+        from oscilab_sim.nidaq.twin import NidaqTwin
+
+        device = pair(TERMS)
+        twin = NidaqTwin.start(device, None)
+        try:
+            array = open_array(pointed(device, twin), contract_potential(), 0)
+            board = twin.server.driver.engine.plant.board
+
+            def untouched() -> object:
+                return board.writes, board.levels.tobytes()
+
+            yield Rig(array=array, untouched=untouched, batch=400)
+            array.close()
+            assert not board.writes or rest_of(array, board)
+            assert not twin.server.unimplemented
+        finally:
+            twin.stop()
+
+    return build
+
+
 BACKENDS: dict[str, Builder] = {
     "wired-virtual": wired({}),
     "wired-virtual-untimed": wired({"hardware_timed": False}, batch=400),
     "wired-firmware": firmware(batch=400, force_error=0.1, position_error=1e-3),
+    "wired-nidaq": nidaq(),
     "simulated-numba": simulated("numba"),
     "simulated-numpy": simulated("numpy"),
 }

@@ -179,11 +179,12 @@ class Engine:
     ) -> int:
         """How far to go: to `target`, or further where a virtual clock may and it pays.
 
-        Repeats of one waveform are simulated side by side, many at hardly more than the cost of
-        one. A virtual clock that has jumped then jumps on until a buffer is full.
+        Stretches of one drive are simulated side by side, many at hardly more than the cost of
+        one. So where a finite waveform plays, a virtual clock that jumps jumps on until a buffer
+        is full, or empty.
         """
-        repeats = outputs and all(task.regenerates for task in outputs)
-        if not (self.clock.jumps and repeats and target > self.clock.now):
+        finite = outputs and all(task.timing.is_finite for task in outputs)
+        if not (self.clock.jumps and finite and target > self.clock.now):
             return target
         return max(target, min(self._bearable(task) for task in tasks))
 
