@@ -48,7 +48,7 @@ class Board(Table):
         table: dict[str, Any] = {"product": value} if isinstance(value, str) else dict(value)  # type: ignore[call-overload]
         product = table.get("product")
         if not isinstance(product, str):
-            raise ValueError("a board needs a product, such as \"PXIe-6738\"")
+            raise ValueError('a board needs a product, such as "PXIe-6738"')
         if product in PRODUCTS:
             return {**PRODUCTS[product], **table}
         if len(table) == 1:

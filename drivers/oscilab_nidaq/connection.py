@@ -1,12 +1,12 @@
 """What a bench says of NI boards: `[devices.NAME.connection]`.
 
-    [devices.daq0.connection]
-    server = "10.0.0.7:31763"          # NI's gRPC Device Server; leave away for the local driver
-    digital_out = ["PXI1Slot3/port0/line0"]
-    digital_in = ["PXI1Slot3/port0/line1"]
-    [devices.daq0.connection.boards]
-    PXI1Slot2 = "PXIe-6738"
-    PXI1Slot3 = "PXIe-6358"
+[devices.daq0.connection]
+server = "10.0.0.7:31763"          # NI's gRPC Device Server; leave away for the local driver
+digital_out = ["PXI1Slot3/port0/line0"]
+digital_in = ["PXI1Slot3/port0/line1"]
+[devices.daq0.connection.boards]
+PXI1Slot2 = "PXIe-6738"
+PXI1Slot3 = "PXIe-6358"
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Connection(Table):
     analog inputs of the first board that has any, which NI-DAQmx routes over the backplane.
     `trigger` is the terminal whose rising edge starts everything; by default the start of those
     analog inputs. `timeout_s` is waited for samples beyond the time that they take, `deadline_s`
-    for a server's answer beyond that. `watchdog_s` is after how long outputs go to their safe values when
-    this computer falls silent, on boards that can do that.
+    for a server's answer beyond that. `watchdog_s` is after how long outputs go to their safe
+    values when this computer falls silent, on boards that can do that.
     """
 
     boards: Annotated[dict[Name, Board], Field(min_length=1)]
@@ -72,9 +72,7 @@ def read_connection(table: Mapping[str, object], device: Device) -> Connection:
         raise InvalidInput(
             f"{where}.boards has no board with analog inputs, whose clock all boards share; add one"
         )
-    lines = [
-        line for name, board in connection.boards.items() for line in line_names(name, board)
-    ]
+    lines = [line for name, board in connection.boards.items() for line in line_names(name, board)]
     wanted = [*connection.digital_out, *connection.digital_in]
     for line in wanted:
         if line not in lines:

@@ -33,9 +33,7 @@ KEPT = 8
 class NidaqFrontEnd:
     """`AnalogFrontEnd` over NI-DAQmx. Outputs cannot be read back."""
 
-    def __init__(
-        self, connection: Connection, name: str, safe: Mapping[Channel, float]
-    ) -> None:
+    def __init__(self, connection: Connection, name: str, safe: Mapping[Channel, float]) -> None:
         self._connection = connection
         self._name = name
         self._safe = safe
@@ -172,9 +170,7 @@ class NidaqFrontEnd:
             rig.prepare(schedule)
             self._playing = rig
             try:
-                volts = play(
-                    rig, schedule, inputs, read, self._connection.timeout_s, self._watch
-                )
+                volts = play(rig, schedule, inputs, read, self._connection.timeout_s, self._watch)
             finally:
                 self._playing = None
         return Samples(volts, schedule.rate_hz)

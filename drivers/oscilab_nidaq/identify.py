@@ -65,9 +65,7 @@ def _checked(session: Session, name: str, board: Board, device: str) -> str:
     return f"{int(found.serial_num):X}"
 
 
-def _check_range(
-    device: str, name: str, board: Board, ranges: Sequence[float], what: str
-) -> None:
+def _check_range(device: str, name: str, board: Board, ranges: Sequence[float], what: str) -> None:
     # Ends of ranges, lower and upper in turn.
     if not ranges or min(ranges) > -board.range_V or max(ranges) < board.range_V:
         reach = f"{min(ranges):g} to {max(ranges):g} V" if ranges else "none"

@@ -2,8 +2,8 @@
 
 The analog inputs of one board give the clock. Every other task follows it and waits for it, so that
 nothing moves before the last of them is armed. An input takes its sample at an edge of the clock
-and an output changes at it, so that the sample after an output's is the one taken as it ends; inputs
-take one sample more than outputs.
+and an output changes at it, so that the sample after an output's is the one taken as it ends;
+inputs take one sample more than outputs.
 """
 
 from __future__ import annotations
@@ -41,9 +41,7 @@ class Rig:
     ) -> None:
         self._connection = connection
         self._stack = ExitStack()
-        self._outputs = [
-            (group, self._task(session)) for group in grouped(outputs)
-        ]
+        self._outputs = [(group, self._task(session)) for group in grouped(outputs)]
         self._inputs: list[tuple[Group, nidaqmx.Task]] = []
         self._master: nidaqmx.Task | None = None
         self._configured: tuple[Any, ...] | None = None
@@ -94,11 +92,11 @@ class Rig:
 
         for group, task in self._outputs:
             if group.digital:
-                lines = DigitalSingleChannelWriter(task.out_stream, auto_start=False)
+                lines = DigitalSingleChannelWriter(task.out_stream)
                 lines.verify_array_shape = False
                 lines.write_many_sample_port_uint32(group.packed(levels), timeout)
             else:
-                writer = AnalogMultiChannelWriter(task.out_stream, auto_start=False)
+                writer = AnalogMultiChannelWriter(task.out_stream)
                 writer.verify_array_shape = False
                 writer.write_many_sample(np.ascontiguousarray(levels[group.rows]), timeout)
 

@@ -12,7 +12,7 @@ from oscilab_nidaq.connection import Connection
 if TYPE_CHECKING:
     import nidaqmx
     from nidaqmx.errors import RpcError
-    from nidaqmx.system import Device, System
+    from nidaqmx.system import System
     from nidaqmx.system.watchdog import WatchdogTask
 
 WORDS = 400
@@ -59,7 +59,7 @@ class Session:
 
         return nidaqmx.Task(grpc_options=self._options)
 
-    def watchdog(self, device: str, timeout: float) -> WatchdogTask:
+    def watchdog(self, device: str, timeout: Any) -> WatchdogTask:
         """A new watchdog task of one board."""
         from nidaqmx.system.watchdog import WatchdogTask
 
@@ -71,7 +71,7 @@ class Session:
 
         return System.local() if self._options is None else System.remote(self._options)
 
-    def device(self, name: str) -> Device:
+    def device(self, name: str) -> Any:
         """A board by name."""
         return self.system().devices[name]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,17 +35,20 @@ class Static:
             task = self._tasks.enter_context(session.task())
             if group.digital:
                 add_lines(task, group)
-                lines = DigitalSingleChannelWriter(task.out_stream, auto_start=True)
+                lines = DigitalSingleChannelWriter(task.out_stream)
                 lines.verify_array_shape = False
                 self._digital.append((group, lines))
             else:
                 add_outputs(task, group, boards[group.board])
-                writer = AnalogMultiChannelWriter(task.out_stream, auto_start=True)
+                writer = AnalogMultiChannelWriter(task.out_stream)
                 writer.verify_array_shape = False
                 self._analog.append((group, writer))
 
-    def set(self, volts: Volts, timeout: float) -> None:
-        """Put every output at `volts` `[output]`."""
+    def set(self, volts: Volts, timeout: Any) -> None:
+        """Put every output at `volts` `[output]`, waiting `timeout` seconds at most.
+
+        One sample starts and stops its task by itself. (NI's stubs take no fractions of seconds.)
+        """
         for group, writer in self._analog:
             writer.write_one_sample(np.ascontiguousarray(volts[group.rows], np.float64), timeout)
         for group, lines in self._digital:

@@ -28,7 +28,11 @@ def bridged(
     walk = np.cumsum(spread[:, np.newaxis, np.newaxis] * rng.standard_normal(shape), axis=0)
     at_ends = np.concatenate([np.zeros((1, *shape[1:])), walk[kept]])
     # The stretch that each stop lies in; a kept stop is the end of its own.
-    left = np.searchsorted(ends[1:-1], times, side="left") if len(ends) > 2 else np.zeros(len(times), np.intp)
+    left = (
+        np.searchsorted(ends[1:-1], times, side="left")
+        if len(ends) > 2
+        else np.zeros(len(times), np.intp)
+    )
     length = (ends[left + 1] - ends[left])[:, np.newaxis, np.newaxis]
     share = (times - ends[left])[:, np.newaxis, np.newaxis] / np.maximum(length, 1e-300)
     drift = places[left + 1] - places[left] - (at_ends[left + 1] - at_ends[left])

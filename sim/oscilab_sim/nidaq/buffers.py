@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from oscilab_sim.nidaq.faults import DaqFault
 
-Samples = NDArray[np.float64]
+Samples = NDArray[np.floating]
 
 
 class InputBuffer:

@@ -78,7 +78,9 @@ class Chassis:
         for name in _expanded(text):
             if re.fullmatch(r"[^/]+/port\d+", name.strip("/"), re.IGNORECASE):
                 device, board = self.device(name.strip("/").partition("/")[0])
-                port = f"{device}/port{int(re.split('port', name, flags=re.IGNORECASE)[1])}/".lower()
+                port = (
+                    f"{device}/port{int(re.split('port', name, flags=re.IGNORECASE)[1])}/".lower()
+                )
                 names = [n for n in line_names(device, board) if n.lower().startswith(port)]
                 if not names:
                     raise _no_channel(name)

@@ -69,8 +69,7 @@ class Driver:
         if name not in self.tasks:
             raise DaqFault(
                 DAQmxErrors.INVALID_TASK,
-                "Task specified is invalid or does not exist.\n\n"
-                f"Task Name: {name}",
+                f"Task specified is invalid or does not exist.\n\nTask Name: {name}",
             )
         return self.tasks[name]
 
@@ -258,4 +257,3 @@ class Driver:
 def new_output_buffer(task: VirtualTask, samples: int) -> OutputBuffer:
     """The buffer that a first write of `samples` makes, unless one was configured."""
     return OutputBuffer(len(task.names), task.output_size or samples)
-

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from oscilab_sim.nidaq.clock import TIMEBASE_HZ, Clock
 from oscilab_sim.nidaq.faults import DaqFault
-from oscilab_sim.nidaq.plant import Plant, Stretch
+from oscilab_sim.nidaq.plant import Plant, Stretch, Volts
 from oscilab_sim.nidaq.tasks import VirtualTask
 
 SLICE = 1 << 22
@@ -93,11 +93,11 @@ class Engine:
 
     def settle(self, task: VirtualTask) -> None:
         """Put out the sample that a task which is being stopped has just begun."""
-        if task.kind_is_output() and task.is_ticking and task.next_tick <= self.clock.now:
-            if task.outgoing is not None and task.room() != 0:
-                levels = task.upcoming(1)[:, 0].tolist()
-                self.plant.set_levels(dict(zip(task.names, levels, strict=True)))
-                task.position += 1
+        begun = task.kind_is_output() and task.is_ticking and task.next_tick <= self.clock.now
+        if begun and task.outgoing is not None and task.room() != 0:
+            levels = task.upcoming(1)[:, 0].tolist()
+            self.plant.set_levels(dict(zip(task.names, levels, strict=True)))
+            task.position += 1
         if self._at < self.clock.now and not [t for t in self._ticking() if t is not task]:
             self._idle(self.clock.now)
 
@@ -135,7 +135,7 @@ class Engine:
             if not task.kind_is_output():
                 self._deliver(task, self.plant.read(task.names, 1))
 
-    def _deliver(self, task: VirtualTask, samples: NDArray[np.float64]) -> None:
+    def _deliver(self, task: VirtualTask, samples: Volts) -> None:
         assert task.incoming is not None
         skipped = min(max(task.skip - task.position, 0), samples.shape[1])
         task.position += samples.shape[1]
@@ -161,8 +161,7 @@ class Engine:
             ends.append(task.next_tick + max(left, 1) * task.timing.period)
             if room == 0:
                 ends[-1] = task.next_tick
-        for task in inputs:
-            ends.append(task.next_tick + (self._left(task) - 1) * task.timing.period)
+        ends += [t.next_tick + (self._left(t) - 1) * t.timing.period for t in inputs]
         unit = 0
         for task in tasks:
             unit = gcd(unit, gcd(task.timing.period, task.next_tick - self._at))
@@ -174,9 +173,7 @@ class Engine:
         self._run(outputs, inputs, unit, count, length)
         return True
 
-    def _horizon(
-        self, outputs: list[VirtualTask], tasks: list[VirtualTask], target: int
-    ) -> int:
+    def _horizon(self, outputs: list[VirtualTask], tasks: list[VirtualTask], target: int) -> int:
         """How far to go: to `target`, or further where a virtual clock may and it pays.
 
         Stretches of one drive are simulated side by side, many at hardly more than the cost of
@@ -245,11 +242,11 @@ class Engine:
 
     def _levels(
         self, outputs: list[VirtualTask], begin: int, end: int, unit: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Where outputs change, in samples from `begin`, and the levels `[output, step]` from there."""
+    ) -> tuple[NDArray[np.int64], Volts]:
+        """Where outputs change, in samples from `begin`, and levels `[output, step]` from there."""
         edges = [np.arange(t.next_tick, end, t.timing.period) for t in outputs]
         ticks = np.unique(np.concatenate([*edges, [begin]])) if edges else np.array([begin])
-        parts: list[NDArray[np.float64]] = []
+        parts: list[Volts] = []
         for task, own in zip(outputs, edges, strict=True):
             before = np.array([[self.plant.level(name)] for name in task.names])
             coming = np.concatenate([before, task.upcoming(len(own))], axis=1)

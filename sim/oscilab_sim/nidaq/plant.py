@@ -1,4 +1,4 @@
-"""What is soldered to the virtual boards: the seam, and a bench without an array for one's tests."""
+"""What is soldered to the virtual boards: the seam, and signals for tests without an array."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from oscilab_sim.nidaq.driver import Driver
 from oscilab_sim.nidaq.faults import DaqFault
 from oscilab_sim.nidaq.tasks import VirtualTask
 
-Samples = NDArray[np.float64]
+Samples = NDArray[np.floating]
 ALL = -1
 
 

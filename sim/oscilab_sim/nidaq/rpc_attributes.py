@@ -8,7 +8,7 @@ from typing import Any
 from nidaqmx._stubs import nidaqmx_pb2 as pb
 from nidaqmx.constants import OverwriteMode, RegenerationMode, SampleTimingType, TriggerType
 from nidaqmx.error_codes import DAQmxErrors
-from nidaqmx.utils import flatten_channel_string
+from nidaqmx.utils import flatten_channel_string, unflatten_channel_string
 
 from oscilab_sim.nidaq.calls import Alive, Reply, raw
 from oscilab_sim.nidaq.checks import fastest_hz
@@ -110,9 +110,13 @@ class AttributeRpcs:
             pb.TRIGGER_ATTRIBUTE_REF_TRIG_TYPE: lambda t: _trigger_type(t.reference_trigger),
             pb.TRIGGER_ATTRIBUTE_DIG_EDGE_START_TRIG_SRC: lambda t: t.start_trigger.source or "",
             pb.TRIGGER_ATTRIBUTE_DIG_EDGE_START_TRIG_EDGE: lambda t: t.start_trigger.edge,
-            pb.TRIGGER_ATTRIBUTE_START_TRIG_TERM: lambda t: f"/{t.devices[0]}/{t.kind}/StartTrigger",
+            pb.TRIGGER_ATTRIBUTE_START_TRIG_TERM: lambda t: (
+                f"/{t.devices[0]}/{t.kind}/StartTrigger"
+            ),
             pb.TRIGGER_ATTRIBUTE_START_TRIG_RETRIGGERABLE: lambda t: False,
-            pb.READ_ATTRIBUTE_AVAIL_SAMP_PER_CHAN: lambda t: t.incoming.available if t.incoming else 0,
+            pb.READ_ATTRIBUTE_AVAIL_SAMP_PER_CHAN: lambda t: (
+                t.incoming.available if t.incoming else 0
+            ),
             pb.READ_ATTRIBUTE_CURR_READ_POS: lambda t: t.incoming.read if t.incoming else 0,
             pb.READ_ATTRIBUTE_TOTAL_SAMP_PER_CHAN_ACQUIRED: (
                 lambda t: t.incoming.taken if t.incoming else 0
@@ -174,6 +178,10 @@ def _space(task: VirtualTask) -> int:
     if task.outgoing is None:
         return task.output_size or 0
     return task.outgoing.space(task.position if task.is_running else 0, task.regenerates)
+
+
+def _start_terminal(task: VirtualTask) -> str:
+    return f"/{task.devices[0]}/{task.kind}/StartTrigger"
 
 
 def _clock_source(task: VirtualTask) -> str:
@@ -241,8 +249,6 @@ def _set_retriggerable(task: VirtualTask, value: Any) -> None:
 def _channels(task: VirtualTask, names: str) -> list[VirtualChannel]:
     if not names:
         return task.channels
-    from nidaqmx.utils import unflatten_channel_string
-
     known = {channel.name: channel for channel in task.channels}
     if names in known:
         return [known[names]]

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from oscilab_sim.nidaq.calls import Alive, Reply, raw
 from oscilab_sim.nidaq.driver import Driver
+from oscilab_sim.nidaq.faults import DaqFault
 from oscilab_sim.nidaq.reading import read_samples
 from oscilab_sim.nidaq.tasks import Kind, VirtualTask
 from oscilab_sim.nidaq.writing import write_samples
-from oscilab_sim.nidaq.faults import DaqFault
 
 ALL = -1
 
@@ -115,7 +115,7 @@ class DataRpcs:
         task: VirtualTask,
         request: Any,
         alive: Alive,
-        convert: Callable[[NDArray[np.float64]], NDArray[Any]],
+        convert: Callable[[NDArray[np.floating]], NDArray[Any]],
         lines: bool = False,
     ) -> Reply:
         samples, fault = read_samples(
@@ -131,7 +131,7 @@ class DataRpcs:
     def _write(
         self,
         task: VirtualTask,
-        samples: NDArray[np.float64],
+        samples: NDArray[np.floating],
         request: Any,
         alive: Alive,
         scalar: bool = False,
@@ -166,11 +166,11 @@ def _shaped(
     return values.reshape(count, rows).T
 
 
-def _as_bytes(samples: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _as_bytes(samples: NDArray[np.floating]) -> NDArray[np.uint8]:
     return (samples > 0.5).astype(np.uint8)
 
 
-def _packed(task: VirtualTask, bits: NDArray[np.float64]) -> NDArray[np.uint32]:
+def _packed(task: VirtualTask, bits: NDArray[np.floating]) -> NDArray[np.uint32]:
     rows = iter(bits > 0.5)
     found = np.zeros((len(task.channels), bits.shape[1]), np.uint32)
     for row, channel in zip(found, task.channels, strict=True):
@@ -179,7 +179,7 @@ def _packed(task: VirtualTask, bits: NDArray[np.float64]) -> NDArray[np.uint32]:
     return found
 
 
-def _unpacked(task: VirtualTask, numbers: NDArray[np.uint32]) -> NDArray[np.float64]:
+def _unpacked(task: VirtualTask, numbers: NDArray[np.uint32]) -> NDArray[np.floating]:
     rows = [
         (row >> np.uint32(_bit(place.name))) & np.uint32(1)
         for row, channel in zip(numbers, task.channels, strict=True)

@@ -8,12 +8,12 @@ from typing import Any
 from nidaqmx._stubs import nidaqmx_pb2 as pb
 from nidaqmx.error_codes import DAQmxErrors, DAQmxWarnings
 
+from oscilab_nidaq.boards import Board, input_names, line_names, output_names
 from oscilab_sim.nidaq.calls import Alive, Reply, raw
 from oscilab_sim.nidaq.driver import Driver
 from oscilab_sim.nidaq.faults import DaqFault
 from oscilab_sim.nidaq.rpc_attributes import VOLTAGE, valued
 from oscilab_sim.nidaq.tasks import State
-from oscilab_nidaq.boards import Board, input_names, line_names, output_names
 
 VERSION = (23, 8, 0)
 """What the server says it is: NI-DAQmx 2023 Q4 and a patch; newer clients ask it for less."""
@@ -60,7 +60,9 @@ class SystemRpcs:
             if device in task.devices and task.state >= State.RESERVED:
                 self._driver.unreserve(task)
         levels = dict.fromkeys(output_names(device, board), 0.0)
-        self._driver.engine.plant.set_levels({**levels, **dict.fromkeys(line_names(device, board), 0.0)})
+        self._driver.engine.plant.set_levels(
+            {**levels, **dict.fromkeys(line_names(device, board), 0.0)}
+        )
         return {}
 
     def SelfTestDevice(self, request: Any, alive: Alive) -> Reply:

@@ -108,7 +108,9 @@ class TaskRpcs:
     def CfgSampClkTiming(self, request: Any, alive: Alive) -> Reply:
         """A sample clock."""
         task = self._idle(request)
-        if request.rate <= 0 or (request.samps_per_chan < 1 and raw(request, "sample_mode") == 10178):
+        if request.rate <= 0 or (
+            request.samps_per_chan < 1 and raw(request, "sample_mode") == 10178
+        ):
             raise DaqFault(
                 DAQmxErrors.INVALID_ATTRIBUTE_VALUE,
                 "Requested value is not a supported value for this property.\n\nProperty: "

@@ -44,7 +44,9 @@ class NidaqServer:
         handlers: dict[str, grpc.RpcMethodHandler] = {}
         self.implemented: list[str] = []
         for method in service.methods:
-            function = next((getattr(g, method.name) for g in groups if hasattr(g, method.name)), None)
+            function = next(
+                (getattr(g, method.name) for g in groups if hasattr(g, method.name)), None
+            )
             for attribute in attributes:
                 function = function or attribute.handler(method.name)
             if function is not None:
@@ -94,9 +96,7 @@ class NidaqServer:
                 self.driver.stop(task)
         self.driver.engine.plant.set_levels(watchdog.states)
 
-    def _handler(
-        self, method: Any, function: Callable[..., Any] | None
-    ) -> grpc.RpcMethodHandler:
+    def _handler(self, method: Any, function: Callable[..., Any] | None) -> grpc.RpcMethodHandler:
         request = getattr(pb, method.input_type.name)
         reply = getattr(pb, method.output_type.name)
         codec = {

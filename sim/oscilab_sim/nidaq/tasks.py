@@ -101,9 +101,9 @@ class VirtualTask:
     """A task of the virtual NI-DAQmx.
 
     While it runs, `begin` is the tick of its first sample (None until it is triggered) and
-    `position` how many samples it took or made. `fault` is what ended it, `before` the state that a stop
-    returns to, `clock_owner` the task
-    whose sample clock it uses; the first `skip` samples came too early for its reference trigger.
+    `position` how many samples it took or made. `fault` is what ended it, `before` the state that
+    a stop returns to, `clock_owner` the task whose sample clock it uses; the first `skip` samples
+    came too early for its reference trigger.
     """
 
     name: str
@@ -215,7 +215,7 @@ class VirtualTask:
                 f"{self.name}",
             )
 
-    def upcoming(self, count: int) -> NDArray[np.float64]:
+    def upcoming(self, count: int) -> NDArray[np.floating]:
         """The next `count` samples that it makes, `[line, sample]`."""
         assert self.outgoing is not None
         return self.outgoing.samples(self.position, count, self.regenerates)

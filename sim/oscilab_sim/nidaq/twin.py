@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from oscilab.bench.tables import validated
 from oscilab.wired.opening import open_front_end
 from oscilab.wired.twins import twin_table
@@ -55,4 +57,4 @@ class NidaqTwinTable(BoardTable):
     `missing_boards` are not in the chassis.
     """
 
-    missing_boards: list[str] = []
+    missing_boards: list[str] = Field(default_factory=list[str])

@@ -6,12 +6,13 @@ import numpy as np
 from nidaqmx.error_codes import DAQmxErrors
 from numpy.typing import NDArray
 
+from oscilab_sim.nidaq.buffers import OutputBuffer
 from oscilab_sim.nidaq.calls import Alive
 from oscilab_sim.nidaq.driver import Driver, new_output_buffer
 from oscilab_sim.nidaq.faults import DaqFault
 from oscilab_sim.nidaq.tasks import Kind, VirtualTask
 
-Samples = NDArray[np.float64]
+Samples = NDArray[np.floating]
 
 
 def write_samples(
@@ -50,12 +51,8 @@ def _buffered(
     count = samples.shape[1]
     # As in NI-DAQmx, a write to a buffer commits the task.
     driver.commit(task)
-    if task.outgoing is None:
+    if task.outgoing is None or _is_replaced(task, task.outgoing, count):
         task.outgoing = new_output_buffer(task, count)
-    elif not task.is_running and task.output_size is None and task.outgoing.size != count:
-        # Until it runs, the last write decides how large the buffer is.
-        if task.outgoing.written >= task.outgoing.size:
-            task.outgoing = new_output_buffer(task, count)
     buffer = task.outgoing
     if not task.is_running and buffer.written >= buffer.size:
         buffer.written = 0
@@ -95,9 +92,7 @@ def _room(driver: Driver, task: VirtualTask, wanted: int, timeout: float, alive:
 
     if not task.is_running:
         return min(space(), wanted)
-    driver.engine.wait(
-        lambda: task.fault is not None or space() >= wanted, when, timeout, alive
-    )
+    driver.engine.wait(lambda: task.fault is not None or space() >= wanted, when, timeout, alive)
     return 0 if task.fault is not None else min(space(), wanted)
 
 
@@ -128,3 +123,9 @@ def _check_watchdogs(driver: Driver, task: VirtualTask) -> None:
                 f"first.\n\nDevice: {watchdog.device}\n\nTask Name: {task.name}",
                 written=0,
             )
+
+
+def _is_replaced(task: VirtualTask, buffer: OutputBuffer, count: int) -> bool:
+    """Until a task runs, the last write decides how large a buffer is that nobody configured."""
+    full = buffer.written >= buffer.size
+    return not task.is_running and task.output_size is None and buffer.size != count and full
