@@ -43,6 +43,7 @@ class NidaqFrontEnd:
         self._heartbeat: Heartbeat | None = None
         self._rigs: dict[tuple[str, ...], Rig] = {}
         self._playing: Rig | None = None
+        self._unstopped: Rig | None = None
         self._latest: dict[str, float] = {}
         self._abort = threading.Event()
 
@@ -129,6 +130,7 @@ class NidaqFrontEnd:
         """Put every output at `volts` `[output]`."""
         session, static = self._opened()
         with session.told("while outputs were set"):
+            self._stop_rig()
             static.set(volts, self._connection.timeout_s)
 
     def read_inputs(self, inputs: Sequence[str], samples: int = 1) -> Volts:
@@ -138,6 +140,7 @@ class NidaqFrontEnd:
         session, static = self._opened()
         chosen = [self._channels.input(name) for name in inputs]
         with session.told("while inputs were read"):
+            self._stop_rig()
             return static.read(chosen, samples, self._connection.timeout_s)
 
     def pause(self, seconds: float) -> None:
@@ -167,12 +170,14 @@ class NidaqFrontEnd:
         self._latest.clear()
         with session.told("while a waveform was played"):
             rig = self._rig(session, waveform, inputs)
+            self._unstopped = rig
             rig.prepare(schedule)
             self._playing = rig
             try:
                 volts = play(rig, schedule, inputs, read, self._connection.timeout_s, self._watch)
             finally:
                 self._playing = None
+            self._stop_rig()
         return Samples(volts, schedule.rate_hz)
 
     def abort(self) -> None:
@@ -191,9 +196,19 @@ class NidaqFrontEnd:
             with contextlib.suppress(Error):
                 rig.close()
         self._rigs.clear()
+        self._unstopped = None
         with session.told("while its boards were reset"):
             for board in self._connection.boards:
                 session.device(board).reset_device()
+
+    def _stop_rig(self) -> None:
+        """Stop what was played last, and let go of its lines, unless that was done already.
+
+        Whatever cut a waveform short, a signal in the middle of a call to NI-DAQmx included.
+        """
+        if self._unstopped is not None:
+            self._unstopped.stop()
+            self._unstopped = None
 
     def _watch(self, readings: Mapping[str, float]) -> None:
         """Between chunks: pass on the readings, and stop where somebody wants that."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -24,38 +23,27 @@ def play(
 ) -> Volts:
     """Play `schedule` and return volts `[input, repeat, reading]`.
 
-    After every chunk `watch` gets the last reading of each input, and may raise to stop.
+    After every chunk `watch` gets the last reading of each input, and may raise to stop. Tasks are
+    not stopped here.
     """
     wanted = schedule.wanted(read)
     volts = np.empty((len(inputs), len(wanted)))
-    finished = False
-    try:
-        rig.write(schedule.first(), timeout)
-        rig.start()
-        further = schedule.further()
-        coming = next(further, None)
-        chunk = np.empty((len(inputs), min(schedule.chunk, schedule.total + 1)))
-        for start in range(0, schedule.total + 1, schedule.chunk):
-            stop = min(start + schedule.chunk, schedule.total + 1)
-            part = chunk[:, : stop - start] if stop - start < chunk.shape[1] else chunk
-            if not part.flags.c_contiguous:
-                part = np.empty(part.shape)
-            rig.read(part, timeout + (stop - start) / schedule.rate_hz)
-            low, high = np.searchsorted(wanted, [start, stop])
-            volts[:, low:high] = part[:, wanted[low:high] - start]
-            watch(dict(zip(inputs, part[:, -1].tolist(), strict=True)))
-            # What was read was played, and has left that much room.
-            while coming is not None and coming[1] - stop < schedule.buffer:
-                rig.write(schedule.samples(*coming), timeout)
-                coming = next(further, None)
-        finished = True
-    finally:
-        if finished:
-            rig.stop()
-        else:
-            from nidaqmx.errors import Error
-
-            # What went wrong first is what is told.
-            with contextlib.suppress(Error):
-                rig.stop()
+    rig.write(schedule.first(), timeout)
+    rig.start()
+    further = schedule.further()
+    coming = next(further, None)
+    chunk = np.empty((len(inputs), min(schedule.chunk, schedule.total + 1)))
+    for start in range(0, schedule.total + 1, schedule.chunk):
+        stop = min(start + schedule.chunk, schedule.total + 1)
+        part = chunk[:, : stop - start] if stop - start < chunk.shape[1] else chunk
+        if not part.flags.c_contiguous:
+            part = np.empty(part.shape)
+        rig.read(part, timeout + (stop - start) / schedule.rate_hz)
+        low, high = np.searchsorted(wanted, [start, stop])
+        volts[:, low:high] = part[:, wanted[low:high] - start]
+        watch(dict(zip(inputs, part[:, -1].tolist(), strict=True)))
+        # What was read was played, and has left that much room.
+        while coming is not None and coming[1] - stop < schedule.buffer:
+            rig.write(schedule.samples(*coming), timeout)
+            coming = next(further, None)
     return volts.reshape(len(inputs), schedule.waveform.repeats, -1)

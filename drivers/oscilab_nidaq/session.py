@@ -110,13 +110,13 @@ class Session:
         server = self._connection.server
         if code == "UNAVAILABLE":
             return (
-                f"device {self._name} cannot reach its server {server} for {what}; check that the "
+                f"device {self._name} cannot reach its server {server} {what}; check that the "
                 "server runs and that its address is right"
             )
         if code == "DEADLINE_EXCEEDED":
             return (
                 f"the server {server} of device {self._name} did not answer within "
-                f"{self._connection.deadline_s:g} s for {what}; start it again, and bring the "
+                f"{self._connection.deadline_s:g} s {what}; start it again, and bring the "
                 "outputs down by `oscilab safe`"
             )
         said = " ".join(str(error).split())

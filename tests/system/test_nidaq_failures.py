@@ -163,7 +163,7 @@ def test_a_server_that_is_killed(rack):
     assert f"cannot reach its server {rack.address}" in only_sentence(err)
     with open_run(rack.run) as run:
         assert run.status == "failed"
-        steps = run.checkpoint().step
+        steps = run.checkpoint()[0]
     rack.serve()
     code, _, err = rack.do("safe", "rack")
     assert code == 0, err

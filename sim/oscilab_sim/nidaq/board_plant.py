@@ -11,6 +11,9 @@ from oscilab.wired.waveform import Waveform
 from oscilab_sim.board import VirtualBoard
 from oscilab_sim.nidaq.plant import Stretch, Volts
 
+MOVING = 0.2
+"""Relaxation times through which a free array moves in one stretch without a clock."""
+
 
 class BoardPlant:
     """A `Plant` over a `VirtualBoard`, whose channels are called as the boards' are.
@@ -42,8 +45,14 @@ class BoardPlant:
         self.board.set_outputs(volts)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
-        self.board.advance(seconds)
+        """Let time pass, of which a free array moves through a little alone.
+
+        This is time in which no clock runs; a stiff drive takes longer to simulate than it lasts,
+        and nobody is to wait for motion that nobody reads.
+        """
+        moving = min(seconds, MOVING * self.board.truth.units.time)
+        self.board.advance(moving)
+        self.board.seconds += seconds - moving
 
     def read(self, inputs: Sequence[str], samples: int) -> Volts:
         """Readings `[input, sample]` at this instant."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from pydantic import Field
 
 from oscilab.bench.tables import validated
+from oscilab.wired.channels import ChannelTable
 from oscilab.wired.opening import open_front_end
 from oscilab.wired.twins import twin_table
 from oscilab_nidaq.connection import read_connection
@@ -38,7 +40,9 @@ class NidaqTwin:
         keys = ("devices", device.name, "twin")
         table = validated(NidaqTwinTable, twin_table(device), device.where, keys)
         connection = read_connection(device.table.connection or {}, device)
-        board = board_of(device, open_front_end(device).channels, table)
+        channels = open_front_end(device).channels
+        _compile_kernels(device, channels, table)
+        board = board_of(device, channels, table)
         missing = set(table.missing_boards)
         boards = {name: b for name, b in connection.boards.items() if name not in missing}
         driver = Driver(Chassis(boards), BoardPlant(board), Clock(table.pace))
@@ -58,3 +62,11 @@ class NidaqTwinTable(BoardTable):
     """
 
     missing_boards: list[str] = Field(default_factory=list[str])
+
+
+def _compile_kernels(device: Device, channels: ChannelTable, table: NidaqTwinTable) -> None:
+    """Have a board move and read once, which compiles what later calls must not wait for."""
+    scratch = board_of(device, channels, table.model_copy(update={"levels_file": None}))
+    scratch.advance(scratch.truth.units.time * 1e-3)
+    scratch.set_outputs(channels.digital_outputs.astype(np.float64))
+    scratch.read([channel.name for channel in channels.inputs], 1)
