@@ -81,9 +81,11 @@ class Engine:
             if tick is not None and deadline is not None:
                 tick = min(tick, deadline)
             if tick is not None and self.clock.jumps:
+                before = self.clock.now, self._at
                 self.step(max(tick, self.clock.now))
-                # Others may stop what is waited for.
-                self.turn.wait(0)
+                # Others may stop what is waited for, and time has to pass if nothing else does.
+                self.turn.wait(0 if before != (self.clock.now, self._at) else LOOK_S)
+                self.sync()
                 continue
             ticks = [t - self.clock.now for t in (tick, deadline) if t is not None]
             seconds = self.clock.real_seconds(min(ticks)) if ticks else LOOK_S

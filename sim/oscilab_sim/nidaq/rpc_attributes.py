@@ -50,6 +50,9 @@ class AttributeRpcs:
         return None
 
     def _get(self, request: Any, alive: Alive) -> Reply:
+        watched = request.task.name in self._driver.watchdogs
+        if watched and raw(request, "attribute") == pb.TASK_ATTRIBUTE_NAME:
+            return {"value": request.task.name}
         task = self._driver.task(request.task.name)
         number = raw(request, "attribute")
         self._driver.engine.sync()

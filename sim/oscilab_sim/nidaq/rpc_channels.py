@@ -77,7 +77,8 @@ class ChannelRpcs:
         task = self._task(request, kind)
         places = self._driver.chassis.lines(request.lines)
         if raw(request, "line_grouping") == 1:
-            name = request.name_to_assign_to_lines or request.lines
+            many = "..." if len(places) > 1 else ""
+            name = request.name_to_assign_to_lines or places[0].name + many
             self._add(task, VirtualChannel(name, places))
         else:
             for name, place in zip(

@@ -88,7 +88,7 @@ def _room(driver: Driver, task: VirtualTask, wanted: int, timeout: float, alive:
     def when() -> int | None:
         if not task.is_ticking:
             return None
-        return task.next_tick + (wanted - space() - 1) * task.timing.period
+        return task.next_tick + (wanted - space()) * task.timing.period
 
     if not task.is_running:
         return min(space(), wanted)
