@@ -26,6 +26,13 @@ class Group:
     bits: NDArray[np.uint32]
 
     @property
+    def where(self) -> slice | NDArray[np.intp]:
+        """The rows; as a slice where they follow each other, which copies nothing."""
+        if len(self.rows) and (np.diff(self.rows) == 1).all():
+            return slice(int(self.rows[0]), int(self.rows[-1]) + 1)
+        return self.rows
+
+    @property
     def listed(self) -> str:
         """The names as NI-DAQmx takes them."""
         return ", ".join(self.names)

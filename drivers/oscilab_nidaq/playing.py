@@ -40,10 +40,17 @@ def play(
             part = np.empty(part.shape)
         rig.read(part, timeout + (stop - start) / schedule.rate_hz)
         low, high = np.searchsorted(wanted, [start, stop])
-        volts[:, low:high] = part[:, wanted[low:high] - start]
+        volts[:, low:high] = part[:, _places(wanted[low:high] - start)]
         watch(dict(zip(inputs, part[:, -1].tolist(), strict=True)))
         # What was read was played, and has left that much room.
         while coming is not None and coming[1] - stop < schedule.buffer:
             rig.write(schedule.samples(*coming), timeout)
             coming = next(further, None)
     return volts.reshape(len(inputs), schedule.waveform.repeats, -1)
+
+
+def _places(wanted: NDArray[np.int64]) -> slice | NDArray[np.int64]:
+    """`wanted` as a slice where it leaves nothing out, as where clamp points are read in turn."""
+    if len(wanted) and wanted[-1] - wanted[0] == len(wanted) - 1:
+        return slice(int(wanted[0]), int(wanted[-1]) + 1)
+    return wanted

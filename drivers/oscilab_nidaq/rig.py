@@ -98,7 +98,7 @@ class Rig:
             else:
                 writer = AnalogMultiChannelWriter(task.out_stream)
                 writer.verify_array_shape = False
-                writer.write_many_sample(np.ascontiguousarray(levels[group.rows]), timeout)
+                writer.write_many_sample(np.ascontiguousarray(levels[group.where]), timeout)
 
     def start(self) -> None:
         """Arm everything, the owner of the clock last."""

@@ -62,7 +62,7 @@ class Schedule:
     def first(self) -> NDArray[np.floating]:
         """What is written before the start, `[line, sample]`."""
         if self.regenerates:
-            return self.waveform.expand(0, self.waveform.length)
+            return self._written_out(0, self.waveform.length)
         return self.samples(0, self.buffer)
 
     def further(self) -> Iterator[tuple[int, int]]:
@@ -76,10 +76,16 @@ class Schedule:
         """Samples of all repeats, written out: `[line, sample]`."""
         waveform = self.waveform
         if waveform.repeats == 1 and stop <= waveform.length:
-            return waveform.expand(start, stop)
+            return self._written_out(start, stop)
         # A waveform that is too short to be played holds its last level.
         places = np.minimum(np.arange(start, stop), waveform.repeats * waveform.length - 1)
         return waveform.levels[:, waveform.step_of(places % waveform.length)]
+
+    def _written_out(self, start: int, stop: int) -> NDArray[np.floating]:
+        if self.waveform.length == self.waveform.levels.shape[1]:
+            # Every step is one sample: there is nothing to write out, and nothing to copy.
+            return self.waveform.levels[:, start:stop]
+        return self.waveform.expand(start, stop)
 
     def wanted(self, read: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where the samples `read` of each repeat are among those of the inputs, ascending."""

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-HEAVY = ["numba", "sklearn", "scipy", "matplotlib", "h5py", "xarray"]
+HEAVY = ["numba", "sklearn", "scipy", "matplotlib", "h5py", "xarray", "nidaqmx", "grpc"]
 
 
 def python(script, *, env=None):

@@ -138,9 +138,7 @@ def test_cont_gen_voltage_wfm_int_clk(daq, task):
     task.timing.cfg_samp_clk_timing(1000.0, sample_mode=AcquisitionType.CONTINUOUS)
     with nidaqmx.Task(grpc_options=daq) as reader:
         reader.ai_channels.add_ai_voltage_chan("Dev1/ai2")
-        reader.timing.cfg_samp_clk_timing(
-            1000.0, source="/Dev1/ao/SampleClock", samps_per_chan=31
-        )
+        reader.timing.cfg_samp_clk_timing(1000.0, source="/Dev1/ao/SampleClock", samps_per_chan=31)
         task.write([0.0, 1.0, 2.0])
         reader.start()
         task.start()
@@ -221,9 +219,7 @@ def test_ai_ao_sync(daq):
 
 def test_digital_lines(daq):
     with nidaqmx.Task(grpc_options=daq) as out, nidaqmx.Task(grpc_options=daq) as back:
-        out.do_channels.add_do_chan(
-            "Dev1/port0/line0:3", line_grouping=LineGrouping.CHAN_PER_LINE
-        )
+        out.do_channels.add_do_chan("Dev1/port0/line0:3", line_grouping=LineGrouping.CHAN_PER_LINE)
         back.di_channels.add_di_chan(
             "Dev1/port0/line0:3", line_grouping=LineGrouping.CHAN_FOR_ALL_LINES
         )
@@ -254,3 +250,16 @@ def test_stream_readers_and_writers(daq):
         data = np.empty((2, 10))
         assert AnalogMultiChannelReader(ai.in_stream).read_many_sample(data, 10) == 10
         np.testing.assert_array_equal(data, np.repeat([[-0.5], [0.25]], 10, axis=1))
+
+
+def test_the_fixture_for_other_peoples_tests(virtual_daq_options):
+    with nidaqmx.Task(grpc_options=virtual_daq_options) as task:
+        task.ai_channels.add_ai_voltage_chan("Dev1/ai0")
+        assert task.read() == 0.0
+
+
+def test_an_rpc_that_is_not_implemented_is_refused_by_name():
+    with virtual_daq() as daq, nidaqmx.Task(grpc_options=daq) as task:
+        with pytest.raises(nidaqmx.DaqError, match="does not implement the RPC CreateAIRTDChan"):
+            task.ai_channels.add_ai_rtd_chan("Dev1/ai0")
+        assert daq.server.unimplemented == ["CreateAIRTDChan"]
