@@ -9,6 +9,7 @@ start, read, stop. The ratio of each round's two times is taken, in turn, and it
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import statistics
 import time
@@ -44,10 +45,8 @@ def serve(pipe: Pipe) -> None:
     server = NidaqServer(Driver(Chassis(boards), Signals([], {}), Clock()))
     server.start()
     pipe.send(server.address)
-    try:
+    with contextlib.suppress(EOFError):
         pipe.recv()
-    except EOFError:
-        pass
     server.stop()
 
 

@@ -58,7 +58,7 @@ class Deadlines(grpc.Channel):
 
     def subscribe(self, callback: Callable[..., None], try_to_connect: bool | None = False) -> None:
         """Tell of changes of the connection."""
-        self._channel.subscribe(callback, try_to_connect)
+        self._channel.subscribe(callback, bool(try_to_connect))
 
     def unsubscribe(self, callback: Callable[..., None]) -> None:
         """Tell no more."""

@@ -180,7 +180,7 @@ def test_a_server_that_is_killed(rack):
 @pytest.mark.slow
 def test_a_server_that_stops_answering(rack):
     """No call waits beyond its deadline, and the boards' watchdogs bring the outputs down."""
-    rack.serve(connection="watchdog_s = 1.0")
+    rack.serve(connection="watchdog_s = 5.0")
     process = rack.start(*rack.train("--steps", "60"))
     rack.wait_for_a_checkpoint()
     rack.server.send_signal(signal.SIGSTOP)
@@ -201,7 +201,7 @@ def test_a_server_that_stops_answering(rack):
 
 
 def test_a_host_that_is_killed_is_noticed_by_the_watchdogs(rack):
-    rack.serve(connection="watchdog_s = 1.0")
+    rack.serve(connection="watchdog_s = 5.0")
     process = rack.start(*rack.train("--steps", "60"))
     rack.wait_for_a_checkpoint()
     rack.wait_until(lambda: not rack.is_safe, "the run never drove anything")
