@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from nidaqmx._stubs import nidaqmx_pb2 as pb
@@ -22,6 +23,7 @@ class WatchdogRpcs:
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
+        self._numbers = itertools.count()
 
     def CreateWatchdogTimerTaskEx(self, request: Any, alive: Alive) -> Reply:
         """A watchdog, on a board that has one."""
@@ -32,7 +34,11 @@ class WatchdogRpcs:
                 "Watchdog Timer is not supported on this device.\n\nDevice Specified: "
                 f"{device}, {board.product}",
             )
-        name = request.session_name or f"_watchdog<{device}>"
+        # A watchdog that has expired has lost its client; the board's timer is free again.
+        for other in [w for w in self._driver.watchdogs.values() if w.device == device]:
+            if other.expired:
+                del self._driver.watchdogs[other.name]
+        name = request.session_name or f"_watchdog<{next(self._numbers)}>"
         if name in self._driver.watchdogs:
             raise DaqFault(
                 DAQmxErrors.DUPLICATE_TASK,
