@@ -27,10 +27,10 @@ def oscilab(line, folder):
 
 def test_there_are_blocks_to_run():
     assert len(blocks("python")) == 1
-    assert len(blocks("sh")) == 3
+    assert len(blocks("sh")) == 4
 
 
-@pytest.mark.parametrize("block", blocks("sh"), ids=["more", "bench", "wired"])
+@pytest.mark.parametrize("block", blocks("sh"), ids=["more", "bench", "wired", "daq"])
 def test_commands_run_as_written(block, tmp_path):
     (tmp_path / "runs").mkdir()
     for line in block.strip().splitlines():
