@@ -23,6 +23,8 @@ ENDED = (State.DONE, State.ABORTED, State.FAILED)
 _ANNOUNCED = struct.Struct("<IIIIIHH")
 _SEGMENT = struct.Struct("<II")
 _NUMBER = struct.Struct("<I")
+Piece = tuple[int, int, bytes]
+"""First record, how many, and their bytes."""
 
 
 class Failed(Exception):
@@ -58,6 +60,7 @@ class Playing:
         self._rows = Rows(session, number, rows, len(inputs))
         self._aborted = aborted
         self._limit = 0
+        self._piece: Piece | None = None
 
     def run(self) -> Codes:
         """Play it, and the codes `[row, input]` that were read.
@@ -80,16 +83,18 @@ class Playing:
     def _played(self) -> Codes:
         session = self._session
         pieces = self._pieces()
-        piece = next(pieces, None)
+        self._piece = next(pieces, None)
         triggered = False
         while True:
-            piece = self._load(piece, pieces)
+            while self._may_send():
+                self._send()
+                self._piece = next(pieces, None)
             self._check_aborted()
-            if not triggered and (piece is None or self._is_full(piece)):
+            if not triggered and (self._piece is None or self._is_full()):
                 # The first records are all there, or as many as there is room for.
                 session.commands.call(Kind.TRIGGER, _NUMBER.pack(self._number))
                 triggered = True
-            status = self._take(wait=piece is None or self._is_full(piece))
+            status = self._take()
             if status is not None:
                 return self._finished(status)
 
@@ -106,49 +111,56 @@ class Playing:
         _, free = _SEGMENT.unpack(answer.payload)
         self._limit = free
 
-    def _pieces(self) -> Iterator[tuple[int, int, bytes]]:
+    def _pieces(self) -> Iterator[Piece]:
         largest = self._session.hello.max_payload - _SEGMENT.size
         for turn in range(self._sends):
             before = turn * self._records.count
             for first, count, data in self._records.pieces(largest):
                 yield before + first, count, data
 
-    def _load(
-        self,
-        piece: tuple[int, int, bytes] | None,
-        pieces: Iterator[tuple[int, int, bytes]],
-    ) -> tuple[int, int, bytes] | None:
-        """Send while there is room; the piece that comes next."""
-        commands = self._session.commands
-        while piece is not None and not self._is_full(piece):
-            first, count, data = piece
-            if not commands.fits(stuffed_size(len(data) + _SEGMENT.size)):
-                break
-            commands.post(Kind.SEGMENT, _SEGMENT.pack(self._number, first) + data, count)
-            piece = next(pieces, None)
-        return piece
+    def _may_send(self) -> bool:
+        """Whether there is a piece to send, room for it in the store, and room on the line."""
+        if self._piece is None or self._is_full():
+            return False
+        return self._session.commands.fits(stuffed_size(len(self._piece[2]) + _SEGMENT.size))
 
-    def _is_full(self, piece: tuple[int, int, bytes]) -> bool:
+    def _send(self) -> None:
+        assert self._piece is not None
+        first, count, data = self._piece
+        payload = _SEGMENT.pack(self._number, first) + data
+        self._session.commands.post(Kind.SEGMENT, payload, count)
+
+    def _is_full(self) -> bool:
+        """Whether the store has no room for the piece that comes next."""
+        if self._piece is None:
+            return False
         credit = self._session.inbox.credit
         if credit.exchange == self._number:
             before = self._records.bytes_before(credit.accepted)
             self._limit = max(self._limit, before + credit.store_free)
-        first, count, _ = piece
+        first, count, _ = self._piece
         return self._records.bytes_before(first + count) > self._limit
 
-    def _take(self, wait: bool) -> Status | None:
+    def _take(self) -> Status | None:
         """Answers and readings that have come; the status, if the exchange has ended."""
         session = self._session
         session.commands.tend()
-        news = session.inbox.wait(self._news, WAIT_S if wait or not session.commands.idle else 0.0)
+        news = session.inbox.wait(self._news, WAIT_S)
         if isinstance(news, Readings):
             self._rows.take(news)
-        elif news is None and wait:
+        elif news is None and session.commands.idle:
             # No news for a while: an event, or the last readings, may have been lost.
             status = session.status()
             if status.exchange == self._number and status.rows > self._rows.taken:
                 self._rows.ask_if_quiet()
         return self._ended()
+
+    def _news(self) -> Readings | Status | bool | None:
+        inbox = self._session.inbox
+        found = inbox.readings() or self._ended()
+        if found is not None:
+            return found
+        return True if inbox.has_answers or self._may_send() or self._aborted.is_set() else None
 
     def _ended(self) -> Status | None:
         status = self._session.inbox.status
@@ -157,18 +169,6 @@ class Playing:
         # The last readings may still be on their way.
         waits = status.state == State.DONE and not self._rows.are_complete
         return None if waits and status.rows >= len(self._rows.codes) else status
-
-    def _news(self) -> Readings | Status | bool | None:
-        inbox = self._session.inbox
-        found = inbox.readings() or self._ended()
-        if found is not None:
-            return found
-        credit = inbox.credit
-        grown = (
-            credit.exchange == self._number
-            and self._records.bytes_before(credit.accepted) + credit.store_free > self._limit
-        )
-        return True if grown or self._aborted.is_set() or inbox.has_answers else None
 
     def _finished(self, status: Status) -> Codes:
         self._check_aborted()
