@@ -40,7 +40,7 @@ from oscilab_sim.firmware.plant import (
 from oscilab_sim.firmware.process import FirmwareProcess
 
 SITES = 144
-CHUNK = 5_000
+CHUNK = 20_000
 OUT_BYTES, IN_BYTES = 8 + 2 * SITES, 2 * 2 * SITES
 """A record, and a row of readings."""
 ECHO = """
@@ -72,8 +72,8 @@ class WideOpen:
         session.interlock([])
 
 
-def exchanged(seconds: float) -> tuple[int, float]:
-    """(ticks, seconds) through the front end."""
+def exchanged(seconds: float) -> tuple[int, float, str]:
+    """(ticks, seconds, CPU time in words) through the front end."""
     counts = ["--analog-outputs", SITES, "--analog-inputs", 2 * SITES, "--slew", 1e9]
     process = FirmwareProcess(host_program(), ["--pty", "--child", *map(str, counts)])
     connection = Connection(
@@ -89,12 +89,12 @@ def exchanged(seconds: float) -> tuple[int, float]:
     codes = np.random.default_rng(1).integers(0, 65536, (SITES, CHUNK))
     waveform = Waveform(np.arange(SITES), codes * 312.5e-6 - 10.24, np.ones(CHUNK, np.int64))
     read = np.arange(CHUNK)
-    ticks, began = 0, time.perf_counter()
+    ticks, began, worked = 0, time.perf_counter(), time.process_time()
     while time.perf_counter() - began < seconds:
         found = front_end.exchange(waveform, 1e5, names, read).volts[:SITES, 0]
         assert np.abs(found - waveform.levels).max() < 400e-6
         ticks += CHUNK
-    spent = time.perf_counter() - began
+    spent, worked = time.perf_counter() - began, time.process_time() - worked
     session = front_end._session
     assert session is not None
     assert session.link.parser.bad == 0
@@ -102,7 +102,14 @@ def exchanged(seconds: float) -> tuple[int, float]:
     assert session.status().bad_frames == 0
     front_end.close()
     process.stop()
-    return ticks, spent
+    times = os.times()
+    device = (times.children_user + times.children_system) / ticks
+    return (
+        ticks,
+        spent,
+        f"CPU time a tick: host {1e6 * worked / ticks:.0f} us, firmware "
+        + (f"{1e6 * device:.0f} us"),
+    )
 
 
 def _clamps_alone(connection: Connection) -> None:
@@ -151,10 +158,11 @@ def _write(line: int, count: int) -> None:
 
 if __name__ == "__main__":
     length = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
-    ticks, spent = exchanged(length)
+    ticks, spent, cpu = exchanged(length)
     rate = ticks / spent
     mega = rate * (OUT_BYTES + IN_BYTES) / 1e6
     print(f"front end and firmware: {rate:.0f} ticks/s, {mega:.1f} MB/s, of {ticks} none lost")
+    print(cpu)
     ticks, spent = raw(length, 2 * rate)
     rate = ticks / spent
     print(f"raw pty: {rate:.0f} ticks/s, {rate * (OUT_BYTES + IN_BYTES) / 1e6:.1f} MB/s")

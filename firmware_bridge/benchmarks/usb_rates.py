@@ -1,4 +1,4 @@
-"""Ticks a second that USB allows for 144 outputs and 288 inputs: a calculation, nothing is measured.
+"""Ticks a second that USB allows for 144 outputs and 288 inputs: calculated, not measured.
 
     python firmware_bridge/benchmarks/usb_rates.py
 
