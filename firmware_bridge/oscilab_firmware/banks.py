@@ -118,20 +118,19 @@ class Banks:
         Raises:
             DeviceFailed: naming the first difference.
         """
-        for ours, theirs in (
-            (self.outputs, device.outputs), (self.inputs, device.inputs)
-        ):  # fmt: skip
-            for mine, other in zip(ours, theirs, strict=False):
-                if mine != other:
-                    raise DeviceFailed(
-                        f"{where}: the bench describes {_described(mine)}, but the device has "
-                        f"{_described(other)}; mend the connection table"
-                    )
-            if len(ours) != len(theirs):
-                what = "outputs" if ours is self.outputs else "inputs"
+        mine, others = _counts(self), _counts(device)
+        if mine != others:
+            raise DeviceFailed(
+                f"{where}: the bench describes {mine}, but the device has {others}; mend the "
+                "connection table"
+            )
+        for ours, theirs in zip(
+            [*self.outputs, *self.inputs], [*device.outputs, *device.inputs], strict=True
+        ):
+            if ours != theirs:
                 raise DeviceFailed(
-                    f"{where}: the bench describes {_counts(ours)}, but the device has "
-                    f"{_counts(theirs)}; mend the {what} in the connection table"
+                    f"{where}: the bench describes {_described(ours)}, but the device has "
+                    f"{_described(theirs)}; mend the connection table"
                 )
 
 
@@ -162,7 +161,11 @@ def _described(line: CodedLine) -> str:
     )
 
 
-def _counts(lines: Sequence[CodedLine]) -> str:
-    found = {kind: sum(line.kind == kind for line in lines) for kind in BankKind}
-    said = [f"{count} {kind.name.lower().replace('_', ' ')}s" for kind, count in found.items()]
-    return " and ".join(said[place] for place, count in enumerate(found.values()) if count)
+def _counts(banks: Banks) -> str:
+    kinds = [line.kind for line in (*banks.outputs, *banks.inputs)]
+    said = [
+        f"{kinds.count(kind)} {kind.name.lower().replace('_', ' ')}s"
+        for kind in BankKind
+        if kind in kinds
+    ]
+    return ", ".join(said) or "no lines"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from oscilab.arrays.description import Identity
 from oscilab.bench.tables import validated
-from oscilab.errors import DeviceFailed
+from oscilab.errors import DeviceFailed, InterlockTripped
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.front_end import Aborted, FrontEndCapability, Samples
 from oscilab.wired.waveform import Waveform
@@ -54,6 +54,7 @@ class FirmwareFrontEnd:
         self._aborted = threading.Event()
         self._lost = False
         self._watched = False
+        self._unfed: str | None = None
         self._exchange = secrets.randbelow(1 << 30)
 
     @classmethod
@@ -100,7 +101,8 @@ class FirmwareFrontEnd:
         except BaseException:
             session.close()
             raise
-        self._session, self._lost, self._watched = session, False, False
+        self._session, self._unfed = session, None
+        self._lost = self._watched = False
         flags = session.capabilities.flags
         return Identity(
             name=self._name,
@@ -237,8 +239,10 @@ class FirmwareFrontEnd:
         """Raise a trip that nobody was told of; clear one that was.
 
         Whoever was told and drives on resumes; the device refuses it while its interlocks do not
-        hold.
+        hold. A watchdog that tripped stays so until the next `connect`.
         """
+        if self._unfed is not None:
+            raise InterlockTripped(self._unfed)
         if not self._stopped(session):
             return
         self._tell_trip(session)
@@ -260,7 +264,10 @@ class FirmwareFrontEnd:
         session.inbox.tripped = None
         if event is not None and event.status.trip != Trip.MAKE_SAFE:
             self._wait_until_safe(session)
-            raise trip_of(event, self._banks, self._name)
+            trip = trip_of(event, self._banks, self._name)
+            if event.status.trip == Trip.WATCHDOG:
+                self._unfed = str(trip)
+            raise trip
 
     def _wait_until_safe(self, session: Session) -> None:
         while not session.status().at_safe:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import threading
-import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -15,14 +14,17 @@ from oscilab_firmware.commands import Refused
 from oscilab_firmware.frames import stuffed_size
 from oscilab_firmware.messages import CODE, Codes, Kind, Readings, Report, State, Status
 from oscilab_firmware.records import Records
+from oscilab_firmware.rows import Rows
 from oscilab_firmware.session import Session
 
 WAIT_S = 0.05
-"""After how long without news missing readings are asked for again."""
+"""After how long without news the device is asked how it stands."""
 ENDED = (State.DONE, State.ABORTED, State.FAILED)
 _ANNOUNCED = struct.Struct("<IIIIIHH")
 _SEGMENT = struct.Struct("<II")
 _NUMBER = struct.Struct("<I")
+Piece = tuple[int, int, bytes]
+"""First record, how many, and their bytes."""
 
 
 class Failed(Exception):
@@ -55,15 +57,10 @@ class Playing:
         fits = len(records.data) <= session.capabilities.store_bytes
         self._sends, self._repeats = (1, repeats) if fits else (repeats, 1)
         self._lines, self._inputs = lines, inputs
-        self._codes = np.empty((rows, len(inputs)), np.uint16)
-        self._taken = 0
-        self._acknowledged = 0
+        self._rows = Rows(session, number, rows, len(inputs))
         self._aborted = aborted
         self._limit = 0
-        self._asked_at, self._asked_when = -1, 0.0
-        # An eighth of what the device keeps for us: it never has to wait for us.
-        row_bytes = max(len(inputs), 1) * CODE.itemsize
-        self._ack_every = max(1, session.capabilities.readings_bytes // 8 // row_bytes)
+        self._piece: Piece | None = None
 
     def run(self) -> Codes:
         """Play it, and the codes `[row, input]` that were read.
@@ -86,18 +83,20 @@ class Playing:
     def _played(self) -> Codes:
         session = self._session
         pieces = self._pieces()
-        piece = next(pieces, None)
+        self._piece = next(pieces, None)
         triggered = False
         while True:
-            piece = self._load(piece, pieces)
+            while self._may_send():
+                self._send()
+                self._piece = next(pieces, None)
             self._check_aborted()
-            if not triggered and (piece is None or self._is_full(piece)):
+            if not triggered and (self._piece is None or self._is_full()):
                 # The first records are all there, or as many as there is room for.
                 session.commands.call(Kind.TRIGGER, _NUMBER.pack(self._number))
                 triggered = True
-            status = self._take(wait=piece is None or self._is_full(piece))
-            if status is not None and self._finished(status):
-                return self._codes
+            status = self._take()
+            if status is not None:
+                return self._finished(status)
 
     def _announce(self) -> None:
         total = len(self._records.data) * self._sends
@@ -112,108 +111,79 @@ class Playing:
         _, free = _SEGMENT.unpack(answer.payload)
         self._limit = free
 
-    def _pieces(self) -> Iterator[tuple[int, int, bytes]]:
+    def _pieces(self) -> Iterator[Piece]:
         largest = self._session.hello.max_payload - _SEGMENT.size
         for turn in range(self._sends):
             before = turn * self._records.count
             for first, count, data in self._records.pieces(largest):
                 yield before + first, count, data
 
-    def _load(
-        self,
-        piece: tuple[int, int, bytes] | None,
-        pieces: Iterator[tuple[int, int, bytes]],
-    ) -> tuple[int, int, bytes] | None:
-        """Send while there is room; the piece that comes next."""
-        commands = self._session.commands
-        while piece is not None and not self._is_full(piece):
-            first, count, data = piece
-            if not commands.fits(stuffed_size(len(data) + _SEGMENT.size)):
-                break
-            commands.post(Kind.SEGMENT, _SEGMENT.pack(self._number, first) + data, count)
-            piece = next(pieces, None)
-        return piece
+    def _may_send(self) -> bool:
+        """Whether there is a piece to send, room for it in the store, and room on the line."""
+        if self._piece is None or self._is_full():
+            return False
+        return self._session.commands.fits(stuffed_size(len(self._piece[2]) + _SEGMENT.size))
 
-    def _is_full(self, piece: tuple[int, int, bytes]) -> bool:
+    def _send(self) -> None:
+        assert self._piece is not None
+        first, count, data = self._piece
+        payload = _SEGMENT.pack(self._number, first) + data
+        self._session.commands.post(Kind.SEGMENT, payload, count)
+
+    def _is_full(self) -> bool:
+        """Whether the store has no room for the piece that comes next."""
+        if self._piece is None:
+            return False
         credit = self._session.inbox.credit
         if credit.exchange == self._number:
             before = self._records.bytes_before(credit.accepted)
             self._limit = max(self._limit, before + credit.store_free)
-        first, count, _ = piece
+        first, count, _ = self._piece
         return self._records.bytes_before(first + count) > self._limit
 
-    def _take(self, wait: bool) -> Status | None:
+    def _take(self) -> Status | None:
         """Answers and readings that have come; the status, if the exchange has ended."""
         session = self._session
         session.commands.tend()
-        news = session.inbox.wait(self._news, WAIT_S if wait or not session.commands.idle else 0.0)
+        news = session.inbox.wait(self._news, WAIT_S)
         if isinstance(news, Readings):
-            self._place(news)
-            return None
-        if news is None and wait:
+            self._rows.take(news)
+        elif news is None and session.commands.idle:
             # No news for a while: an event, or the last readings, may have been lost.
-            session.status()
-        status = session.inbox.status
-        if status is not None and status.exchange == self._number and status.state in ENDED:
-            return status
-        return None
+            status = session.status()
+            if status.exchange == self._number and status.rows > self._rows.taken:
+                self._rows.ask_if_quiet()
+        return self._ended()
 
     def _news(self) -> Readings | Status | bool | None:
         inbox = self._session.inbox
-        readings = inbox.readings()
-        if readings is not None:
-            return readings
-        status = inbox.status
-        if status is not None and status.exchange == self._number and status.state in ENDED:
-            return status
-        credit = inbox.credit
-        grown = (
-            credit.exchange == self._number
-            and self._records.bytes_before(credit.accepted) + credit.store_free > self._limit
-        )
-        return True if grown or self._aborted.is_set() or inbox.has_answers else None
+        found = inbox.readings() or self._ended()
+        if found is not None:
+            return found
+        return True if inbox.has_answers or self._may_send() or self._aborted.is_set() else None
 
-    def _place(self, readings: Readings) -> None:
-        if readings.exchange != self._number:
-            return
-        skip = self._taken - readings.first_row
-        if skip < 0:
-            # Rows before these were lost; those that follow will come again with them.
-            self._ask_again()
-            return
-        new = readings.codes[skip:]
-        if not len(new):
-            return
-        self._codes[self._taken : self._taken + len(new)] = new
-        self._taken += len(new)
-        self._asked_at = -1
-        if self._taken - self._acknowledged >= self._ack_every:
-            self._acknowledged = self._taken
-            self._session.acknowledge(self._number, self._taken, again=False)
+    def _ended(self) -> Status | None:
+        status = self._session.inbox.status
+        if status is None or status.exchange != self._number or status.state not in ENDED:
+            return None
+        # The last readings may still be on their way.
+        waits = status.state == State.DONE and not self._rows.are_complete
+        return None if waits and status.rows >= len(self._rows.codes) else status
 
-    def _ask_again(self) -> None:
-        now = time.monotonic()
-        if self._asked_at != self._taken or now - self._asked_when > WAIT_S:
-            self._asked_at, self._asked_when = self._taken, now
-            self._session.acknowledge(self._number, self._taken, again=True)
-
-    def _finished(self, status: Status) -> bool:
+    def _finished(self, status: Status) -> Codes:
+        self._check_aborted()
         if status.state == State.ABORTED:
-            self._check_aborted()
             raise Aborted("the device stopped a waveform that was aborted")
         if status.state == State.FAILED:
             raise Failed(status.code)
-        if self._taken < len(self._codes):
-            if status.rows < len(self._codes):
-                raise DeviceFailed(
-                    f"the device played a waveform and read {status.rows} times, but was to read "
-                    f"{len(self._codes)} times; its firmware is wrong"
-                )
-            self._ask_again()
-            return False
+        if not self._rows.are_complete:
+            raise DeviceFailed(
+                f"the device played a waveform and read {status.rows} times, but was to read "
+                f"{len(self._rows.codes)} times; give it this oscilab's firmware"
+            )
         self._session.commands.settle()
-        self._session.acknowledge(self._number, self._taken, again=False)
-        return True
+        self._rows.acknowledge()
+        return self._rows.codes
 
     def _check_aborted(self) -> None:
         if self._aborted.is_set():

@@ -63,7 +63,7 @@ def trip_of(event: Event, banks: Banks, name: str) -> DeviceFailed:
             f"{done}: interlock input {channel.name} reads {channel.volts(event.value):g}; {RESUME}"
         )
     if event.status.trip == Trip.WATCHDOG:
-        return DeviceFailed(
+        return InterlockTripped(
             f"{done}: it heard nothing of its host for the heartbeat's timeout; raise "
             "connection.heartbeat_timeout_s if the computer is that slow, then resume"
         )

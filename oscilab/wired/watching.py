@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oscilab.arrays.description import Identity
-from oscilab.errors import DeviceFailed
+from oscilab.errors import DeviceFailed, OscilabError
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.front_end import Aborted, AnalogFrontEnd, FrontEndCapability, Samples
 from oscilab.wired.interlocks import Beats, Interlocks
@@ -219,4 +219,8 @@ class Watch:
             self._trouble = trouble
             seen.set()
             self._front_end.stop()
-            self._on_trip()
+            try:
+                self._on_trip()
+            except OscilabError as error:
+                # The thread that drives comes to the same end, and raises it where it is heard.
+                logger.warning("outputs could not be made safe: %s", error)

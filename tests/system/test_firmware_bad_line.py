@@ -201,8 +201,12 @@ def test_another_version_is_told_so(rack, monkeypatch):
 
 
 def test_other_lines_are_told_of(rack):
-    with pytest.raises(DeviceFailed, match="14 analog outputs and 1 digital output"):
+    with pytest.raises(
+        DeviceFailed, match=r"describes 20 analog outputs, .* has 14 analog outputs, 1"
+    ):
         rack.front_end(analog_outputs=20).connect()
+    with pytest.raises(DeviceFailed, match=r"ao0 .* 4095 steps, .* but the device has ao0 from"):
+        rack.front_end(dac={"bits": 12, "step_V": 0.005}).connect()
     with pytest.raises(DeviceFailed, match=r"update_s is 0\.002"):
         rack.front_end(update_s=0.002).connect()
 

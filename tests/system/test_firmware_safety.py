@@ -58,6 +58,7 @@ def test_a_host_killed_during_a_waveform(rack):
     assert all(at <= safe_at for at, _, _ in after.outputs)
 
 
+@pytest.mark.slow
 def test_the_next_session_resumes_after_a_trip(rack):
     rack.start(real_time="true", slew=SLEW, timeout=2.0)
     process = rack.train("--steps", "50")
@@ -87,6 +88,7 @@ def test_ctrl_c_during_a_waveform(rack):
     assert rack.written().first(TRIPPED, 0.0) is None
 
 
+@pytest.mark.slow
 def test_a_device_that_loses_power(rack):
     rack.start(real_time="true", slew=SLEW, reconnect=1.0)
     process = rack.train("--steps", "50")
@@ -106,6 +108,7 @@ def test_a_door_that_opens_during_a_run(rack):
     assert is_safe(rack.written().levels())
 
 
+@pytest.mark.slow
 def test_a_door_that_stands_open_refuses_the_start(rack):
     rack.start(events="[{ channel = 'di0', at_s = 0.0, volts = 0.0 }]")
     process = rack.train()
@@ -118,6 +121,7 @@ def test_a_door_that_stands_open_refuses_the_start(rack):
     assert is_safe(rack.written().levels())
 
 
+@pytest.mark.slow
 def test_a_normal_end(rack):
     rack.start()
     process = rack.train()

@@ -178,11 +178,15 @@ static uint16_t read_inputs(const struct header *header, const uint8_t *payload,
         }
         device.wait.list[n] = input;
     }
+    /* While a waveform plays the clock is its own: a single look, at this instant. */
+    bool playing = sequencer_is_open();
+    if (playing && samples > 1)
+        return refuse(fault, E_BUSY);
     device.wait.samples = samples;
     device.wait.count = header->count;
     device.wait.done = 0;
-    start_waiting(header, READ,
-                  1000000000ull * hal_board()->min_period / hal_board()->clock_hz);
+    uint64_t period_ns = 1000000000ull * hal_board()->min_period / hal_board()->clock_hz;
+    start_waiting(header, READ, playing ? 0 : period_ns);
     return E_NONE;
 }
 
@@ -243,7 +247,7 @@ static const struct {
     [T_INTERLOCKS] = {interlocks, 0, 8, false},
     [T_SET_OUTPUTS] = {set_outputs, 4, 2, true},
     [T_GET_OUTPUTS] = {get_outputs, 4, 0, false},
-    [T_READ_INPUTS] = {read_inputs, 4, 2, true},
+    [T_READ_INPUTS] = {read_inputs, 4, 2, false},
     [T_PAUSE] = {pause, 8, 0, true},
     [T_EXCHANGE] = {exchange_do, 24, 2, false},
     [T_SEGMENT] = {exchange_do, 8, 0, false},

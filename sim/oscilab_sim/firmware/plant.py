@@ -43,8 +43,8 @@ class PlantLine(NamedTuple):
     term: int = 0
 
 
-def plant_setup(potential: Potential, truth: Calibration, flaws: Imperfections) -> bytes:
-    """The payload of `PLANT_SETUP`.
+def setup_of(oscillators: int, unit_s: float, flaws: Imperfections) -> bytes:
+    """The payload of `PLANT_SETUP`; a unit of the plant's time takes `unit_s` of the device's.
 
     Raises:
         InvalidInput: a flaw that this plant does not have.
@@ -55,10 +55,10 @@ def plant_setup(potential: Potential, truth: Calibration, flaws: Imperfections) 
             "use the front end 'virtual'"
         )
     return _SETUP.pack(
-        potential.oscillators,
+        oscillators,
         BATH_ON_FORCE if flaws.bath_on_force else 0,
         flaws.seed,
-        truth.units.time,
+        unit_s,
         flaws.step_fraction,
         1.0,
         flaws.input_noise_V,

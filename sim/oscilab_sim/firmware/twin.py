@@ -21,7 +21,7 @@ from oscilab_sim.board.imperfections import Imperfections
 from oscilab_sim.board.table import Event
 from oscilab_sim.board.truth import true_calibration
 from oscilab_sim.firmware.build import host_program
-from oscilab_sim.firmware.plant import plant_lines, plant_setup, send_plant
+from oscilab_sim.firmware.plant import plant_lines, send_plant, setup_of
 from oscilab_sim.firmware.process import FirmwareProcess
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _furnish(device: Device, connection: Connection, table: TwinTable, twin: Fir
     potential, wiring, design = design_of(device, channels)
     flaws = table.imperfections
     truth = true_calibration(design, flaws)
-    setup = plant_setup(potential, truth, flaws)
+    setup = setup_of(potential.oscillators, truth.units.time, flaws)
     lines = plant_lines(potential, wiring, truth, channels, flaws, table.events)
     there = connection.model_copy(update=dict(twin.connection))
     session = open_session(there, device.name)
