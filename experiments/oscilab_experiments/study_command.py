@@ -26,6 +26,9 @@ def experiment(
     steps: Annotated[
         int | None, whole("N", 1, "Training steps of a point, instead of the study's own.")
     ] = None,
+    seeds: Annotated[
+        int | None, whole("N", 1, "Seeds of a point, instead of the study's own number.")
+    ] = None,
     workers: Annotated[
         int | None, whole("N", 1, "Processes of this machine to spread the points over, by Dask.")
     ] = None,
@@ -54,7 +57,7 @@ def experiment(
             f"--scheduler {scheduler} has workers of its own; leave --workers {workers} away"
         )
     study = study_named(name)
-    points = study.plan(Options(quick, data, steps))
+    points = study.plan(Options(quick, data, steps, seeds))
     folder = out or Path("results") / (f"{name}-quick" if quick else name)
     folder.mkdir(parents=True, exist_ok=True)
     progress = watcher()
@@ -67,6 +70,7 @@ def experiment(
     # Where data lie on this machine is nobody else's business.
     flags = [*(["--quick"] if quick else []), *(["--data", "DIR"] if data else [])]
     flags += ["--steps", str(steps)] if steps else []
+    flags += ["--seeds", str(seeds)] if seeds else []
     command = shlex.join(["oscilab", "experiment", name, *flags])
     paths = write_report(study, measured, folder, command)
     print((folder / f"{study.name}.md").read_text(encoding="utf-8"))

@@ -33,19 +33,19 @@ def plan(options: Options) -> list[Point]:
         return [
             _point(10, rule, DELTA, BATCH, seed, data, small)
             for rule in ("force-matching", "cd1")
-            for seed in range(2)
+            for seed in range(options.seeds or 2)
         ]
     sizes = {"steps": options.steps or 800}
     found = [
         _point(side, rule, DELTA, BATCH, seed, data, sizes)
-        for seed in range(5)
-        for side in (10, 12)
+        for seed in range(options.seeds or 5)
         for rule in ("force-matching", "cd1")
+        for side in (10, 12)
     ]
     varied = [(0.03, BATCH), (0.3, BATCH), (DELTA, 32), (DELTA, 256)]
     found += [
         _point(10, "cd1", delta, batch, seed, data, sizes)
-        for seed in range(3)
+        for seed in range(min(options.seeds or 3, 3))
         for delta, batch in varied
     ]
     return found

@@ -13,14 +13,15 @@ from oscilab_experiments.studies.table import Table
 
 @dataclass(frozen=True)
 class Options:
-    """What the user asked of a study: a small one, where data lie, how long to train a batch rule.
+    """What the user asked of a study: a small one, and where data lie.
 
-    Without `steps` every study has its own.
+    `steps` of a training in batches and number of `seeds` are the study's own unless given.
     """
 
     quick: bool = False
     data: str | None = None
     steps: int | None = None
+    seeds: int | None = None
 
 
 @dataclass(frozen=True)

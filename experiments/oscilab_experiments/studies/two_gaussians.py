@@ -21,7 +21,8 @@ WIDE = ("mean", "covariance")
 
 def plan(options: Options) -> list[Point]:
     """The optimum and every rule, in batches over five seeds and online over three."""
-    seeds, online_seeds = (2, 2) if options.quick else (5, 3)
+    seeds = options.seeds or (2 if options.quick else 5)
+    online_seeds = min(seeds, 3)
     slices, samples = (12, 4000) if options.quick else (24, 20_000)
     points = 30_000 if options.quick else 400_000
     batched = {"steps": 60, "batch": 512} if options.quick else {"steps": 300, "batch": 1024}
