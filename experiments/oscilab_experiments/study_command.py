@@ -15,7 +15,7 @@ from oscilab.cli.numbers import whole
 def experiment(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="two-gaussians, mnist01 or energetics."),
+        typer.Argument(metavar="NAME", help="two-gaussians, mnist01, delta or energetics."),
     ],
     quick: Annotated[
         bool, typer.Option("--quick", help="A small one: a minute or two, for a first look.")

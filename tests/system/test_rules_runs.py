@@ -15,7 +15,8 @@ from oscilab.traces.run import open_run
 from oscilab.wired.calibration import write_calibration
 from oscilab.wired.operate import wired_array
 
-TINY = {"steps": 4, "slices": 3, "samples": 50, "batch": 8, "checkpoint_every": 2}
+# Slowly: from a few noisy contrasts a protocol with far wells would come, slow to play.
+TINY = {"steps": 4, "slices": 3, "samples": 50, "batch": 8, "checkpoint_every": 2, "rate": 1e-4}
 
 
 class StopAt(Quiet):

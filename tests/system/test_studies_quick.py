@@ -85,4 +85,4 @@ def test_mnist_without_data_is_refused(tmp_path, monkeypatch, capsys):
 def test_an_unknown_study_names_the_known(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["experiment", "mnist10"]) == 2
-    assert "the studies are: two-gaussians, mnist01, energetics" in capsys.readouterr().err
+    assert "the studies are: two-gaussians, mnist01, delta, energetics" in capsys.readouterr().err
