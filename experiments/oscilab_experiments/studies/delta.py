@@ -21,7 +21,7 @@ BATCH = 2000
 def plan(options: Options) -> list[Point]:
     """Every rule at every delta, and force matching, which has none."""
     deltas = (0.05, 0.4) if options.quick else DELTAS
-    batches = 50 if options.quick else 400
+    batches = 50 if options.quick else 100
     found = [("force-matching", 0.1)]
     found += [(rule, delta) for rule in RULES for delta in deltas]
     return [

@@ -45,7 +45,7 @@ def plan(options: Options) -> list[Point]:
     varied = [(0.03, BATCH), (0.3, BATCH), (DELTA, 32), (DELTA, 256)]
     found += [
         _point(10, "cd1", delta, batch, seed, data, sizes)
-        for seed in range(min(options.seeds or 3, 3))
+        for seed in range(max(2, (options.seeds or 5) // 2))
         for delta, batch in varied
     ]
     return found
