@@ -36,6 +36,9 @@ def experiment(
         str | None,
         typer.Option(metavar="tcp://HOST:PORT", help="The scheduler of a Dask cluster to use."),
     ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Measure nothing; report on the points there are.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(help="The folder to write to.", show_default="results/NAME"),
@@ -66,13 +69,19 @@ def experiment(
         "experiment", {"study": name, "points": f"{len(points)}, {where}", "folder": str(folder)}
     )
     with stops_told("finished points are kept; the same command goes on"), terminations_raise():
-        measured = sweep(points, Store(folder), progress, workers, scheduler)
+        if report:
+            stored = [Store(folder).load(point) for point in points]
+            measured = [each for each in stored if each is not None]
+        else:
+            measured = sweep(points, Store(folder), progress, workers, scheduler)
+    if not measured:
+        raise InvalidInput(f"{folder} has no finished point of {name}; leave --report away")
     # Where data lie on this machine is nobody else's business.
     flags = [*(["--quick"] if quick else []), *(["--data", "DIR"] if data else [])]
     flags += ["--steps", str(steps)] if steps else []
     flags += ["--seeds", str(seeds)] if seeds else []
     command = shlex.join(["oscilab", "experiment", name, *flags])
-    paths = write_report(study, measured, folder, command)
+    paths = write_report(study, measured, len(points), folder, command)
     print((folder / f"{study.name}.md").read_text(encoding="utf-8"))
     rows = {path.suffix[1:]: str(path) for path in paths}
     print_rows("written", {**rows, "runs": str(folder / "runs")}, console(sys.stdout))

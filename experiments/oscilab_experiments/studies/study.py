@@ -52,6 +52,16 @@ class Measured:
     seconds: float
 
 
+def excesses(seeds: Sequence[Measured], reference: Sequence[Measured], name: str) -> list[float]:
+    """By how much the value `name` exceeds the reference's, as a share, for every seed of both."""
+    by_seed = {each.point.settings["seed"]: each.values[name] for each in reference}
+    return [
+        each.values[name] / by_seed[each.point.settings["seed"]] - 1
+        for each in seeds
+        if each.point.settings["seed"] in by_seed
+    ]
+
+
 @dataclass(frozen=True)
 class Study:
     """`plan` names the points, `tabulate` makes the table of them, `draw` one figure.

@@ -59,6 +59,9 @@ def _by_rule(panels: list[Axes], groups: dict[tuple[str, bool], list[Measured]])
     with np.load(groups[("optimum", False)][0].files[".npz"]) as stored:
         _density(panels[0], stored["samples"], truth, "optimum of the terms")
     for panel, rule in zip(panels[1:], RULES, strict=False):
+        if (rule, False) not in groups:
+            panel.set_axis_off()
+            continue
         measured = groups[(rule, False)][0]
         _, _, shown = forming(measured.files[".h5"], measured.point.settings["samples"])
         _density(panel, shown, truth, rule.replace("-displacement", "-\ndisplacement"))
