@@ -18,9 +18,9 @@ SHOWN_REAL = 32
 def image_judge(every_class: Callable[[Settings], Dataset]) -> Callable[..., dict[str, float]]:
     """A judge whose classifier is trained on `every_class`, all ten classes of the data set.
 
-    The last classifier is kept: many runs of a study are judged by the same.
+    Classifiers are kept: many runs of a study, in one process, are judged by the same.
     """
-    last: dict[tuple[object, ...], ImageClassifier] = {}
+    trained: dict[tuple[object, ...], ImageClassifier] = {}
 
     def judge(settings: Settings, dataset: Dataset, generated: Generated) -> dict[str, float]:
         # Imported here: scikit-learn is needed at the end of a run only.
@@ -28,11 +28,9 @@ def image_judge(every_class: Callable[[Settings], Dataset]) -> Callable[..., dic
         from oscilab.merit.figures import image_figures
 
         key = (settings.data, settings.rows, settings.columns)
-        if key not in last:
-            classifier = train_classifier(every_class(settings))
-            last.clear()
-            last[key] = classifier
-        return image_figures(generated.shown, dataset, last[key])
+        if key not in trained:
+            trained[key] = train_classifier(every_class(settings))
+        return image_figures(generated.shown, dataset, trained[key])
 
     return judge
 

@@ -15,7 +15,7 @@ from oscilab.cli.numbers import whole
 def experiment(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="two-gaussians, mnist01 or energetics."),
+        typer.Argument(metavar="NAME", help="two-gaussians, mnist01, delta or energetics."),
     ],
     quick: Annotated[
         bool, typer.Option("--quick", help="A small one: a minute or two, for a first look.")
@@ -26,6 +26,9 @@ def experiment(
     steps: Annotated[
         int | None, whole("N", 1, "Training steps of a point, instead of the study's own.")
     ] = None,
+    seeds: Annotated[
+        int | None, whole("N", 1, "Seeds of a point, instead of the study's own number.")
+    ] = None,
     workers: Annotated[
         int | None, whole("N", 1, "Processes of this machine to spread the points over, by Dask.")
     ] = None,
@@ -33,6 +36,9 @@ def experiment(
         str | None,
         typer.Option(metavar="tcp://HOST:PORT", help="The scheduler of a Dask cluster to use."),
     ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Measure nothing; report on the points there are.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(help="The folder to write to.", show_default="results/NAME"),
@@ -54,7 +60,7 @@ def experiment(
             f"--scheduler {scheduler} has workers of its own; leave --workers {workers} away"
         )
     study = study_named(name)
-    points = study.plan(Options(quick, data, steps))
+    points = study.plan(Options(quick, data, steps, seeds))
     folder = out or Path("results") / (f"{name}-quick" if quick else name)
     folder.mkdir(parents=True, exist_ok=True)
     progress = watcher()
@@ -63,12 +69,19 @@ def experiment(
         "experiment", {"study": name, "points": f"{len(points)}, {where}", "folder": str(folder)}
     )
     with stops_told("finished points are kept; the same command goes on"), terminations_raise():
-        measured = sweep(points, Store(folder), progress, workers, scheduler)
+        if report:
+            stored = [Store(folder).load(point) for point in points]
+            measured = [each for each in stored if each is not None]
+        else:
+            measured = sweep(points, Store(folder), progress, workers, scheduler)
+    if not measured:
+        raise InvalidInput(f"{folder} has no finished point of {name}; leave --report away")
     # Where data lie on this machine is nobody else's business.
     flags = [*(["--quick"] if quick else []), *(["--data", "DIR"] if data else [])]
     flags += ["--steps", str(steps)] if steps else []
+    flags += ["--seeds", str(seeds)] if seeds else []
     command = shlex.join(["oscilab", "experiment", name, *flags])
-    paths = write_report(study, measured, folder, command)
+    paths = write_report(study, measured, len(points), folder, command)
     print((folder / f"{study.name}.md").read_text(encoding="utf-8"))
     rows = {path.suffix[1:]: str(path) for path in paths}
     print_rows("written", {**rows, "runs": str(folder / "runs")}, console(sys.stdout))

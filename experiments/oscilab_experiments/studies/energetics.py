@@ -26,7 +26,7 @@ def plan(options: Options) -> list[Point]:
             f"speed{speed:g}-slices{count}-seed{seed}", f"{__name__}:measure",
             {"speed": speed, "slices": count, "seed": seed, "samples": samples, **sizes},
         )
-        for seed in range(2 if quick else 3)
+        for seed in range(options.seeds or (2 if quick else 3))
         for speed in speeds
         for count in slices
     ]  # fmt: skip

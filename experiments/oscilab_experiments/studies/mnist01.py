@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from oscilab.errors import InvalidInput
-from oscilab_experiments.studies.study import Measured, Options, Point, Study
+from oscilab_experiments.studies.study import Measured, Options, Point, Study, excesses
 from oscilab_experiments.studies.table import Interval, Table
 from oscilab_experiments.studies.training import train_here
 
@@ -33,19 +33,19 @@ def plan(options: Options) -> list[Point]:
         return [
             _point(10, rule, DELTA, BATCH, seed, data, small)
             for rule in ("force-matching", "cd1")
-            for seed in range(2)
+            for seed in range(options.seeds or 2)
         ]
     sizes = {"steps": options.steps or 800}
     found = [
         _point(side, rule, DELTA, BATCH, seed, data, sizes)
-        for seed in range(5)
-        for side in (10, 12)
+        for seed in range(options.seeds or 5)
         for rule in ("force-matching", "cd1")
+        for side in (10, 12)
     ]
     varied = [(0.03, BATCH), (0.3, BATCH), (DELTA, 32), (DELTA, 256)]
     found += [
         _point(10, "cd1", delta, batch, seed, data, sizes)
-        for seed in range(3)
+        for seed in range(max(2, (options.seeds or 5) // 2))
         for delta, batch in varied
     ]
     return found
@@ -86,12 +86,8 @@ def tabulate(measured: Sequence[Measured]) -> Table:
     rows: list[dict[str, Any]] = []
     for (side, rule, delta, batch), seeds in kinds.items():
         first = seeds[0].point.settings
-        distance = [each.values["sliced_wasserstein"] for each in seeds]
         matched = kinds[(side, "force-matching", 0.0, BATCH)]
-        reference = [each.values["sliced_wasserstein"] for each in matched]
-        gap = [
-            one / other - 1 for one, other in zip(distance, reference[: len(distance)], strict=True)
-        ]
+        gap = excesses(seeds, matched, "sliced_wasserstein")
         rows.append(
             {
                 "array": f"{side}x{side}",
@@ -100,7 +96,7 @@ def tabulate(measured: Sequence[Measured]) -> Table:
                 "batch": batch,
                 "points a node": batch * first["steps"],
                 "seeds": len(seeds),
-                "distance": Interval.of(distance),
+                "distance": Interval.of([each.values["sliced_wasserstein"] for each in seeds]),
                 "over force matching": "" if rule == "force-matching" else Interval.of(gap),
                 "class share": Interval.of([each.values["class_share"] for each in seeds]),
                 "zeros": Interval.of([each.values["class_0"] for each in seeds]),

@@ -14,9 +14,9 @@ from oscilab_experiments.studies.study import Measured, Study
 
 
 def write_report(
-    study: Study, measured: Sequence[Measured], folder: Path, command: str
+    study: Study, measured: Sequence[Measured], planned: int, folder: Path, command: str
 ) -> list[Path]:
-    """NAME.png, .pdf, .csv, .md and .json in `folder`."""
+    """NAME.png, .pdf, .csv, .md and .json in `folder`; says so where points are missing."""
     table = study.tabulate(measured)
     seconds = sum(each.seconds for each in measured)
     seeds = sorted({int(each.point.settings.get("seed", 0)) for each in measured})
@@ -24,15 +24,19 @@ def write_report(
         "command": command,
         "seeds": seeds,
         "points": len(measured),
+        "points_planned": planned,
         "seconds_of_all_points": round(seconds, 1),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "oscilab": version("oscilab"),
         "python": platform.python_version(),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",
     }
+    points = f"{len(measured)} points"
+    if len(measured) < planned:
+        points = f"the {len(measured)} of {planned} points that are finished"
     line = (
-        f"`{command}`, seeds {', '.join(map(str, seeds))}: {len(measured)} points, "
-        f"{seconds / 60:.1f} minutes of one worker in all."
+        f"`{command}`, seeds {', '.join(map(str, seeds))}: {points}, {seconds / 60:.1f} minutes "
+        "of one worker in all."
     )
     suffixes = (".png", ".pdf", ".csv", ".md", ".json")
     paths = [folder / f"{study.name}{suffix}" for suffix in suffixes]

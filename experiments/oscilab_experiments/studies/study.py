@@ -13,14 +13,15 @@ from oscilab_experiments.studies.table import Table
 
 @dataclass(frozen=True)
 class Options:
-    """What the user asked of a study: a small one, where data lie, how long to train a batch rule.
+    """What the user asked of a study: a small one, and where data lie.
 
-    Without `steps` every study has its own.
+    `steps` of a training in batches and number of `seeds` are the study's own unless given.
     """
 
     quick: bool = False
     data: str | None = None
     steps: int | None = None
+    seeds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,16 @@ class Measured:
     values: Mapping[str, Any]
     files: Mapping[str, Path]
     seconds: float
+
+
+def excesses(seeds: Sequence[Measured], reference: Sequence[Measured], name: str) -> list[float]:
+    """By how much the value `name` exceeds the reference's, as a share, for every seed of both."""
+    by_seed = {each.point.settings["seed"]: each.values[name] for each in reference}
+    return [
+        each.values[name] / by_seed[each.point.settings["seed"]] - 1
+        for each in seeds
+        if each.point.settings["seed"] in by_seed
+    ]
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,9 @@ class Interval:
     def __str__(self) -> str:
         if not np.isfinite(self.half):
             return f"{self.mean:.3g}"
-        digits = 0 if self.half <= 0 else max(0, int(np.ceil(-np.log10(self.half))) + 1)
+        if self.half <= 0:
+            return f"{self.mean:.3g} ± 0"
+        digits = max(0, int(np.ceil(-np.log10(self.half))) + 1)
         return f"{self.mean:.{digits}f} ± {self.half:.{digits}f}"
 
 

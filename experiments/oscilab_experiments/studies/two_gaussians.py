@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from oscilab.data.mixture import two_gaussians
-from oscilab_experiments.studies.study import Measured, Options, Point, Study
+from oscilab_experiments.studies.study import Measured, Options, Point, Study, excesses
 from oscilab_experiments.studies.table import Interval, Table
 
 RULES = (
@@ -20,12 +20,13 @@ WIDE = ("mean", "covariance")
 
 
 def plan(options: Options) -> list[Point]:
-    """The optimum and every rule, in batches over five seeds and online over three."""
-    seeds, online_seeds = (2, 2) if options.quick else (5, 3)
+    """The optimum and every rule: in batches over five seeds, online and shorter over two."""
+    seeds = options.seeds or (2 if options.quick else 5)
+    online_seeds = max(2, seeds // 2)
     slices, samples = (12, 4000) if options.quick else (24, 20_000)
     points = 30_000 if options.quick else 400_000
     batched = {"steps": 60, "batch": 512} if options.quick else {"steps": 300, "batch": 1024}
-    online = {"steps": 12, "batch": 32} if options.quick else {"steps": 30, "batch": 64}
+    online = {"steps": 12, "batch": 32} if options.quick else {"steps": 10, "batch": 64}
     if options.steps is not None:
         batched["steps"] = options.steps
     common = {"slices": slices, "samples": samples}
@@ -100,12 +101,7 @@ def tabulate(measured: Sequence[Measured]) -> Table:
     ]  # fmt: skip
     for (rule, online), seeds in groups.items():
         settings = seeds[0].point.settings
-        distances = [each.values["distance"] for each in seeds]
-        reference = [each.values["distance"] for each in matched]
-        gap = [
-            one / other - 1
-            for one, other in zip(distances, reference[: len(distances)], strict=True)
-        ]
+        gap = excesses(seeds, matched, "distance")
         taken = settings["steps"] * settings["batch"] if "steps" in settings else ""
         is_reference = seeds is matched
         rows.append(
@@ -113,7 +109,7 @@ def tabulate(measured: Sequence[Measured]) -> Table:
                 "rule": f"{rule}{', online' if online else ''}",
                 "points a node": taken,
                 "seeds": len(seeds),
-                "distance": Interval.of(distances),
+                "distance": Interval.of([each.values["distance"] for each in seeds]),
                 "over force matching": "" if is_reference else Interval.of(gap),
                 "missed": Interval.of([each.values["excess"] for each in seeds]),
                 "z to the optimum": "" if seeds is optimum else largest_z(seeds, optimum),
@@ -145,11 +141,18 @@ def largest_z(seeds: Sequence[Measured], optimum: Sequence[Measured]) -> float:
                 each.values["modes"][name] - best.values["modes"][name],
                 each.values["errors"][name] ** 2 + best.values["errors"][name] ** 2,
             )
-            for each, best in zip(seeds, optimum, strict=False)
+            for each, best in _same_seeds(seeds, optimum)
         ]
         differences, variances = zip(*parts, strict=True)
         found.append(abs(sum(differences)) / sum(variances) ** 0.5)
     return max(found)
+
+
+def _same_seeds(
+    seeds: Sequence[Measured], others: Sequence[Measured]
+) -> list[tuple[Measured, Measured]]:
+    by_seed = {each.point.settings["seed"]: each for each in others}
+    return [(each, by_seed[each.point.settings["seed"]]) for each in seeds]
 
 
 def draw(measured: Sequence[Measured], path: Path) -> None:

@@ -1,0 +1,39 @@
+"""Points that are quick to measure, and one that kills whoever measures it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def square(folder: Path, number: int) -> dict[str, float]:
+    (folder / "run.txt").write_text(str(number))
+    (folder / "scratch").write_text("not kept")
+    return {"square": number * number}
+
+
+def count(folder: Path, number: int, log: str) -> dict[str, float]:
+    """Leaves a line for every time that it was measured."""
+    with Path(log).open("a") as file:
+        file.write(f"{number}\n")
+    return {"number": number}
+
+
+def fail(folder: Path, number: int, log: str, at: int) -> dict[str, float]:
+    if number == at:
+        raise KeyboardInterrupt
+    return count(folder, number, log)
+
+
+def die_once(folder: Path, number: int, log: str, at: int) -> dict[str, float]:
+    """Its process ends without a word, the first time that it comes to number `at`."""
+    found = count(folder, number, log)
+    marker = Path(log).with_suffix(".died")
+    if number == at and not marker.exists():
+        marker.touch()
+        os._exit(9)
+    return found
+
+
+def die(folder: Path, number: int) -> dict[str, float]:
+    os._exit(9)
