@@ -1,0 +1,1 @@
+"""`oscilab scpi NAME`."""
