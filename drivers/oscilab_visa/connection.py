@@ -30,6 +30,7 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=False)]
 Volts = Annotated[float, Field(allow_inf_nan=False, strict=False)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]*$")]
 Text = Annotated[str, Field(min_length=1)]
+RANGES_V = (0.1, 1.0, 10.0, 100.0, 300.0)
 Pair = Annotated[tuple[Volts, Volts], Field(strict=False)]
 
 
@@ -90,10 +91,17 @@ class Daq970aTable(InstrumentTable):
     inputs: str = ""
     input_ports: str = ""
     output_ports: str = ""
-    range_V: Literal[0.1, 1.0, 10.0, 100.0, 300.0] = 10.0
+    range_V: Positive = 10.0
     nplc: Annotated[float, Field(ge=0.02, le=200, strict=False)] = 0.02
     delay_s: NotNegative = 0.0
     line_hz: Literal[50, 60] = 50
+
+    @model_validator(mode="after")
+    def _has_that_range(self) -> Daq970aTable:
+        if self.range_V not in RANGES_V:
+            there = ", ".join(f"{reach:g}" for reach in RANGES_V)
+            raise ValueError(f"range_V is {self.range_V:g}, but the ranges are {there}")
+        return self
 
 
 class GenericTable(InstrumentTable):

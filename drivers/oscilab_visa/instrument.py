@@ -21,10 +21,18 @@ class RackInstrument(Protocol):
     Levels are by the number of the output among its own, such as `{0: 1.5, 3: -2.0}`.
     """
 
-    outputs: Sequence[Channel]
-    inputs: Sequence[Channel]
     reads_back: bool
     """Whether it can say what its outputs are at."""
+
+    @property
+    def outputs(self) -> Sequence[Channel]:
+        """Its outputs, in the order that levels are numbered in."""
+        ...
+
+    @property
+    def inputs(self) -> Sequence[Channel]:
+        """Its inputs."""
+        ...
 
     def connect(self, link: Link) -> str:
         """Take the link, see that it leads to the right instrument, and return its serial number.

@@ -43,6 +43,6 @@ def clock_unit(table: ClockTable) -> Unit:
 
 
 def _installed() -> str:
-    from pyvisa.ctwrapper import IVIVisaLibrary
+    from pyvisa.ctwrapper.highlevel import IVIVisaLibrary
 
     return "@ivi" if IVIVisaLibrary.get_library_paths() else EMBEDDED

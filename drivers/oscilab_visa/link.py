@@ -65,7 +65,13 @@ class Link:
             DeviceFailed: it does not answer.
         """
         with self._lock:
-            return self._exchange([text], text, extra_s)
+            known = self._lost is not None
+            try:
+                return self._exchange([text], text, extra_s)
+            except DeviceFailed:
+                if not known:
+                    self._refuse_what_it_tells(text)
+                raise
 
     def numbers(self, text: str, count: int, extra_s: float = 0.0) -> list[float]:
         """The `count` numbers that answer a query.
@@ -205,6 +211,20 @@ class Link:
             f"{self} has error {code} {message!r}{also} after {_short(text)!r}; mend the bench "
             "file, or look at the instrument with `oscilab scpi`"
         )
+
+    def _refuse_what_it_tells(self, text: str) -> None:
+        """Where an answer stayed out, the error queue may say why: then nothing is lost."""
+        lost, self._lost = self._lost, None
+        if self._error is None or text == self._error:
+            self._lost = lost
+            return
+        try:
+            answer = self._exchange([self._error], self._error, 0.0)
+        except DeviceFailed:
+            self._lost = lost
+            return
+        self._refuse_errors(answer, text)
+        self._lost = lost
 
     def _drop(self) -> None:
         resource, self._resource = self._resource, None

@@ -39,7 +39,7 @@ class RackTiming:
     def words(self) -> str:
         """For people, before a run."""
         return (
-            f"not hardware timed: outputs settle within {1e3 * self.update_s:.3g} ms of a command, "
-            f"a scan of all {self._inputs} inputs takes {1e3 * self.scan_s:.3g} ms, and a reading "
+            f"not hardware timed: outputs settle within {self.update_s:.2g} s of a command, "
+            f"a scan of all {self._inputs} inputs takes {self.scan_s:.2g} s, and a reading "
             "is taken somewhere within its scan"
         )

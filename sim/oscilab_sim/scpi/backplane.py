@@ -1,4 +1,4 @@
-"""What the virtual instruments of a rack share: the board they are wired to, its clock, triggers."""
+"""What the virtual instruments of a rack share: a board, its clock, and a trigger cable."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Backplane:
         self._triggered.append(triggered)
 
     def pulse(self, *also: Callable[[], list[Program]]) -> float:
-        """One trigger for all that listen, and for `also`: levels change and programs begin at once.
+        """One trigger for all that listen and for `also`: all change and begin at once.
 
         How long the programs take comes back, in seconds.
         """
@@ -107,7 +107,7 @@ class Backplane:
         ]
         lines = np.array([numbers[program.line] for program in programs], np.intp)
         waveform = Waveform(lines, np.array(levels), np.ones(samples, np.int64))
-        self.board.run(waveform, rate, [], np.zeros(0, np.int64))
+        self.board.run(waveform, rate, [], np.array([samples - 1]))
         self.drive({program.line: program.rest for program in programs})
         return seconds
 

@@ -77,6 +77,8 @@ class Call:
                     raise ScpiError(-131)
                 scale = UNITS[unit][parameter.suffix]
             value = float(parameter.text) * scale
+            if not math.isfinite(value):
+                raise ScpiError(-222)
         else:
             raise ScpiError(-104)
         if not low <= value <= high and value not in (words or {}).values():
@@ -85,7 +87,7 @@ class Call:
 
     def integer(self, place: int, low: float = -math.inf, high: float = math.inf) -> int:
         """A whole number within bounds; others are rounded, as IEEE 488.2 has it."""
-        return int(round(self.number(place, low=low, high=high)))
+        return round(self.number(place, low=low, high=high))
 
     def boolean(self, place: int) -> bool:
         """ON, OFF, or a number that is zero or not."""

@@ -59,7 +59,7 @@ class Framer:
             if place - self._in_blocks > self._most_text:
                 return self._overrun()
             if byte == 0x0A:
-                message = bytes(self._buffer[:place]).removesuffix(b"\r")
+                message = bytes(self._buffer[:place])
                 del self._buffer[: place + 1]
                 self._restart()
                 return message

@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from oscilab_sim.scpi.backplane import Backplane
-from oscilab_sim.scpi.call import plain
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab_sim.scpi.backplane import Backplane, Program
+from oscilab_sim.scpi.call import Call, plain
 from oscilab_sim.scpi.errors import ScpiError
 from oscilab_sim.scpi.framing import Overrun
 from oscilab_sim.scpi.instrument import Instrument
+from oscilab_sim.scpi.message import commands
 
 NUMBER = r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
 LARGEST_V = 10.0
 
 
 class GenericInstrument(Instrument):
-    """`commands` are templates such as `VSET{channel} {volts}`, by what they do.
+    """`templates` are commands such as `VSET{channel} {volts}`, by what they do.
 
     Every line is compared with them, whatever its case; what fits none is looked for among the
     commands of IEEE 488.2, and otherwise an unknown header.
@@ -27,26 +31,33 @@ class GenericInstrument(Instrument):
         name: str,
         serial: str,
         backplane: Backplane,
-        commands: Mapping[str, str],
+        templates: Mapping[str, str],
         outputs: Sequence[str],
-        maker: str = "Example",
+        identity: str = "Example",
+        big_endian: bool = True,
+        rate_hz: float = 1e3,
     ) -> None:
-        super().__init__(f"{maker},GENERIC,{serial},1.0")
+        super().__init__(f"{identity},GENERIC,{serial},1.0")
         self._name, self._backplane = name, backplane
         self._outputs = list(outputs)
         self._levels = dict.fromkeys(self._outputs, 0.0)
+        self._waveforms: dict[str, NDArray[np.float64]] = {}
+        self._values, self._rate_hz = ">f4" if big_endian else "<f4", rate_hz
         self._patterns = {
-            what: re.compile(_expression(template), re.IGNORECASE)
-            for what, template in commands.items()
+            what: re.compile(
+                _expression(template) + ("(?P<data>#.*)" if what == "upload" else ""),
+                re.IGNORECASE | re.DOTALL,
+            )
+            for what, template in templates.items()
         }
 
     def handle(self, message: bytes | Overrun) -> str | None:
         """Execute one line."""
         if isinstance(message, Overrun):
             return super().handle(message)
-        text = message.decode("latin-1").strip()
+        text = message.decode("latin-1")
         for what, pattern in self._patterns.items():
-            found = pattern.fullmatch(text)
+            found = pattern.fullmatch(text.strip() if what != "upload" else text)
             if found is not None:
                 try:
                     return self._do(what, found.groupdict())
@@ -72,14 +83,33 @@ class GenericInstrument(Instrument):
             return f'{code},"{text}"'
         if what == "off":
             self.reset()
-        if what == "wait":
-            seconds = float(values.get("seconds") or 0)
-            self._backplane.wait(seconds)
-            self.busy_s += seconds
-            return "1"
-        if what == "clock":
-            return repr(self._backplane.now)
+        if what == "upload":
+            self._upload(channel, values.get("data") or "")
+        if what == "trigger":
+            self._play(channel)
         return None
+
+    def _upload(self, channel: str, data: str) -> None:
+        self._checked(channel)
+        command = next(commands(b"DATA " + data.encode("latin-1")))
+        values = Call(command.parameters, is_query=False).block(0, self._values)
+        if not (np.abs(values) <= LARGEST_V).all():
+            raise ScpiError(-222)
+        self._waveforms[channel] = values
+
+    def _play(self, channel: str) -> None:
+        """Play one waveform, or all; outputs stay at its end."""
+        names = [channel] if channel else list(self._waveforms)
+        if not names or any(name not in self._waveforms for name in names):
+            raise ScpiError(-221)
+        ends = {name: float(self._waveforms[name][-1]) for name in names}
+        self.busy_s += self._backplane.play(
+            [
+                Program(f"{self._name}_{name}", self._waveforms[name], self._rate_hz, ends[name])
+                for name in names
+            ]
+        )
+        self._levels.update(ends)
 
     def _set(self, channel: str, volts: str) -> None:
         level = float(volts)

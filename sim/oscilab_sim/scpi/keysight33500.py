@@ -28,7 +28,6 @@ BUILT_IN = "INT:\\BUILTIN\\EXP_RISE.ARB"
 Volts = NDArray[np.float64]
 
 
-
 class Keysight33500(Instrument):
     """`name` is the instrument's in the rack: its channel 2 drives the line `name_2`.
 

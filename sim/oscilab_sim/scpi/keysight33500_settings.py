@@ -20,9 +20,7 @@ FUNCTIONS = (
 )  # fmt: skip
 
 
-def add_settings(
-    table: SettingsTable, changed: Callable[[int], None], largest_hz: float
-) -> None:
+def add_settings(table: SettingsTable, changed: Callable[[int], None], largest_hz: float) -> None:
     """All of them, with the values that `*RST` leaves; `changed` is told where volts may change."""
     source = "[SOURce#]"
     low, high = 1e-6, largest_hz

@@ -53,7 +53,7 @@ class Qdac2(Instrument):
         self._staged.clear()
         self._traces.clear()
         self._lists.clear()
-        self._drive({number: 0.0 for number in CHANNELS})
+        self._drive(dict.fromkeys(CHANNELS, 0.0))
 
     def trigger(self) -> None:
         """`*TRG` starts what waits for the bus."""
@@ -187,7 +187,8 @@ class Qdac2(Instrument):
     def _start(self, waiting: set[tuple[str, int]]) -> list[Program]:
         kept = {each for each in waiting if self.settings.number(f"{each[0]} again", each[1])}
         self._armed -= waiting - kept
-        levels = {n: self._staged.pop(n) for kind, n in waiting if kind == "DC" and n in self._staged}
+        begun = [n for kind, n in waiting if kind == "DC" and n in self._staged]
+        levels = {number: self._staged.pop(number) for number in begun}
         self._drive(levels)
         return [
             program for kind, number in sorted(waiting)

@@ -29,8 +29,8 @@ class ScpiServer:
     def __init__(self, pace: float = 0.0) -> None:
         self._pace = pace
         self._loop = asyncio.new_event_loop()
-        self._sessions: set[asyncio.Task[None]] = set()
-        self._servers: list[asyncio.Server] = []
+        self._sessions: dict[asyncio.Task[None], Instrument] = {}
+        self._servers: list[tuple[asyncio.Server, Instrument]] = []
         self._closers: list[Callable[[], None]] = []
         self._thread = threading.Thread(target=self._run, name="scpi twin", daemon=True)
         self._thread.start()
@@ -47,7 +47,7 @@ class ScpiServer:
                 lambda reader, writer: self._session(instrument, reader, writer), host, port,
                 limit=CHUNK,
             )  # fmt: skip
-            self._servers.append(server)
+            self._servers.append((server, instrument))
             return int(server.sockets[0].getsockname()[1])
 
         try:
@@ -75,7 +75,7 @@ class ScpiServer:
         async def start() -> str:
             reader, writer, path, close = await opened()
             self._closers.append(close)
-            self._keep(asyncio.ensure_future(self._session(instrument, reader, writer)))
+            self._keep(asyncio.ensure_future(self._session(instrument, reader, writer)), instrument)
             return path
 
         return self._in_loop(start())
@@ -88,14 +88,14 @@ class ScpiServer:
 
         return self._in_loop(run())
 
-    def cut(self) -> None:
-        """Stop listening and end every session, as if the instruments were switched off."""
-        self._in_loop(self._end_all())
+    def switch_off(self, instrument: Instrument) -> None:
+        """End what listens for one instrument, and every session with it."""
+        self._in_loop(self._end([instrument]))
 
     def stop(self) -> None:
         """End it; idempotent."""
         if not self._loop.is_closed():
-            self._in_loop(self._end_all())
+            self._in_loop(self._end(None))
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(START_S)
 
@@ -109,12 +109,12 @@ class ScpiServer:
     def _in_loop(self, work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(START_S)
 
-    def _keep(self, task: asyncio.Task[None]) -> None:
-        self._sessions.add(task)
+    def _keep(self, task: asyncio.Task[None], instrument: Instrument) -> None:
+        self._sessions[task] = instrument
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._sessions.discard(task)
+        self._sessions.pop(task, None)
         fault = None if task.cancelled() else task.exception()
         if fault is not None:
             logger.error("a session with a virtual instrument broke", exc_info=fault)
@@ -124,7 +124,7 @@ class ScpiServer:
     ) -> None:
         task = asyncio.current_task()
         if task is not None:
-            self._keep(task)
+            self._keep(task, instrument)
         framer = Framer()
         try:
             while data := await reader.read(CHUNK):
@@ -148,15 +148,21 @@ class ScpiServer:
             with suppress(ConnectionError, OSError, asyncio.CancelledError):
                 await writer.wait_closed()
 
-    async def _end_all(self) -> None:
-        for server in self._servers:
-            server.close()
-        sessions = list(self._sessions)
-        for session in sessions:
-            session.cancel()
-        if sessions:
-            await asyncio.wait(sessions, timeout=START_S)
-        for close in self._closers:
-            close()
-        self._servers.clear()
-        self._closers.clear()
+    async def _end(self, instruments: list[Instrument] | None) -> None:
+        """End servers and sessions of some instruments, or of all."""
+        for server, instrument in list(self._servers):
+            if instruments is None or instrument in instruments:
+                server.close()
+                self._servers.remove((server, instrument))
+        ending = [
+            task for task, instrument in self._sessions.items()
+            if instruments is None or instrument in instruments
+        ]  # fmt: skip
+        for task in ending:
+            task.cancel()
+        if ending:
+            await asyncio.wait(ending, timeout=START_S)
+        if instruments is None:
+            for close in self._closers:
+                close()
+            self._closers.clear()

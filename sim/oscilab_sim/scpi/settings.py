@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from oscilab_sim.scpi.call import Call, plain, quoted, real
+from oscilab_sim.scpi.call import Call, plain, quoted
 from oscilab_sim.scpi.errors import ScpiError
 from oscilab_sim.scpi.tree import CommandTree
 

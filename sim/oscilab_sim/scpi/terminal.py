@@ -9,9 +9,7 @@ import tty
 from collections.abc import Callable
 
 
-async def opened() -> tuple[
-    asyncio.StreamReader, asyncio.StreamWriter, str, Callable[[], None]
-]:
+async def opened() -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str, Callable[[], None]]:
     """Streams of the instrument's side, the path of the other side, and what closes both."""
     ours, theirs = pty.openpty()
     # Bytes as they are: no echo, no line ends changed. Kept open, so that nobody hanging up on

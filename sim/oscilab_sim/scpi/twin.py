@@ -143,8 +143,9 @@ def _instrument(unit: Unit, backplane: Backplane, table: RackTable) -> Instrumen
         templates = {what: getattr(described, what) for what in TEMPLATES}
         known = {what: text for what, text in templates.items() if text is not None}
         return GenericInstrument(
-            unit.name, serial, backplane, known, described.outputs, described.identity
-        )
+            unit.name, serial, backplane, known, described.outputs, described.identity,
+            described.big_endian,
+        )  # fmt: skip
     return Keysight33500(unit.name, serial, backplane, table.models.get(unit.name, "33512B"))
 
 
