@@ -86,7 +86,7 @@ def identified(link: Link, makes: Sequence[str], serial: str | None) -> tuple[st
     parts = [part.strip() for part in answer.split(",")]
     if len(parts) < 3 or not any(make in answer for make in makes):
         raise DeviceFailed(
-            f"{link} says that it is {answer!r}, not a {' or '.join(makes)}; mend its address or "
+            f"{link} says that it is {answer!r}, not a {' or '.join(m.strip(',') for m in makes)}; mend its address or "
             "its kind in the bench file"
         )
     if serial is not None and parts[2] != serial:

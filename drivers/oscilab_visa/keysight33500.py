@@ -85,16 +85,16 @@ class Keysight33500:
             DeviceFailed: the instrument refuses it.
         """
         number, name = self._numbers[output], "OSCILAB"
-        middle = (volts.max() + volts.min()) / 2
-        half = max((volts.max() - volts.min()) / 2, 5e-4)
+        middle = float(volts.max() + volts.min()) / 2
+        half = max(float(volts.max() - volts.min()) / 2, 5e-4)
         self.link.command("FORM:BORD NORM")
         self.link.command(f"SOUR{number}:DATA:VOL:CLE")
         shape = np.clip((volts - middle) / half, -1.0, 1.0)
         self.link.upload(f"SOUR{number}:DATA:ARB {name},", shape.tolist(), "f", True)
         self.link.command(
             f"SOUR{number}:FUNC:ARB {name};:OUTP{number}:LOAD INF;:SOUR{number}:FUNC ARB;"
-            f":SOUR{number}:FUNC:ARB:SRAT {rate_hz!r};:SOUR{number}:VOLT {2 * half!r};"
-            f":SOUR{number}:VOLT:OFFS {float(middle)!r};:SOUR{number}:BURS:MODE TRIG;"
+            f":SOUR{number}:FUNC:ARB:SRAT {float(rate_hz)!r};:SOUR{number}:VOLT {2 * half!r};"
+            f":SOUR{number}:VOLT:OFFS {middle!r};:SOUR{number}:BURS:MODE TRIG;"
             f":SOUR{number}:BURS:NCYC 1;:SOUR{number}:BURS:STAT ON;"
             f":TRIG{number}:SOUR EXT;:OUTP{number} ON"
         )
