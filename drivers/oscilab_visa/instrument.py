@@ -83,11 +83,12 @@ def identified(link: Link, makes: Sequence[str], serial: str | None) -> tuple[st
         DeviceFailed: it is none of `makes`, or has another serial number than the bench file says.
     """
     answer = link.ask("*IDN?")
+    names = " or ".join(make.strip(",") for make in makes)
     parts = [part.strip() for part in answer.split(",")]
     if len(parts) < 3 or not any(make in answer for make in makes):
         raise DeviceFailed(
-            f"{link} says that it is {answer!r}, not a {' or '.join(m.strip(',') for m in makes)}; mend its address or "
-            "its kind in the bench file"
+            f"{link} says that it is {answer!r}, not a {names}; mend its address or its "
+            "kind in the bench file"
         )
     if serial is not None and parts[2] != serial:
         raise DeviceFailed(

@@ -14,7 +14,7 @@ from oscilab.errors import DeviceFailed, InterlockTripped
 from oscilab_sim.scpi.errors import ScpiError
 
 SIGMAS = 5.0
-TINY = {"steps": 4, "batch": 6, "samples": 60, "slices": 3, "checkpoint_every": 1}
+TINY = {"steps": 3, "batch": 6, "samples": 24, "slices": 2, "checkpoint_every": 1}
 
 
 class Bench:
@@ -70,6 +70,7 @@ def after(count):
     return lambda message: b"VOLT" in message and next(seen) >= count
 
 
+@pytest.mark.slow
 def test_a_run_ends_at_the_safe_values(bench):
     result = bench.train()
     assert np.isfinite(result.samples).all()
@@ -81,7 +82,9 @@ def test_a_run_ends_at_the_safe_values(bench):
         assert len(instrument.errors) == 0
 
 
-@pytest.mark.parametrize("name", ["dac", "awg", "daq"])
+@pytest.mark.parametrize(
+    "name", ["daq", *(pytest.param(n, marks=pytest.mark.slow) for n in ("dac", "awg"))]
+)
 def test_an_instrument_that_is_switched_off_in_the_middle(bench, name):
     """The sentence names it and its command; the others go to their safe values, or off."""
     seen = iter(range(10**9))
@@ -91,7 +94,7 @@ def test_an_instrument_that_is_switched_off_in_the_middle(bench, name):
         last.append(message)
 
     what = b"READ?" if name == "daq" else b"VOLT"
-    bench.spoil(name, lambda message: last or (what in message and next(seen) >= 60), off)
+    bench.spoil(name, lambda message: last or (what in message and next(seen) >= 30), off)
     with pytest.raises(DeviceFailed, match=f"instrument {name} at .* did not answer to") as failure:
         bench.train()
     assert "check its power and its cable, then resume" in str(failure.value)
@@ -108,13 +111,14 @@ def test_an_instrument_that_is_switched_off_in_the_middle(bench, name):
     assert bench.levels() == bench.safe()
 
 
+@pytest.mark.slow
 def test_a_socket_that_closes_in_the_middle(bench):
     daq = bench.twin.instruments["daq"]
     seen = iter(range(10**9))
     handle = daq.handle
 
     def close(message):
-        if b"READ?" in message and next(seen) == 80:
+        if b"READ?" in message and next(seen) == 40:
             raise ConnectionError("the power cord was pulled")
         return handle(message)
 
@@ -126,6 +130,7 @@ def test_a_socket_that_closes_in_the_middle(bench):
     assert np.isfinite(bench.resume().samples).all()
 
 
+@pytest.mark.slow
 def test_an_error_in_the_queue_in_the_middle(bench):
     dac = bench.twin.instruments["dac"]
     begun = []
@@ -136,13 +141,14 @@ def test_an_error_in_the_queue_in_the_middle(bench):
             dac.note(ScpiError(-222))
         return handle(message)
 
-    bench.spoil("dac", after(80), refuse)
+    bench.spoil("dac", after(50), refuse)
     with pytest.raises(DeviceFailed, match=r"instrument dac .* has error -222 'Data out of range'"):
         bench.train()
     assert bench.levels() == bench.safe()
     assert np.isfinite(bench.resume().samples).all()
 
 
+@pytest.mark.slow
 def test_a_wrong_identity_before_a_resumed_run(bench):
     bench.spoil("daq", after(10**8), None)
     bench.train()
@@ -153,6 +159,7 @@ def test_a_wrong_identity_before_a_resumed_run(bench):
     assert bench.twin.board.writes == writes
 
 
+@pytest.mark.slow
 def test_an_interlock_of_the_rack(bench):
     door = bench.twin.board.outside["daq_301_0"]
     bench.twin.server.do(lambda: door.events.append((300.0, 0.0)))
@@ -196,7 +203,7 @@ def command(folder, *arguments, text=None):
 def test_the_example_trains_from_the_command_line(tmp_path):
     ended = command(
         tmp_path, "train", "two-gaussians", "--device", "rack0", "--simulate", "--steps", "2",
-        "--batch", "8", "--slices", "3", "--set", "samples=60", "--out", "run.h5",
+        "--batch", "8", "--slices", "3", "--set", "samples=24", "--out", "run.h5",
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     assert "not hardware timed: outputs settle within" in ended.stderr
@@ -225,6 +232,7 @@ def test_a_prompt_without_a_terminal_takes_lines(bench, tmp_path):
     assert bench.levels()["dac_3"] == 1.5
 
 
+@pytest.mark.slow
 def test_commands_instead_of_a_prompt_and_their_refusals(bench, tmp_path):
     scpi = ("scpi", "rack", "--bench", bench.path)
     ended = command(tmp_path, *scpi[:2], "daq", *scpi[2:], "SYST:CTYP? 1", "MEAS:VOLT? (@101)")
