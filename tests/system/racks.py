@@ -32,11 +32,16 @@ def device_of(values: dict[str, Any]) -> Device:
 
 @contextmanager
 def twin_of(values: dict[str, Any]) -> Iterator[tuple[RackTwin, Device]]:
-    """The twin of a device in this process, and the device pointed to it."""
+    """The twin of a device in this process, and the device pointed to it.
+
+    A `timeout_s` of the connection table stays, for tests of silence.
+    """
     device = device_of(values)
     twin = RackTwin.start(device, None)
     try:
-        connection = {**values["connection"], **twin.connection}
+        given = values["connection"]
+        kept = {key: given[key] for key in ("timeout_s",) if key in given}
+        connection = {**given, **twin.connection, **kept}
         table = device.table.model_copy(update={"connection": connection})
         yield twin, replace(device, table=table, is_twin=True)
     finally:

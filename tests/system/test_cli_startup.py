@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-HEAVY = ["numba", "sklearn", "scipy", "matplotlib", "h5py", "xarray"]
+HEAVY = ["numba", "sklearn", "scipy", "matplotlib", "h5py", "xarray", "pyvisa", "prompt_toolkit"]
 
 
 def python(script, *, env=None):

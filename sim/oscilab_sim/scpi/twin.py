@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from oscilab.bench.devices import Device
 
 HOST = "127.0.0.1"
+PATIENCE_S = 30.0
+"""How long a driver should wait for an answer: a computer may be busy where an instrument is not."""
 TEMPLATES = ("set", "get", "read", "upload", "trigger", "error", "off")
 
 
@@ -88,6 +90,7 @@ class RackTwin:
         address = f"TCPIP::{host}::{used}::SOCKET"
         self.connection: Mapping[str, object] = {
             "library": "@py",
+            "timeout_s": max(described.timeout_s, PATIENCE_S),
             "clock": {"resource": address, "wait": clock.WAIT, "now": clock.NOW},
             "instruments": _pointed(described, self._addresses),
         }
