@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 PATIENCE_S = 30.0
-"""How long a driver should wait for an answer: a computer may be busy where an instrument is not."""
+"""For an answer of a virtual instrument: its computer may be busy where a real one is not."""
 TEMPLATES = ("set", "get", "read", "upload", "trigger", "error", "off")
 
 
