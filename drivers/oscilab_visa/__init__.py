@@ -1,1 +1,1 @@
-"""SCPI instruments as an analog front end; nothing here yet."""
+"""SCPI instruments as a front end: a rack of sources, waveform generators and voltmeters."""

@@ -141,9 +141,12 @@ def opened(
                     schedule=build_schedule(experiment),
                 )
             finally:
-                array.make_safe()
-                if isinstance(array, Hardware):
-                    array.close()
+                try:
+                    array.make_safe()
+                finally:
+                    # Also where an instrument is past being made safe: its lock must not stay.
+                    if isinstance(array, Hardware):
+                        array.close()
 
 
 @contextmanager

@@ -9,6 +9,9 @@ import numpy as np
 if TYPE_CHECKING:
     from oscilab.wired.array import WiredArray
 
+TIMING = "timing"
+"""What a front end without a sample clock says of itself, among the details of its identity."""
+
 
 def hardware_plan(array: WiredArray, points: int, played: float) -> dict[str, str]:
     """Channels, largest volts and slew, and the time under drive.
@@ -41,6 +44,8 @@ def hardware_plan(array: WiredArray, points: int, played: float) -> dict[str, st
     names = ", ".join(array.drive.interlocks.locks)
     if names:
         found["interlocks"] = f"{names}, {array.drive.watching}"
+    if TIMING in description.identity.details:
+        found[TIMING] = description.identity.details[TIMING]
     concerns = array.calibration.concerns(description.identity.serial)
     if concerns:
         found["mind"] = "; ".join(concerns)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from oscilab.physics import Potential, all_to_all
 from oscilab_sim.array import SimulatedArray
 from oscilab_sim.firmware.build import COMPILERS, find_compiler
 from oscilab_sim.firmware.twin import FirmwareTwin
+from oscilab_sim.scpi.twin import RackTwin
 
 TERMS = ("bias", "stiffness", "cubic", "quartic", "coupling")
 
@@ -183,11 +184,67 @@ def nidaq() -> Builder:
     return build
 
 
+@contextmanager
+def rack() -> Iterator[Rig]:
+    """The virtual SCPI rack over sockets: it is set, and read by slow scans, point by point."""
+    table = DeviceTable.model_validate(
+        {
+            "array": "wired",
+            "front_end": "scpi",
+            "topology": {"kind": "all-to-all", "rows": 1, "columns": 2},
+            "terms": list(TERMS),
+            "wiring": {"in_order": True},
+            # A scan takes 11 ms, and the array a thousand times as long for anything.
+            "settings": {"time_s": 100.0},
+            "limits": {
+                "outputs": {"range": [-10.0, 10.0], "slew": 1e4, "safe": 0.0},
+                "clamp_enable": {"safe": True},
+            },
+            "connection": {
+                "instruments": {
+                    "dac": {
+                        "kind": "qdac2",
+                        "resource": "TCPIP::dac::5025::SOCKET",
+                        "switches": {"24": [0.0, 5.0]},
+                    },
+                    "daq": {
+                        "kind": "daq970a",
+                        "resource": "TCPIP::daq::5025::SOCKET",
+                        "modules": {"1": "DAQM900A"},
+                        "inputs": "101:104",
+                    },
+                }
+            },
+        }
+    )
+    bench = Bench(Path("bench.toml").absolute(), "", {"rack": table})
+    device = Device("rack", table, bench)
+    twin = RackTwin.start(device, None)
+    try:
+        connection = {**(table.connection or {}), **twin.connection}
+        pointed = table.model_copy(update={"connection": connection})
+        array = open_array(replace(device, table=pointed, is_twin=True), contract_potential(), 0)
+        board = twin.board
+
+        def untouched() -> object:
+            return twin.server.do(lambda: (board.writes, board.levels.tobytes(), board.seconds))
+
+        # The voltmeter writes nine digits: 2e4 at full scale leaves 1e-4 of a force.
+        yield Rig(array=array, untouched=untouched, force_error=1e-3, batch=100)
+        array.close()
+        assert not board.writes or (board.levels == array.drive.limits.safe).all()
+    finally:
+        twin.stop()
+
+
 BACKENDS: dict[str, Builder] = {
     "wired-virtual": wired({}),
     "wired-virtual-untimed": wired({"hardware_timed": False}, batch=400),
     "wired-firmware": firmware(batch=400, force_error=0.1, position_error=1e-3),
     "wired-nidaq": nidaq(),
+    "wired-scpi": rack,
     "simulated-numba": simulated("numba"),
     "simulated-numpy": simulated("numpy"),
 }
+SLOW = {"wired-scpi"}
+"""Every reading of these is a conversation with an instrument."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from backends import BACKENDS, Rig
+from backends import BACKENDS, SLOW, Rig
 
 from oscilab.arrays import Capability, OscillatorArray
 
 
-@pytest.fixture(params=list(BACKENDS))
+@pytest.fixture(
+    params=[pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in BACKENDS]
+)
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     """An array under test, with what the tests must know of it."""
     with BACKENDS[request.param]() as rig:

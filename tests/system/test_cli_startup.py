@@ -4,7 +4,10 @@ import os
 import subprocess
 import sys
 
-HEAVY = ["numba", "sklearn", "scipy", "matplotlib", "h5py", "xarray", "nidaqmx", "grpc"]
+HEAVY = [
+    "numba", "sklearn", "scipy", "matplotlib", "h5py", "xarray", "nidaqmx", "grpc", "pyvisa",
+    "prompt_toolkit",
+]  # fmt: skip
 
 
 def python(script, *, env=None):

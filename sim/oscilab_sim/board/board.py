@@ -72,6 +72,11 @@ class VirtualBoard(NotedOutputs):
         # In place: the input stage draws from the same generator.
         self._rng.bit_generator.state = np.random.PCG64(mixed.spawn(1)[0]).state
 
+    @property
+    def is_clamped(self) -> bool:
+        """Whether the clamps hold, as the outputs are now."""
+        return self._is_clamped()
+
     def set_outputs(self, volts: Volts) -> None:
         """Put every output at `volts` `[output]`."""
         self.note(volts[:, np.newaxis], np.arange(len(volts)), None)

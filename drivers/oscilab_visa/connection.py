@@ -1,0 +1,213 @@
+"""What a bench file says of a rack: `[devices.NAME.connection]`.
+
+    [devices.rack0.connection]
+    trigger = { master = "dac1", output = 1, input = 1 }
+    [devices.rack0.connection.instruments.dac]
+    kind = "qdac2"
+    resources = ["TCPIP::192.168.1.11::5025::SOCKET", "TCPIP::192.168.1.12::5025::SOCKET"]
+    [devices.rack0.connection.instruments.daq]
+    kind = "daq970a"
+    resource = "TCPIP::192.168.1.20::5025::SOCKET"
+    modules = { 1 = "DAQM900A" }
+    inputs = "101:104"
+
+Lines are called after their instrument: `dac1_3`, `daq_101`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from oscilab.bench.tables import Table
+from oscilab.errors import InvalidInput
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=False)]
+Volts = Annotated[float, Field(allow_inf_nan=False, strict=False)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]*$")]
+Text = Annotated[str, Field(min_length=1)]
+RANGES_V = (0.1, 1.0, 10.0, 100.0, 300.0)
+Pair = Annotated[tuple[Volts, Volts], Field(strict=False)]
+
+
+class InstrumentTable(Table):
+    """What every instrument has.
+
+    `resource` is its VISA address; `resources` are those of several of one make, which are then
+    numbered from 1. `serial` (or `serials`) is checked against `*IDN?`. `clear` sends `*CLS` and
+    `reset` `*RST` when it is connected, which neither happens otherwise; a reset moves outputs.
+    `settle_s` is how long its outputs take after a command.
+    """
+
+    resource: Text | None = None
+    resources: list[Text] = Field(default_factory=list[str])
+    serial: Text | None = None
+    serials: list[Text] = Field(default_factory=list[str])
+    timeout_s: Positive | None = None
+    read_termination: str = "\n"
+    write_termination: str = "\n"
+    baud_rate: Annotated[int, Field(gt=0)] | None = None
+    clear: bool = False
+    reset: bool = False
+    settle_s: NotNegative = 1e-3
+
+    @model_validator(mode="after")
+    def _has_an_address(self) -> InstrumentTable:
+        if (self.resource is None) == (not self.resources):
+            raise ValueError("give either resource or resources")
+        if self.serials and len(self.serials) != len(self.resources):
+            raise ValueError("give as many serials as resources")
+        return self
+
+
+class Qdac2Table(InstrumentTable):
+    """A QDevil QDAC-II. `switches` are channels that switch: volts when off and when on."""
+
+    kind: Literal["qdac2"]
+    channels: Text = "1:24"
+    range: Literal["high", "low"] = "high"
+    switches: dict[str, Pair] = Field(default_factory=dict, strict=False)
+
+
+class Keysight33500Table(InstrumentTable):
+    """A Keysight 33500B or 33600A, whose channels hold levels."""
+
+    kind: Literal["keysight33500"]
+    channels: Text = "1:2"
+
+
+class Daq970aTable(InstrumentTable):
+    """A Keysight DAQ970A: `modules` by slot, the `inputs` that are wired, and digital ports.
+
+    `nplc` is the aperture of a reading in power line cycles, `delay_s` is waited before each.
+    """
+
+    kind: Literal["daq970a"]
+    modules: dict[str, str]
+    inputs: str = ""
+    input_ports: str = ""
+    output_ports: str = ""
+    range_V: Positive = 10.0
+    nplc: Annotated[float, Field(ge=0.02, le=200, strict=False)] = 0.02
+    delay_s: NotNegative = 0.0
+    line_hz: Literal[50, 60] = 50
+
+    @model_validator(mode="after")
+    def _has_that_range(self) -> Daq970aTable:
+        if self.range_V not in RANGES_V:
+            there = ", ".join(f"{reach:g}" for reach in RANGES_V)
+            raise ValueError(f"range_V is {self.range_V:g}, but the ranges are {there}")
+        return self
+
+
+class GenericTable(InstrumentTable):
+    """Any SCPI instrument, by its commands; fields are `{channel}`, `{volts}`, `{seconds}`.
+
+    `outputs` and `inputs` are names of channels as the commands spell them, `identity` what its
+    `*IDN?` must contain. `set`, `get` and `off` are for outputs, `read` for inputs; `upload` is
+    followed by a block of float32, `trigger` starts what was uploaded.
+    """
+
+    kind: Literal["generic"]
+    identity: Text
+    outputs: list[Text] = Field(default_factory=list[str])
+    inputs: list[Text] = Field(default_factory=list[str])
+    output_range: Pair = (-10.0, 10.0)
+    input_range: Pair = (-10.0, 10.0)
+    set: Text | None = None
+    get: Text | None = None
+    read: Text | None = None
+    upload: Text | None = None
+    big_endian: bool = True
+    trigger: Text | None = None
+    error: Text | None = "SYST:ERR?"
+    off: Text | None = None
+    reading_s: NotNegative = 0.02
+
+    @model_validator(mode="after")
+    def _says_how(self) -> GenericTable:
+        if self.outputs and (self.set is None or self.off is None):
+            raise ValueError("outputs need the commands set and off")
+        if self.inputs and self.read is None:
+            raise ValueError("inputs need the command read")
+        return self
+
+
+AnyInstrument = Annotated[
+    Qdac2Table | Keysight33500Table | Daq970aTable | GenericTable, Field(discriminator="kind")
+]
+
+
+class TriggerTable(Table):
+    """The trigger cable: from an output of the QDAC-II `master` to an input of all of them."""
+
+    master: Name
+    output: Annotated[int, Field(ge=1, le=5)] = 1
+    input: Annotated[int, Field(ge=1, le=4)] = 1
+
+
+class ClockTable(Table):
+    """An instrument that keeps time in place of the computer's clock.
+
+    `wait` returns after so many `{seconds}`, `now` tells seconds.
+    """
+
+    resource: Text
+    wait: Text
+    now: Text
+
+
+class Connection(Table):
+    """The whole table. `library` is PyVISA's: "" for the system's, "@py" for pyvisa-py."""
+
+    instruments: Annotated[dict[Name, AnyInstrument], Field(min_length=1)]
+    library: str = ""
+    timeout_s: Positive = 2.0
+    trigger: TriggerTable | None = None
+    clock: ClockTable | None = None
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One instrument of a rack, with its own name and address."""
+
+    name: str
+    resource: str
+    serial: str | None
+    table: Qdac2Table | Keysight33500Table | Daq970aTable | GenericTable
+
+
+def units_of(connection: Connection) -> list[Unit]:
+    """Every instrument in the order of the table, those of one make numbered from 1."""
+    units: list[Unit] = []
+    for name, table in connection.instruments.items():
+        if table.resource is not None:
+            units.append(Unit(name, table.resource, table.serial, table))
+            continue
+        serials = table.serials or [None] * len(table.resources)
+        for number, (resource, serial) in enumerate(
+            zip(table.resources, serials, strict=True), start=1
+        ):
+            units.append(Unit(f"{name}{number}", resource, serial, table))
+    return units
+
+
+def numbers_in(text: str, where: str) -> list[int]:
+    """The numbers of `1:3,7`.
+
+    Raises:
+        InvalidInput: anything else, or a number twice.
+    """
+    found: list[int] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        match = re.fullmatch(r"(\d{1,4})(?::(\d{1,4}))?", part)
+        if match is None:
+            raise InvalidInput(f"{where} is {text!r}, but must be numbers such as 1:3,7")
+        found += range(int(match[1]), int(match[2] or match[1]) + 1)
+    if len(set(found)) < len(found):
+        raise InvalidInput(f"{where} names a channel twice in {text!r}; name it once")
+    return found

@@ -1,0 +1,1 @@
+"""Virtual SCPI instruments, wired to one simulated board: the twin of a rack."""

@@ -1,0 +1,219 @@
+"""A virtual Keysight 33500B or 33600A: two channels that hold a level or play a waveform.
+
+The array feels a channel's offset, and arbitrary waveforms that a trigger starts; of shapes that
+repeat by themselves (sine, square ...) it feels the mean, which is the offset.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab_sim.scpi.backplane import Backplane, Program
+from oscilab_sim.scpi.call import Call, quoted, real
+from oscilab_sim.scpi.errors import ScpiError
+from oscilab_sim.scpi.instrument import Instrument
+from oscilab_sim.scpi.keysight33500_settings import FREQUENCIES, LARGEST_V, add_settings
+from oscilab_sim.scpi.message import Kind
+from oscilab_sim.scpi.settings import SettingsTable
+
+CHANNELS = (1, 2)
+SOURCE_OHM = 50.0
+FULL_SCALE = 32767.0
+SHORTEST, LONGEST = 8, 1_048_576
+BUILT_IN = "INT:\\BUILTIN\\EXP_RISE.ARB"
+Volts = NDArray[np.float64]
+
+
+class Keysight33500(Instrument):
+    """`name` is the instrument's in the rack: its channel 2 drives the line `name_2`.
+
+    Levels are written for the load that `OUTPut:LOAD` states. The lines of the array draw no
+    current, so that they stand at twice what is asked for into the default 50 ohms.
+    """
+
+    sign = "+"
+
+    def __init__(self, name: str, serial: str, backplane: Backplane, model: str = "33512B") -> None:
+        super().__init__(f"Agilent Technologies,{model},{serial},4.00-1.19-2.00-58-00")
+        self._name, self._backplane = name, backplane
+        self.settings = SettingsTable(self.tree, CHANNELS, lists=False, style=real)
+        self._waveforms: dict[int, dict[str, Volts]] = {number: {} for number in CHANNELS}
+        self._on_load: dict[int, float] = {}
+        add_settings(self.settings, self._changed, FREQUENCIES.get(model, 20e6))
+        self._add_levels()
+        self._add_waveforms()
+        self._add_triggers()
+        backplane.listen(lambda: self._start("EXT"))
+
+    def reset(self) -> None:
+        """Outputs off, a sine of 100 mV, waveforms forgotten."""
+        self.settings.reset()
+        self._on_load.clear()
+        for number in CHANNELS:
+            self._waveforms[number].clear()
+            self._changed(number)
+
+    def trigger(self) -> None:
+        """`*TRG` starts what waits for the bus."""
+        self.busy_s += self._backplane.play(self._start("BUS"))
+
+    def _add_levels(self) -> None:
+        source = "[SOURce#]:VOLTage"
+        self.tree.add(f"{source}[:LEVel][:IMMediate]:HIGH", self._set_end(1), self._ask_end(1))
+        self.tree.add(f"{source}[:LEVel][:IMMediate]:LOW", self._set_end(-1), self._ask_end(-1))
+        self.tree.add("OUTPut#:LOAD", self._set_load, self._ask_load)
+        self.tree.add("[SOURce#]:PHASe:SYNChronize", lambda call: None)
+        self.tree.add("[SOURce#]:FUNCtion:PULSe:TRANsition:BOTH", self._set_edges)
+
+    def _add_waveforms(self) -> None:
+        add = self.tree.add
+        data = "[SOURce#]:DATA"
+        add(f"{data}:ARBitrary", self._upload(1.0))
+        add(f"{data}:ARBitrary:DAC", self._upload(FULL_SCALE))
+        add(f"{data}:VOLatile:CLEar", self._clear_waveforms)
+        add(f"{data}:VOLatile:CATalog", ask=self._catalogue)
+        add(f"{data}:VOLatile:FREE", ask=lambda call: f"{LONGEST - self._used(call):+d}")
+        add("[SOURce#]:FUNCtion:ARBitrary", self._choose, self._chosen)
+        add("[SOURce#]:FUNCtion:ARBitrary:POINts", ask=self._points)
+
+    def _add_triggers(self) -> None:
+        self.tree.add("TRIGger#[:IMMediate]", self._trigger_channel)
+        self.tree.add("ABORt", lambda call: None)
+
+    def _changed(self, number: int) -> None:
+        on = self.settings.number("output", number)
+        level = self.settings.number("offset", number) * self._open_circuit(number) if on else 0.0
+        self._backplane.drive({self._line(number): level})
+
+    def _line(self, number: int) -> str:
+        return f"{self._name}_{number}"
+
+    def _open_circuit(self, number: int) -> float:
+        load = self._on_load.get(number, SOURCE_OHM)
+        return 1.0 if math.isinf(load) else (load + SOURCE_OHM) / load
+
+    def _number(self, call: Call) -> int:
+        return self.settings.named(call, len(call.parameters))[0]
+
+    def _set_end(self, sign: int) -> Callable[[Call], None]:
+        def set_it(call: Call) -> None:
+            call.expect(1)
+            number = self._number(call)
+            other = self._ends(number)[-sign]
+            value = call.number(0, "V", -LARGEST_V, LARGEST_V)
+            if sign * (value - other) <= 0:
+                raise ScpiError(-221)
+            self.settings.put("offset", number, (value + other) / 2)
+            self.settings.put("amplitude", number, abs(value - other))
+            self._changed(number)
+
+        return set_it
+
+    def _ask_end(self, sign: int) -> Callable[[Call], str]:
+        return lambda call: real(self._ends(self._number(call))[sign])
+
+    def _ends(self, number: int) -> dict[int, float]:
+        middle = self.settings.number("offset", number)
+        half = self.settings.number("amplitude", number) / 2
+        return {1: middle + half, -1: middle - half}
+
+    def _set_load(self, call: Call) -> None:
+        call.expect(1)
+        number = self._number(call)
+        load = call.number(0, "OHM", 1.0, 1e4, {"INF": math.inf, "INFINITY": math.inf})
+        before = self._open_circuit(number)
+        self._on_load[number] = load
+        # What leaves the socket stays; what is told of it is for the new load.
+        for name in ("offset", "amplitude"):
+            value = self.settings.number(name, number) * before / self._open_circuit(number)
+            self.settings.put(name, number, value)
+        self._changed(number)
+
+    def _ask_load(self, call: Call) -> str:
+        return real(self._on_load.get(self._number(call), SOURCE_OHM))
+
+    def _set_edges(self, call: Call) -> None:
+        call.expect(1)
+        self.settings.put("edge", self._number(call), call.number(0, "S", 8.4e-9, 1e-6))
+
+    def _upload(self, full_scale: float) -> Callable[[Call], None]:
+        def upload(call: Call) -> None:
+            call.expect(2, len(call.parameters))
+            number = call.suffixes[0]
+            if number not in CHANNELS:
+                raise ScpiError(-114)
+            name = call.text(0).upper()
+            if name in self._waveforms[number]:
+                raise ScpiError(786, "Specified arb waveform already exists")
+            swapped = self.settings.get("order") == "SWAP"
+            if call.parameters[1].kind is Kind.BLOCK and full_scale != 1.0:
+                values = call.block(1, "<i2" if swapped else ">i2")
+            else:
+                values = call.numbers(1, swapped)
+            if (np.abs(values) > full_scale).any():
+                raise ScpiError(-222)
+            if not SHORTEST <= len(values) <= LONGEST:
+                raise ScpiError(-223 if len(values) > LONGEST else -222)
+            self._waveforms[number][name] = values / full_scale
+
+        return upload
+
+    def _clear_waveforms(self, call: Call) -> None:
+        self._waveforms[self._number(call)].clear()
+
+    def _catalogue(self, call: Call) -> str:
+        names = [BUILT_IN, *self._waveforms[self._number(call)]]
+        return ",".join(quoted(name) for name in names)
+
+    def _used(self, call: Call) -> int:
+        return sum(len(values) for values in self._waveforms[self._number(call)].values())
+
+    def _choose(self, call: Call) -> None:
+        call.expect(1)
+        number, name = call.suffixes[0], call.text(0).upper()
+        if number not in CHANNELS:
+            raise ScpiError(-114)
+        if name != BUILT_IN and name not in self._waveforms[number]:
+            raise ScpiError(-224)
+        self.settings.put("waveform", number, name)
+
+    def _chosen(self, call: Call) -> str:
+        return quoted(str(self.settings.get("waveform", self._number(call))))
+
+    def _points(self, call: Call) -> str:
+        number = self._number(call)
+        name = str(self.settings.get("waveform", number))
+        return f"{len(self._waveforms[number].get(name, np.zeros(SHORTEST))):+d}"
+
+    def _trigger_channel(self, call: Call) -> None:
+        call.expect(0)
+        number = call.suffixes[0]
+        if number not in CHANNELS:
+            raise ScpiError(-114)
+        self.busy_s += self._backplane.play(self._programs([number]))
+
+    def _start(self, source: str) -> list[Program]:
+        return self._programs([n for n in CHANNELS if self.settings.get("source", n) == source])
+
+    def _programs(self, numbers: list[int]) -> list[Program]:
+        return [program for number in numbers if (program := self._program(number)) is not None]
+
+    def _program(self, number: int) -> Program | None:
+        name = str(self.settings.get("waveform", number))
+        shape = self._waveforms[number].get(name)
+        plays = self.settings.get("function", number) == "ARB" and shape is not None
+        if not (plays and self.settings.number("burst", number)
+                and self.settings.number("output", number)):  # fmt: skip
+            return None
+        assert shape is not None
+        scale = self._open_circuit(number)
+        half = self.settings.number("amplitude", number) / 2
+        volts = (self.settings.number("offset", number) + half * shape) * scale
+        cycles = self.settings.number("cycles", number)
+        volts = np.tile(volts, int(cycles) if math.isfinite(cycles) else 1)
+        rate = self.settings.number("sample rate", number)
+        return Program(self._line(number), volts, rate, float(volts[-1]))

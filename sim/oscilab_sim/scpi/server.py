@@ -1,0 +1,168 @@
+"""Virtual instruments on sockets and terminals, all in one thread beside the caller's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from oscilab.errors import InvalidInput
+from oscilab_sim.scpi.errors import ScpiError
+from oscilab_sim.scpi.framing import Framer
+from oscilab_sim.scpi.instrument import Instrument
+
+logger = logging.getLogger(__name__)
+CHUNK = 1 << 16
+START_S = 30.0
+Result = TypeVar("Result")
+
+
+class ScpiServer:
+    """Serves instruments until it is stopped; everything about them happens in its own thread.
+
+    `pace` is how many seconds of real time pass for a second that an instrument is busy.
+    """
+
+    def __init__(self, pace: float = 0.0) -> None:
+        self._pace = pace
+        self._loop = asyncio.new_event_loop()
+        self._sessions: dict[asyncio.Task[None], Instrument] = {}
+        self._servers: list[tuple[asyncio.Server, Instrument]] = []
+        self._closers: list[Callable[[], None]] = []
+        self._thread = threading.Thread(target=self._run, name="scpi twin", daemon=True)
+        self._thread.start()
+
+    def listen(self, instrument: Instrument, host: str, port: int) -> int:
+        """Serve on a TCP port (0 for any that is free) and return its number.
+
+        Raises:
+            InvalidInput: it cannot be had.
+        """
+
+        async def start() -> int:
+            server = await asyncio.start_server(
+                lambda reader, writer: self._session(instrument, reader, writer), host, port,
+                limit=CHUNK,
+            )  # fmt: skip
+            self._servers.append((server, instrument))
+            return int(server.sockets[0].getsockname()[1])
+
+        try:
+            return self._in_loop(start())
+        except OSError as error:
+            raise InvalidInput(
+                f"the twin cannot listen at {host}:{port}: {error.strerror or error}; choose "
+                "another endpoint"
+            ) from error
+
+    def open_terminal(self, instrument: Instrument) -> str:
+        """Serve on a pseudo-terminal, as on a serial line, and return its path.
+
+        Raises:
+            InvalidInput: the operating system has none.
+        """
+        try:
+            from oscilab_sim.scpi.terminal import opened
+        except ImportError as error:
+            raise InvalidInput(
+                "this operating system has no pseudo-terminals; give the instruments of the twin "
+                "TCPIP addresses"
+            ) from error
+
+        async def start() -> str:
+            reader, writer, path, close = await opened()
+            self._closers.append(close)
+            self._keep(asyncio.ensure_future(self._session(instrument, reader, writer)), instrument)
+            return path
+
+        return self._in_loop(start())
+
+    def do(self, action: Callable[[], Result]) -> Result:
+        """Run `action` in the server's thread, between two messages."""
+
+        async def run() -> Result:
+            return action()
+
+        return self._in_loop(run())
+
+    def switch_off(self, instrument: Instrument) -> None:
+        """End what listens for one instrument, and every session with it."""
+        self._in_loop(self._end([instrument]))
+
+    def stop(self) -> None:
+        """End it; idempotent."""
+        if not self._loop.is_closed():
+            self._in_loop(self._end(None))
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(START_S)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
+
+    def _in_loop(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(START_S)
+
+    def _keep(self, task: asyncio.Task[None], instrument: Instrument) -> None:
+        self._sessions[task] = instrument
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._sessions.pop(task, None)
+        fault = None if task.cancelled() else task.exception()
+        if fault is not None:
+            logger.error("a session with a virtual instrument broke", exc_info=fault)
+
+    async def _session(
+        self, instrument: Instrument, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._keep(task, instrument)
+        framer = Framer()
+        try:
+            while data := await reader.read(CHUNK):
+                for message in framer.feed(data):
+                    reply = instrument.handle(message)
+                    busy = instrument.take_busy()
+                    if busy and self._pace:
+                        await asyncio.sleep(busy * self._pace)
+                    if reply is not None:
+                        writer.write(reply.encode("latin-1") + b"\n")
+                        await writer.drain()
+        except ConnectionError as error:
+            logger.debug("a client of %s went away: %s", instrument.identity, error)
+        except asyncio.CancelledError:
+            logger.debug("a session with %s was cut", instrument.identity)
+        finally:
+            if framer.in_block:
+                # What was begun is dropped, as on a device clear; the next client hears of it.
+                instrument.note(ScpiError(-161))
+            writer.close()
+            with suppress(ConnectionError, OSError, asyncio.CancelledError):
+                await writer.wait_closed()
+
+    async def _end(self, instruments: list[Instrument] | None) -> None:
+        """End servers and sessions of some instruments, or of all."""
+        for server, instrument in list(self._servers):
+            if instruments is None or instrument in instruments:
+                server.close()
+                self._servers.remove((server, instrument))
+        ending = [
+            task for task, instrument in self._sessions.items()
+            if instruments is None or instrument in instruments
+        ]  # fmt: skip
+        for task in ending:
+            task.cancel()
+        if ending:
+            await asyncio.wait(ending, timeout=START_S)
+        if instruments is None:
+            for close in self._closers:
+                close()
+            self._closers.clear()
