@@ -18,12 +18,14 @@ import threading
 import time
 import tty
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from oscilab.wired.waveform import Waveform
-from oscilab_firmware.connection import Connection
+from oscilab_firmware.connection import Connection, Converter
 from oscilab_firmware.front_end import FirmwareFrontEnd
+from oscilab_firmware.guards import Guards
 from oscilab_firmware.opening import open_session
 from oscilab_sim.board.imperfections import Imperfections
 from oscilab_sim.firmware.build import host_program
@@ -78,10 +80,10 @@ def exchanged(seconds: float) -> tuple[int, float, str]:
     process = FirmwareProcess(host_program(), ["--pty", "--child", *map(str, counts)])
     connection = Connection(
         port=process.port, analog_outputs=SITES, analog_inputs=2 * SITES, max_rate_hz=1e5,
-        dac={"slew": 1e9}, heartbeat_timeout_s=60.0,
+        dac=Converter(slew=1e9), heartbeat_timeout_s=60.0,
     )  # fmt: skip
     _clamps_alone(connection)
-    front_end = FirmwareFrontEnd(connection, WideOpen(), "benchmark")
+    front_end = FirmwareFrontEnd(connection, cast(Guards, WideOpen()), "benchmark")
     front_end.connect()
     channels = front_end.channels
     names = [channel.name for channel in channels.inputs if channel.kind == "analog"]

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 static int listener = -1, line = -1;
-static bool is_pty;
+static bool is_pty, blocked;
 
 static bool complain(const char *what)
 {
@@ -122,9 +122,11 @@ size_t line_send(const uint8_t *bytes, size_t count)
     if (line < 0)
         return count; /* nobody listens */
     ssize_t sent = is_pty ? write(line, bytes, count) : send(line, bytes, count, MSG_NOSIGNAL);
+    bool later = sent < 0 && (errno == EAGAIN || errno == EINTR);
+    blocked = later || (sent >= 0 && (size_t)sent < count);
     if (sent >= 0)
         return (size_t)sent;
-    if (errno == EAGAIN || errno == EINTR)
+    if (later)
         return 0;
     hang_up();
     return count;
@@ -132,9 +134,12 @@ size_t line_send(const uint8_t *bytes, size_t count)
 
 void line_wait(uint32_t ms)
 {
-    struct pollfd files[2] = {{.fd = line, .events = POLLIN}, {.fd = listener, .events = POLLIN}};
-    if (poll(files, 2, (int)ms) > 0 && (files[1].revents & POLLIN))
+    /* Where the host takes nothing, trying again and again would keep it from its processor. */
+    short wanted = blocked ? POLLOUT : POLLIN;
+    struct pollfd files[2] = {{.fd = line, .events = wanted}, {.fd = listener, .events = POLLIN}};
+    if (poll(files, 2, blocked && ms == 0 ? 1 : (int)ms) > 0 && (files[1].revents & POLLIN))
         welcome();
+    blocked = false;
 }
 
 bool line_orphaned(void)
