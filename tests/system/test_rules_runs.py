@@ -25,7 +25,7 @@ class StopAt(Quiet):
     def __init__(self, steps):
         self.left = steps
 
-    def task(self, description, total):
+    def task(self, description, total, done=0):
         return self
 
     def __enter__(self):
@@ -67,9 +67,10 @@ def test_a_useless_setting_is_refused_before_anything_is_written(tmp_path):
 def test_rules_through_wires_with_flaws_after_calibration(tmp_path):
     """`virtual-flawed`, calibrated: force matching, CD1 and displacement find the same modes.
 
-    On the ideal array at this size the largest differences from the truth are, over ten seeds,
-    0.02 +- 0.01 (weight) and 0.12 +- 0.02 (mean); the bounds are five deviations off (3e-7).
-    Before training the weights are off by 0.1 and the means by 0.9.
+    Largest differences from the truth that were seen, of weights and of means: force matching 0.026
+    and 0.10, CD1 0.062 and 0.09, displacement 0.031 and 0.07. The seed is fixed; how they scatter
+    over seeds was not measured, so that no false-alarm rate can be stated, and the bounds are twice
+    the largest seen.
     """
     bench = tmp_path / "bench.toml"
     shutil.copy(example_benches()["virtual0"], bench)
@@ -86,8 +87,5 @@ def test_rules_through_wires_with_flaws_after_calibration(tmp_path):
             "two-gaussians", "virtual-flawed", bench=str(bench), log_batches=100_000,
             overrides={**settings, "rule": rule}, out=tmp_path / f"{rule}.h5",
         )  # fmt: skip
-        print(
-            rule, run.figures["largest_weight_difference"], run.figures["largest_mean_difference"]
-        )
-        assert run.figures["largest_weight_difference"] < 0.07
-        assert run.figures["largest_mean_difference"] < 0.25
+        assert run.figures["largest_weight_difference"] < 0.12
+        assert run.figures["largest_mean_difference"] < 0.2
