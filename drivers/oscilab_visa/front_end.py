@@ -65,6 +65,7 @@ class RackFrontEnd:
         self._clock: Clock = HostClock()
         self._levels: Volts | None = None
         self._reading_since: float | None = None
+        self._read_for = 0.0
 
     @classmethod
     def from_bench(cls, connection: Mapping[str, object], device: Device) -> RackFrontEnd:
@@ -89,10 +90,11 @@ class RackFrontEnd:
 
     @property
     def capabilities(self) -> frozenset[FrontEndCapability]:
-        """Reading outputs back, where every instrument with outputs can; never a common clock."""
+        """Inputs may be read meanwhile; outputs where every instrument can; no common clock."""
+        found = {FrontEndCapability.LIVE_INPUTS}
         if all(each.reads_back for each in self.instruments.values()):
-            return frozenset({FrontEndCapability.OUTPUT_READBACK})
-        return frozenset()
+            found.add(FrontEndCapability.OUTPUT_READBACK)
+        return frozenset(found)
 
     @property
     def hardware(self) -> str | None:
@@ -142,6 +144,7 @@ class RackFrontEnd:
     def read_outputs(self) -> Volts:
         """What the instruments say their outputs are at, `[output]`."""
         self._check_open()
+        self._clock.catch_up()
         found = np.array([v for each in self.instruments.values() for v in each.read_outputs()])
         self._levels = found.copy()
         return found
@@ -149,6 +152,7 @@ class RackFrontEnd:
     def set_outputs(self, volts: Volts) -> None:
         """Put every output at `volts` `[output]`; only what changes is sent."""
         self._check_open()
+        self._clock.catch_up()
         known, self._levels = self._levels, None
         changes: dict[str, dict[int, float]] = {}
         for number, (name, place) in enumerate(self._places):
@@ -165,13 +169,15 @@ class RackFrontEnd:
             if name not in staged:
                 self.instruments[name].set(levels)
         self._levels = np.array(volts, np.float64)
-        self._reading_since = None
+        self._reading_since, self._read_for = None, 0.0
 
     def read_inputs(self, inputs: Sequence[str], samples: int = 1) -> Volts:
         """`samples` readings of the named inputs, `[input, sample]`, one scan after the other."""
         self._check_open()
         if self._reading_since is None:
             self._reading_since = self._clock.now()
+        else:
+            self._clock.catch_up()
         found = np.empty((len(inputs), samples))
         by_owner: dict[str, list[int]] = {}
         for row, name in enumerate(inputs):
@@ -186,9 +192,14 @@ class RackFrontEnd:
         self._check_open()
         begin, self._reading_since = self._reading_since, None
         if begin is not None:
-            seconds -= self._clock.now() - begin
-        if seconds > 0:
-            self._clock.wait(seconds)
+            self._read_for += self._clock.now() - begin
+        # A long scan is made up for by several short pauses.
+        passed = min(self._read_for, seconds)
+        self._read_for -= passed
+        if seconds > passed:
+            self._clock.wait(seconds - passed)
+        # What another thread read meanwhile took none of the time that is counted here.
+        self._reading_since = None
 
     def exchange(
         self,

@@ -75,7 +75,7 @@ class VirtualBoard(NotedOutputs):
     @property
     def is_clamped(self) -> bool:
         """Whether the clamps hold, as the outputs are now."""
-        return self._is_clamped()
+        return self._to.is_clamped(self.levels)
 
     def set_outputs(self, volts: Volts) -> None:
         """Put every output at `volts` `[output]`."""

@@ -53,7 +53,7 @@ class Backplane:
     def read(self, lines: Sequence[str], each_s: float) -> list[float]:
         """Volts of inputs read one after the other, `each_s` apart; unknown lines read 0 V."""
         known = self.board.channels.input_numbers
-        if self.board.is_clamped:
+        if self.board.is_clamped or each_s == 0:
             there = [line for line in lines if line in known]
             volts = dict(zip(there, self.board.read(there, 1)[:, 0].tolist(), strict=True))
             self.wait(each_s * len(lines))
