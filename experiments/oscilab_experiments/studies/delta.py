@@ -67,7 +67,9 @@ def measure(folder: Path, rule: str, delta: float, seed: int, batches: int) -> d
         potential, points, TIME, sampling.weight(noising, TIME), 400_000,
         np.random.default_rng([seed, 2]),
     )  # fmt: skip
-    best = KNOWN[rule].allowed(loss.minimiser(description.box), description.box, noising)
+    best = KNOWN[rule].allowed(
+        np.asarray(loss.minimiser(description.box), np.float64), description.box, noising
+    )
     gradients = np.array(
         [KNOWN[rule].estimate(array, best, TIME, points, sampling).gradient for _ in range(batches)]
     )

@@ -118,5 +118,5 @@ def optimal_protocol(seed: int, slices: int, samples: int) -> tuple[Protocol, Si
         potential, seed=1_000 + seed, settings=SimulatedArray.Settings(threads=1)
     )
     box = array.description.box
-    best = np.array([confined(each.minimiser(box), box) for each in losses])
+    best = np.array([confined(np.asarray(each.minimiser(box), np.float64), box) for each in losses])
     return Protocol(potential, schedule, best, noising), array

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -29,7 +29,9 @@ def draw_mnist01(measured: Sequence[Measured], path: Path) -> None:
     kinds = groups(measured)
     sides = sorted({side for side, *_ in kinds})
     with picture(path, 10.0, 3.3 * len(sides) + 2.8) as figure:
-        top, bottom = figure.subfigures(2, 1, height_ratios=(3.3 * len(sides), 2.8))
+        # More than one: an array of them, which matplotlib's types do not tell.
+        parts: Any = figure.subfigures(2, 1, height_ratios=(3.3 * len(sides), 2.8))
+        top, bottom = parts
         strips = top.subplots(len(sides), 2, squeeze=False)
         for row, side in zip(strips, sides, strict=True):
             for panel, (rule, delta, _) in zip(row, RULES, strict=True):
@@ -78,7 +80,7 @@ def _by_size(panel: Axes, kinds: Kinds, sides: list[int], name: str, label: str)
         ends = (index - 0.35, index + 0.35)
         for key, colour, words in ((data, INK, "data"), (f"{name}_gaussian", FAINT, "Gaussian")):
             panel.hlines(values[key], *ends, colors=colour, linewidth=1.2,
-                         label=words if index == 0 else None)  # fmt: skip
+                         label=words if index == 0 else "_")  # fmt: skip
     panel.set_xticks(range(len(sides)), [f"{side}x{side}" for side in sides])
     panel.set_xlim(-0.6, len(sides) - 0.4)
     panel.set_ylim(bottom=0)

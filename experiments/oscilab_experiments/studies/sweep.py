@@ -84,7 +84,7 @@ def _distributed(client: Client, points: Sequence[Point]) -> Iterator[tuple[Poin
 @contextmanager
 def _client(workers: int | None, scheduler: str | None) -> Generator[Client]:
     try:
-        import dask
+        from dask import config as dask_config
         from distributed import Client, LocalCluster
     except ImportError as error:
         raise CannotDo(
@@ -101,11 +101,12 @@ def _client(workers: int | None, scheduler: str | None) -> Generator[Client]:
         return
     settings = {"distributed.scheduler.allowed-failures": LOST_WORKERS}
     with (
-        dask.config.set(settings),
+        dask_config.set(settings),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
-            dashboard_address=None,
+            # No web page; distributed's types do not tell that None means it.
+            dashboard_address=None,  # pyright: ignore[reportArgumentType]
             silence_logs=logging.ERROR,
         ) as cluster,
         Client(cluster) as client,

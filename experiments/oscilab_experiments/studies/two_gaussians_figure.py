@@ -33,7 +33,9 @@ def draw_two_gaussians(measured: Sequence[Measured], path: Path) -> None:
     matched = groups[("force-matching", False)][0]
     with picture(path, 11.0, 7.8) as figure:
         # Apart, so that the names of the rules take no room from the densities.
-        top, bottom = figure.subfigures(2, 1, height_ratios=(5.4, 2.4))
+        # More than one: an array of them, which matplotlib's types do not tell.
+        parts: Any = figure.subfigures(2, 1, height_ratios=(5.4, 2.4))
+        top, bottom = parts
         panels: Any = top.subplots(3, COLUMNS, height_ratios=(1.5, 1.5, 1.2))
         _over_time(list(panels[0]), matched)
         _by_rule(list(panels[1]), groups)
