@@ -1,18 +1,21 @@
-"""What calibration is worth: one experiment on an ideal board, a flawed one, and that calibrated.
+"""What calibration is worth: one experiment on ideal boards, flawed ones, and these calibrated.
 
-    python -m oscilab_experiments.calibration_study [STEPS] [FOLDER]
+    python -m oscilab_experiments.calibration_study [STEPS] [SEEDS] [FOLDER]
 
-The flawed board has 16-bit converters, 0.1 % gain and 1 mV offset errors, noise, and a bath and a
-mobility 3 % off; it is the device virtual-flawed of the example bench virtual0.
+Every seed is another board (its gains, offsets, noise and bath) and another run on it. Flawed
+boards have 16-bit converters, noise of 0.5 mV, a bath and a mobility 3 % off, and gain and offset
+errors of two sizes: 0.1 % and 1 mV, 2 % and 20 mV. The intervals are of 95 % over the seeds, by
+Student's t.
 """
 
 from __future__ import annotations
 
-import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from scipy import stats
 
 import oscilab
 from oscilab.bench import device_named, example_benches
@@ -22,38 +25,77 @@ from oscilab.wired.calibration import write_calibration
 from oscilab.wired.operate import wired_array
 
 FLAWED = "virtual-flawed"
+SIZES = {"0.1 %, 1 mV": (0.001, 0.001), "2 %, 20 mV": (0.02, 0.02)}
 FIGURES = (
     "largest_weight_difference", "largest_mean_difference", "largest_covariance_difference",
 )  # fmt: skip
 LAST_STEPS = 20
 
 
-def main(steps: int = 300, folder: str = "calibration-study") -> None:
-    """Calibrate, train three times, and print the table."""
+def main(steps: int = 200, seeds: int = 5, folder: str = "calibration-study") -> None:
+    """Calibrate, train and print the table, a row as soon as it is known."""
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    bench = place / "bench.toml"
-    shutil.copy(example_benches()["virtual0"], bench)
+    names = ["loss", *(name.removeprefix("largest_").replace("_", " ") for name in FIGURES)]
+    print("| board | " + " | ".join(names) + " |\n|" + " --- |" * (len(names) + 1), flush=True)
+    example = example_benches()["virtual0"]
+    _row("ideal", seeds, lambda seed: _trained("virtual0", example, place / "i", seed, steps))
+    for size, (gain, offset) in SIZES.items():
+
+        def uncalibrated(seed: int, gain: float = gain, offset: float = offset) -> list[float]:
+            bench = _bench(place, seed, gain, offset)
+            return _trained(FLAWED, bench, place / "u", seed, steps)
+
+        def calibrated(seed: int, gain: float = gain, offset: float = offset) -> list[float]:
+            bench = _calibrated(_bench(place, seed, gain, offset), seed)
+            return _trained(FLAWED, bench, place / "c", seed, steps)
+
+        _row(f"{size}, uncalibrated", seeds, uncalibrated)
+        _row(f"{size}, calibrated", seeds, calibrated)
+
+
+def _row(name: str, seeds: int, run: Callable[[int], list[float]]) -> None:
+    found = np.array([run(seed) for seed in range(1, seeds + 1)])
+    half = stats.t.ppf(0.975, seeds - 1) * found.std(axis=0, ddof=1) / np.sqrt(seeds)
+    cells = [f"{mean:.4f} ± {h:.4f}" for mean, h in zip(found.mean(axis=0), half, strict=True)]
+    print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+
+
+def _bench(place: Path, seed: int, gain: float, offset: float) -> Path:
+    """The example bench, with another board as its flawed device."""
+    text = example_benches()["virtual0"].read_text(encoding="utf-8")
+    for line, value in (
+        ("seed = 1", f"seed = {seed}"),
+        ("gain_error = 0.001", f"gain_error = {gain}"),
+        ("offset_error_V = 0.001", f"offset_error_V = {offset}"),
+    ):
+        assert line in text
+        text = text.replace(line, value)
+    bench = place / "flawed.toml"
+    bench.write_text(text, encoding="utf-8")
+    return bench
+
+
+def _calibrated(bench: Path, seed: int) -> Path:
     with wired_array(device_named(FLAWED, str(bench)), design=True) as array:
-        result = calibrate(array, points=10_000, releases=40_000)
+        result = calibrate(array, points=10_000, releases=40_000, seed=seed)
         array.make_safe()
-    write_calibration(result.calibration, place / "flawed.toml")
-    text = bench.read_text(encoding="utf-8")
-    named = f'[devices.{FLAWED}]\ncalibration = "flawed.toml"\n'
-    calibrated = place / "calibrated.toml"
-    calibrated.write_text(text.replace(f"[devices.{FLAWED}]\n", named), encoding="utf-8")
-    print(f"{'':14}{'loss':>12}" + "".join(f"{name[8:]:>24}" for name in FIGURES))
-    for name, device, file in (
-        ("ideal", "virtual0", bench), ("uncalibrated", FLAWED, bench),
-        ("calibrated", FLAWED, calibrated),
-    ):  # fmt: skip
-        run = oscilab.train(
-            "two-gaussians", device, bench=str(file), out=place / f"{name}.h5", log_batches=1000,
-            overrides={"steps": steps, "seed": 1},
-        )  # fmt: skip
-        loss = _last_loss(run.path)
-        values = "".join(f"{run.figures[figure]:24.4f}" for figure in FIGURES)
-        print(f"{name:14}{loss:12.4f}{values}", flush=True)
+    write_calibration(result.calibration, bench.with_name("calibration.toml"))
+    heading = f"[devices.{FLAWED}]\n"
+    named = heading + 'calibration = "calibration.toml"\n'
+    better = bench.with_name("calibrated.toml")
+    better.write_text(bench.read_text(encoding="utf-8").replace(heading, named), encoding="utf-8")
+    return better
+
+
+def _trained(device: str, bench: Path, stem: Path, seed: int, steps: int) -> list[float]:
+    out = stem.with_suffix(".h5")
+    out.unlink(missing_ok=True)
+    run = oscilab.train(
+        "two-gaussians", device, bench=str(bench), out=out, log_batches=1000,
+        overrides={"steps": steps, "seed": seed},
+    )  # fmt: skip
+    return [_last_loss(run.path), *(run.figures[figure] for figure in FIGURES)]
 
 
 def _last_loss(path: Path) -> float:
@@ -64,4 +106,5 @@ def _last_loss(path: Path) -> float:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 300)
+    given = dict(enumerate(sys.argv))
+    main(int(given.get(1, 200)), int(given.get(2, 5)), given.get(3, "calibration-study"))

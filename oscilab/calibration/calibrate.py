@@ -1,7 +1,8 @@
 """A whole calibration: sweeps, faults by name, thermal motion.
 
-Gauge: clamp actuators fix the length, force sensors the force, the front end's clock the time.
-Their own lines are taken over as they are known; everything else is measured against them.
+Gauge: clamp actuators fix the length and its zero, force sensors the force and its zero, the front
+end's clock the time. Their own lines are taken over as they are known, offsets with them;
+everything else is measured against them.
 """
 
 from __future__ import annotations
@@ -12,18 +13,26 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from oscilab.calibration.drives import Drives, fit_drives
-from oscilab.calibration.fit import Straight, straight_line
+from oscilab.calibration.balance import Balance
+from oscilab.calibration.drives import LEAST_CROSSTALK, Drives, fit_drives
+from oscilab.calibration.fit import Straight
+from oscilab.calibration.response import Response, measure_response
+from oscilab.calibration.sensors import Sensors, fit_sensors
 from oscilab.calibration.sweep import Sweep, sweep_lines
-from oscilab.calibration.thermal import Thermal, spring_constant, thermal_motion
+from oscilab.calibration.thermal import (
+    Thermal,
+    is_quick_enough,
+    spring_constant,
+    thermal_motion,
+)
 from oscilab.progress import Progress, Quiet
 from oscilab.wired.array import WiredArray
 from oscilab.wired.calibration import Calibration, DeviceIdentity, Line
 from oscilab.wired.units import Units
 
 Array = NDArray[np.floating]
-SAME = 0.9
-"""Correlation from which on a sensor follows a clamp."""
+SETTLED = 7.0
+"""Response times after which a thousandth of a step is left."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,62 +72,106 @@ def calibrate(
     with progress.task("sweeping", 1) as task:
         sweep = sweep_lines(array, points, rng)
         task.advance()
-    metres = lines.clamp_scale.quantity(sweep.clamps)
-    sensors, faults = _sensors(metres, sweep, wiring.positions)
+    names = _names(array)
+    beside = _beside(array)
+    set_points = lines.clamp_scale.quantity(sweep.clamps)
+    count = lines.used.parameters
+    sensors = fit_sensors(
+        set_points, sweep.positions, sweep.lines, beside[count:], wiring.positions
+    )
+    faults = list(sensors.faults)
     forces = lines.forces(sweep.forces.T)
     for site, channel in enumerate(wiring.forces):
         if np.ptp(sweep.forces[:, site]) < 1e-9 + 4 * _resolution(array, channel):
             faults.append(f"{channel} (force[{site}]) does not answer: dead or stuck")
             forces[:, site] = np.nan
-    drives = fit_drives(lines.used, sweep, metres, forces, lines.parameter_scale.gain)
-    names = [f"{wiring.parameters[name]} ({name})" for name in lines.used.names]
+    drives, notes = _drives(array, sweep, set_points, forces, sensors, names, beside)
     faults += [f"{names[p]} is dead" for p in drives.dead]
     faults += [f"{names[p]} is stuck at {volts:.3g} V" for p, volts in drives.stuck.items()]
     faults += [f"{names[p]} and {names[q]} are swapped" for p, q in drives.swapped]
-    notes = [
+    notes += [
         f"{names[to]} picks up {share:.2%} of {names[source]}"
-        for source, to, share in drives.crosstalk
+        for to, source, share in drives.crosstalk
     ]
-    calibration = _with_lines(array, known, sensors, drives)
+    calibration = _with_lines(array, known, sensors.lines, drives)
     thermal = None
     if not faults and releases:
-        with progress.task("thermal motion", 1) as task:
+        with progress.task("step response", 1) as task:
             better = array.recalibrated(calibration)
-            thermal = thermal_motion(better, releases, _stiffness_error(better, drives))
+            response = measure_response(better)
+            notes += _hurried(array, response)
             task.advance()
-        calibration = _with_thermal(calibration, thermal)
-    return Result(calibration, faults, notes, sweep, drives, sensors, thermal)
-
-
-def _sensors(
-    metres: Array, sweep: Sweep, channels: tuple[str, ...]
-) -> tuple[dict[int, Straight], list[str]]:
-    """Position sensors by the clamp that each follows."""
-    faults: list[str] = []
-    sensors: dict[int, Straight] = {}
-    centred = metres - metres.mean(axis=0)
-    follows: dict[int, int] = {}
-    for site, channel in enumerate(channels):
-        volts = sweep.positions[:, site] - sweep.positions[:, site].mean()
-        power = np.sqrt((volts @ volts) * np.einsum("pi,pi->i", centred, centred))
-        share = np.abs(volts @ centred) / np.maximum(power, np.finfo(float).tiny)
-        best = int(np.argmax(share))
-        if share[best] < SAME:
-            level = float(sweep.positions[:, site].mean())
-            what = f"is stuck at {level:.3g} V" if abs(level) > 0.05 else "is dead"
-            faults.append(f"{channel} (position[{site}]) {what}")
-            continue
-        follows[site] = best
-        sensors[site] = straight_line(metres[:, best], sweep.positions[:, site])
-    for site, best in follows.items():
-        if best > site and follows.get(best) == site:
-            faults.append(
-                f"{channels[site]} (position[{site}]) and {channels[best]} (position[{best}]) are "
-                "swapped"
+        calibration = replace(calibration, response_s=response.seconds)
+        if is_quick_enough(better, response):
+            with progress.task("thermal motion", 1) as task:
+                error = _stiffness_error(better, drives)
+                thermal = thermal_motion(better, releases, error, response)
+                task.advance()
+            calibration = _with_thermal(calibration, thermal)
+        else:
+            notes.append(
+                f"lines and sensors take {response.seconds:.2g} s to respond, too long for kT and "
+                "mobility to be measured, which stay as they are known; use faster sensors or a "
+                "slower array"
             )
-        elif best != site and follows.get(best) != site:
-            faults.append(f"{channels[site]} (position[{site}]) follows clamp[{best}]")
-    return sensors, faults
+    return Result(calibration, faults, notes, sweep, drives, sensors.lines, thermal)
+
+
+def _drives(
+    array: WiredArray,
+    sweep: Sweep,
+    set_points: Array,
+    forces: Array,
+    sensors: Sensors,
+    names: list[str],
+    beside: list[list[int]],
+) -> tuple[Drives, list[str]]:
+    """The drives' fit, and what clamps or sensors pick up: whichever explains the forces better."""
+    lines = array.lines
+    balance = Balance(lines.used, sweep.lines, set_points, forces)
+    pairs = [(p, q) for p in range(lines.used.parameters) for q in beside[p]]
+    design = lines.parameter_scale.gain
+    drives = fit_drives(balance, design, pairs)
+    if not sensors.crosstalk:
+        return drives, []
+    moved = set_points.copy()
+    for site, line, share in sensors.crosstalk:
+        moved[:, site] += share * sweep.lines[:, line]
+    better = fit_drives(balance.at(moved), design, pairs)
+    really = better.residual < drives.residual
+    channels = array.wired.wiring.positions
+    notes: list[str] = []
+    for site, line, share in sensors.crosstalk:
+        of_volts = share * float(lines.clamp_scale.gain[site])
+        clamp, sensor = names[lines.used.parameters + site], f"{channels[site]} (position[{site}])"
+        if abs(of_volts) > LEAST_CROSSTALK:
+            notes.append(f"{clamp if really else sensor} picks up {of_volts:.2%} of {names[line]}")
+    return (better if really else drives), notes
+
+
+def _names(array: WiredArray) -> list[str]:
+    """All lines driven, for people: parameters, then clamps."""
+    wiring, potential = array.wired.wiring, array.lines.used
+    names = [f"{wiring.parameters[name]} ({name})" for name in potential.names]
+    return names + [f"{channel} (clamp[{site}])" for site, channel in enumerate(wiring.clamps)]
+
+
+def _beside(array: WiredArray) -> list[list[int]]:
+    """The lines next to each line on the front end, `[line]`: parameters, then clamps."""
+    numbers = np.concatenate([array.lines.parameters, array.lines.clamps]).tolist()
+    place = {number: line for line, number in enumerate(numbers)}
+    return [[place[n] for n in (number - 1, number + 1) if n in place] for number in numbers]
+
+
+def _hurried(array: WiredArray, response: Response) -> list[str]:
+    needed = SETTLED * response.seconds
+    if array.wired.settings.settle_s >= needed:
+        return []
+    return [
+        f"lines and sensors respond within {response.seconds:.2g} s, but settle_s is "
+        f"{array.wired.settings.settle_s:.2g} s; set it to {needed:.2g} s or more, then calibrate "
+        "again"
+    ]
 
 
 def _resolution(array: WiredArray, channel: str) -> float:
@@ -147,7 +200,7 @@ def _with_lines(
         known,
         lines=lines,
         date=datetime.now(UTC),
-        device=DeviceIdentity(name=identity.name, kind=identity.kind, serial=identity.serial),
+        device=DeviceIdentity(name=array.wired.name, kind=identity.kind, serial=identity.serial),
         nominal=False,
     )
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from oscilab.errors import InvalidInput
+
 Array = NDArray[np.floating]
+MOST_UNKNOWNS = 6000
+"""Their normal equations take 0.3 GB, and a minute or two."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,18 +24,70 @@ class Fit:
     residual: float
 
 
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Some readings `[row]` and the few unknowns that they depend on: `design` `[row, column]`,
+    whose columns are the unknowns `columns` `[column]`.
+    """
+
+    columns: NDArray[np.intp]
+    design: Array
+    readings: Array
+
+
 def least_squares(design: Array, readings: Array) -> Fit:
     """`readings` `[row]` by the columns of `design` `[row, unknown]`, noise equal and unknown."""
+    columns = np.arange(design.shape[1], dtype=np.intp)
+    block = Block(columns, design, readings)
+    return blockwise_least_squares(lambda: [block], design.shape[1])
+
+
+def blockwise_least_squares(blocks: Callable[[], Iterable[Block]], unknowns: int) -> Fit:
+    """The same from `blocks`, asked for twice and held one at a time.
+
+    Unknowns that no reading depends on come out as zero, without an error.
+
+    Raises:
+        InvalidInput: more unknowns than memory and patience allow, or fewer readings than unknowns.
+    """
+    if unknowns > MOST_UNKNOWNS:
+        raise InvalidInput(
+            f"a fit of {unknowns} unknowns would take {8e-9 * unknowns**2:.2g} GB for each matrix, "
+            f"more than the {MOST_UNKNOWNS} unknowns that are fitted at once; calibrate a device "
+            "of fewer lines"
+        )
+    normal, right = np.zeros((unknowns, unknowns)), np.zeros(unknowns)
+    rows = 0
+    for block in blocks():
+        normal[np.ix_(block.columns, block.columns)] += block.design.T @ block.design
+        right[block.columns] += block.design.T @ block.readings
+        rows += len(block.readings)
     # Columns of very different units: scale them, or the normal equations lose digits.
-    scale = np.sqrt(np.einsum("ru,ru->u", design, design))
-    scale[scale == 0] = 1.0
-    scaled = design / scale
-    inverse: Array = np.asarray(np.linalg.pinv(scaled.T @ scaled, hermitian=True), np.float64)
-    values = inverse @ (scaled.T @ readings)
-    left = readings - scaled @ values
-    freedom = max(len(readings) - len(values), 1)
-    variance = float(left @ left) / freedom
-    return Fit(values / scale, variance * inverse / np.outer(scale, scale), variance**0.5)
+    scale = np.sqrt(np.diagonal(normal))
+    there = scale > 0
+    if rows <= there.sum():
+        raise InvalidInput(
+            f"{rows} readings cannot tell {there.sum()} unknowns apart; sweep more points"
+        )
+    scale[~there] = 1.0
+    inverse = np.zeros_like(normal)
+    inverse[np.ix_(there, there)] = _inverse((normal / np.outer(scale, scale))[there][:, there])
+    values = inverse @ (right / scale) / scale
+    left = sum(
+        float(np.square(block.readings - block.design @ values[block.columns]).sum())
+        for block in blocks()
+    )
+    variance = left / (rows - int(there.sum()))
+    return Fit(values, variance * inverse / np.outer(scale, scale), variance**0.5)
+
+
+def _inverse(normal: Array) -> Array:
+    try:
+        root = np.linalg.inv(np.linalg.cholesky(normal))
+    except np.linalg.LinAlgError:
+        # Unknowns that only appear together: the least of all solutions.
+        return np.asarray(np.linalg.pinv(normal, hermitian=True), np.float64)
+    return root.T @ root
 
 
 @dataclass(frozen=True)

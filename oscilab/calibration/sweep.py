@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from oscilab.physics import Potential
 from oscilab.wired.array import WiredArray
 from oscilab.wired.points import before
 from oscilab.wired.ramps import with_ramps
@@ -33,6 +32,11 @@ class Sweep:
     clamps: Array
     positions: Array
     forces: Array
+
+    @property
+    def lines(self) -> Array:
+        """Volts of all lines driven, `[point, line]`: parameters, then clamps."""
+        return np.concatenate([self.drives, self.clamps], axis=1)
 
 
 def sweep_lines(array: WiredArray, points: int, rng: np.random.Generator) -> Sweep:
@@ -65,18 +69,6 @@ def sweep_lines(array: WiredArray, points: int, rng: np.random.Generator) -> Swe
     readings = np.concatenate(read)
     count, sites = lines.used.parameters, lines.used.oscillators
     return Sweep(volts[:, :count], volts[:, count:], readings[:, :sites], readings[:, sites:])
-
-
-def features(potential: Potential, positions: Array) -> list[tuple[int, int, Array]]:
-    """(parameter, oscillator, du/dx at every point) for every end of every parameter."""
-    found: list[tuple[int, int, Array]] = []
-    for family in potential.families.values():
-        for instance, ends in enumerate(family.ends.tolist()):
-            x = [positions[:, end] for end in ends]
-            for end, oscillator in enumerate(ends):
-                slope = family.term.slope(end, *x)
-                found.append((family.where.start + instance, oscillator, slope))
-    return found
 
 
 def _span(array: WiredArray, which: NDArray[np.intp]) -> tuple[Array, Array]:

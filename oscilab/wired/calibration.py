@@ -1,8 +1,9 @@
 """What the lines of a bench mean: volts = offset + gain * quantity, in SI units.
 
 The gauge says which external references the scales hang on. By default the clamps' actuators fix
-the length, the force sensors the force and the front end's clock the time; gains of the drive
-lines, of the position sensors, kT and mobility follow from measurements.
+the length and its zero, the force sensors force and its zero, and the front end's clock the time;
+gains and offsets of the drive lines and of the position sensors, kT and mobility follow from
+measurements.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from oscilab.errors import InvalidInput
 from oscilab.wired.units import Units
 from oscilab.wired.wiring import Wiring
 
-GAUGE = "clamp actuators fix length, force sensors fix force, the front end's clock fixes time"
+GAUGE = (
+    "clamp actuators fix length and its zero, force sensors fix force and its zero, the front "
+    "end's clock fixes time"
+)
 OLD_AFTER_DAYS = 30.0
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(allow_inf_nan=False, gt=0)]
@@ -43,7 +47,7 @@ class Line(Table):
 
 
 class DeviceIdentity(Table):
-    """The device that was calibrated."""
+    """The device that was calibrated: its name in the bench, and what it says that it is."""
 
     name: str
     kind: str = ""
@@ -111,14 +115,22 @@ class Calibration:
                     "`oscilab calibrate` again"
                 )
 
-    def concerns(self, identity_serial: str, now: datetime | None = None) -> list[str]:
-        """What an operator should know before trusting it: its age, another device."""
+    def concerns(self, device: str, identity_serial: str, now: datetime | None = None) -> list[str]:
+        """What an operator should know before trusting it: its age, another device.
+
+        `device` is its name in the bench; `identity_serial` is empty while nothing is connected.
+        """
         if self.nominal:
             return ["no calibration: nominal gains are assumed; run `oscilab calibrate`"]
         found: list[str] = []
         age = ((now or datetime.now(UTC)) - self.date).total_seconds() / 86400
         if age > OLD_AFTER_DAYS:
             found.append(f"the calibration is {age:.0f} days old; run `oscilab calibrate` again")
+        if self.device.name and self.device.name != device:
+            found.append(
+                f"the calibration was made of device {self.device.name}, not of {device}; run "
+                "`oscilab calibrate` again"
+            )
         if identity_serial and self.device.serial and identity_serial != self.device.serial:
             found.append(
                 f"the calibration is of device {self.device.serial}, not of {identity_serial}; "

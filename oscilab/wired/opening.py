@@ -70,7 +70,7 @@ def check_wired(device: Device) -> list[str]:
     Raises:
         InvalidInput: naming what is wrong.
     """
-    return parts_of(device).calibration.concerns("")
+    return parts_of(device).calibration.concerns(device.name, "")
 
 
 def parts_of(device: Device, design: bool = False) -> Wired:

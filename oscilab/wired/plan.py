@@ -46,7 +46,7 @@ def hardware_plan(array: WiredArray, points: int, played: float) -> dict[str, st
         found["interlocks"] = f"{names}, {array.drive.watching}"
     if TIMING in description.identity.details:
         found[TIMING] = description.identity.details[TIMING]
-    concerns = array.calibration.concerns(description.identity.serial)
+    concerns = array.calibration.concerns(array.wired.name, description.identity.serial)
     if concerns:
         found["mind"] = "; ".join(concerns)
     return found

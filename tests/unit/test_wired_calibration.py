@@ -61,14 +61,15 @@ def test_a_device_reads_its_file_and_refuses_one_that_does_not_fit(tmp_path):
 
 def test_concerns_name_a_missing_an_old_and_a_foreign_calibration():
     nominal = parts_of(pair()).calibration
-    assert "no calibration" in nominal.concerns("s1")[0]
+    assert "no calibration" in nominal.concerns("pair", "s1")[0]
     now = datetime.now(UTC)
     device = nominal.device.model_copy(update={"name": "pair", "serial": "s1"})
     measured = replace(nominal, nominal=False, device=device, date=now - timedelta(days=3))
-    assert measured.concerns("s1", now) == []
-    assert "of device s1, not of s2" in measured.concerns("s2", now)[0]
+    assert measured.concerns("pair", "s1", now) == []
+    assert "of device s1, not of s2" in measured.concerns("pair", "s2", now)[0]
+    assert "made of device pair, not of twin" in measured.concerns("twin", "", now)[0]
     old = replace(measured, date=now - timedelta(days=100))
-    assert "100 days old" in old.concerns("s1", now)[0]
+    assert "100 days old" in old.concerns("pair", "s1", now)[0]
 
 
 def test_a_calibration_that_cannot_be_written_leaves_nothing(tmp_path):

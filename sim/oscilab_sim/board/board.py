@@ -121,7 +121,8 @@ class VirtualBoard(NotedOutputs):
         period = 1 / rate_hz
         self.note(waveform.levels, waveform.lines, rate_hz)
         read = np.maximum(read - self.flaws.latency_samples, 0)
-        at_plant = AtPlant(self._to, self.levels, waveform, period, self.flaws.output_settling_s)
+        lags = self.flaws.output_settling_s, self.flaws.sensor_settling_s
+        at_plant = AtPlant(self._to, self.levels, waveform, period, *lags)
         forces_wanted = self._wants_forces(self._numbers(inputs))
         x, forces = self._played(waveform, at_plant, read, period, forces_wanted)
         count = waveform.repeats * len(read)
@@ -169,8 +170,8 @@ class VirtualBoard(NotedOutputs):
         forces_wanted: bool,
     ) -> tuple[Array, Array]:
         points = np.tile(at_plant.points_at(steps, since), (repeats, 1))
-        theta = at_plant.theta
-        settings = np.tile(np.minimum(steps, theta.shape[1] - 1), repeats)
+        theta, settings = at_plant.settings_at(steps, since)
+        settings = np.tile(settings, repeats)
         x, forces = points, np.zeros_like(points)
         if forces_wanted or self.flaws.clamp_stiffness is not None:
             x = points.copy()
@@ -180,9 +181,7 @@ class VirtualBoard(NotedOutputs):
                 x[rows] = self._plant.clamped(parameters, points[rows])
                 forces[rows] = self._plant.forces(parameters, x[rows])
         if self.flaws.sensor_settling_s:
-            left = np.exp(-np.tile(since, repeats) / self.flaws.sensor_settling_s)[:, np.newaxis]
-            before = np.tile(at_plant.points_after(steps), (repeats, 1))
-            x = x + left * (before - x)
+            x = x + np.tile(at_plant.sensor_lag(steps, since), (repeats, 1))
         shape = (repeats, len(steps), -1)
         return x.reshape(shape), forces.reshape(shape)
 

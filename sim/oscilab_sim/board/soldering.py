@@ -69,11 +69,17 @@ class Soldering:
 
 class AtPlant:
     """A waveform as the plant feels it, in core units: `theta` `[parameter, step]` (or one step,
-    where the drive stays), and `clamped` `[step]`.
+    where the drive stays), each step's mean where outputs lag, and `clamped` `[step]`.
     """
 
     def __init__(
-        self, to: Soldering, levels: Volts, waveform: Waveform, period: float, settling: float
+        self,
+        to: Soldering,
+        levels: Volts,
+        waveform: Waveform,
+        period: float,
+        settling: float,
+        sensor_settling: float,
     ) -> None:
         rows = np.full(len(levels), -1)
         rows[waveform.lines] = np.arange(len(waveform.lines))
@@ -88,13 +94,16 @@ class AtPlant:
 
         take: Raw = raw
         self._constant = settling
-        durations = waveform.samples * period
+        self._sensor = sensor_settling
+        self._durations = durations = waveform.samples * period
         on = _all_or_none(to.out.volts(to.enables, take))
         self.clamped = np.repeat(on, len(waveform.samples) // len(on))
-        drives = to.out.volts(to.drives, take)
+        self._drives = drives = to.out.volts(to.drives, take)
+        self._drive_starts = None
         if drives.shape[1] > 1 and settling:
             starts = lagged_starts(drives, durations, to.volts(to.drives, levels), settling)
             drives = lagged_means(drives, starts, durations, settling)
+            self._drive_starts = starts
         self.theta = to.drive_scale.quantity(drives.T).T
         self._points = to.out.volts(to.clamps, take)
         self._first = to.volts(to.clamps, levels)
@@ -102,11 +111,28 @@ class AtPlant:
         if settling:
             self._starts = lagged_starts(self._points, durations, self._first, settling)
         self._scale = to.clamp_scale
+        self._drive_scale = to.drive_scale
+
+    def settings_at(self, steps: Numbers, since: Array) -> tuple[Array, Numbers]:
+        """Parameters `[parameter, setting]`, and the setting of each reading, `since` seconds into
+        `steps` `[reading]`.
+        """
+        if self._drive_starts is None:
+            return self.theta, np.minimum(steps, self.theta.shape[1] - 1)
+        volts = lagged_at(self._drives, self._drive_starts, steps, since, self._constant)
+        return self._drive_scale.quantity(volts.T).T, np.arange(len(steps))
 
     def points_at(self, steps: Numbers, since: Array) -> Array:
         """Set-points `[reading, oscillator]`, `since` seconds into `steps`."""
         starts = self._points if self._starts is None else self._starts
         return self._scale.quantity(lagged_at(self._points, starts, steps, since, self._constant).T)
+
+    def sensor_lag(self, steps: Numbers, since: Array) -> Array:
+        """By how much sensors that follow the clamps lag, `[reading, oscillator]`."""
+        starts = lagged_starts(self._points, self._durations, self._first, self._sensor)
+        volts = lagged_at(self._points, starts, steps, since, self._sensor)
+        there = self._points[:, np.minimum(steps, self._points.shape[1] - 1)]
+        return ((volts - there) / self._scale.gain[:, np.newaxis]).T
 
     def points_after(self, step: int | Numbers) -> Array:
         """Set-points as `step` begins: `[oscillator]`, or `[step, oscillator]`."""

@@ -1,0 +1,97 @@
+"""The balance of forces on a clamped oscillator, as a linear fit.
+
+Clamps say where each oscillator is and force sensors what it feels. With theta_p = a_p V_p + b_p,
+the force on oscillator i is -sum_p (a_p V_p + b_p) d_i u_p(x): linear in the unknown a and b, of
+which only those matter that have an end at i.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.calibration.fit import Block, Fit, blockwise_least_squares
+from oscilab.physics import Potential
+from oscilab.physics.potential import Family
+
+Array = NDArray[np.floating]
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _End:
+    parameter: int
+    family: Family
+    instance: int
+    end: int
+
+
+@dataclass(frozen=True, eq=False)
+class Balance:
+    """Settings of a sweep and what they did: `volts` `[point, line]` of all lines, those of the
+    parameters first; `positions` and `forces` `[point, oscillator]` in core units. Oscillators
+    whose force sensor is broken have NaN there, and do not count.
+    """
+
+    potential: Potential
+    volts: Array
+    positions: Array
+    forces: Array
+
+    def at(self, positions: Array) -> Balance:
+        """The same, with oscillators elsewhere."""
+        return replace(self, positions=positions)
+
+    @cached_property
+    def seen(self) -> list[int]:
+        """Oscillators whose forces are known."""
+        return [i for i, force in enumerate(self.forces.T) if np.isfinite(force).all()]
+
+    @cached_property
+    def judged(self) -> list[int]:
+        """Parameters with an end that is seen: of the others nothing can be said."""
+        return sorted({end.parameter for i in self.seen for end in self._ends[i]})
+
+    def fit(self, pairs: list[Pair]) -> Fit:
+        """Unknowns: the slope of each (parameter, line) of `pairs`, then each one's constant.
+
+        Raises:
+            InvalidInput: too many of them, or too few points.
+        """
+        lines: dict[int, list[Pair]] = {}
+        for column, (parameter, line) in enumerate(pairs):
+            lines.setdefault(parameter, []).append((column, line))
+        count = self.potential.parameters
+        return blockwise_least_squares(lambda: self._blocks(lines, len(pairs)), len(pairs) + count)
+
+    def _blocks(self, lines: dict[int, list[Pair]], constants: int) -> Iterator[Block]:
+        ones = np.ones(len(self.volts))
+        for oscillator in self.seen:
+            columns: list[int] = []
+            parts: list[Array] = []
+            for end in self._ends[oscillator]:
+                x = [self.positions[:, i] for i in end.family.ends[end.instance].tolist()]
+                slope: Array = -np.asarray(end.family.term.slope(end.end, *x), np.float64)
+                for column, line in lines.get(end.parameter, []):
+                    columns.append(column)
+                    parts.append(slope * self.volts[:, line])
+                columns.append(constants + end.parameter)
+                parts.append(slope * ones)
+            yield Block(
+                np.array(columns, np.intp), np.stack(parts, axis=1), self.forces[:, oscillator]
+            )
+
+    @cached_property
+    def _ends(self) -> list[list[_End]]:
+        """What pulls at each oscillator."""
+        found: list[list[_End]] = [list[_End]() for _ in range(self.potential.oscillators)]
+        for family in self.potential.families.values():
+            for instance, ends in enumerate(family.ends.tolist()):
+                for end, oscillator in enumerate(ends):
+                    parameter = family.where.start + instance
+                    found[oscillator].append(_End(parameter, family, instance, end))
+        return found
