@@ -175,7 +175,7 @@ def test_training_over_sockets_is_what_the_simulation_does(tmp_path):
     the rack's clock: four comparisons, false-alarm rate 2e-6."""
     small = {"steps": 4, "batch": 16, "samples": 100, "seed": 4, "slices": 6}
     values = described()
-    values["settings"] = {"time_s": 200.0}
+    values["settings"] = {"time_s": 200.0, "longest_s": 1e5}
     with twin_of(values) as (twin, device):
         bench = Bench(twin, device, tmp_path)
         volts = bench.train(**small)
