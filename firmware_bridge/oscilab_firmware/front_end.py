@@ -21,7 +21,7 @@ from oscilab.wired.waveform import Waveform
 from oscilab_firmware.commands import Refused, SessionLost
 from oscilab_firmware.connection import Connection
 from oscilab_firmware.guards import Guards, guards_of
-from oscilab_firmware.messages import Codes, DeviceFlag, Refusal, Trip
+from oscilab_firmware.messages import NO_CHANNEL, Codes, DeviceFlag, Event, Refusal, Trip
 from oscilab_firmware.opening import check_device, open_session
 from oscilab_firmware.playing import Failed, Playing
 from oscilab_firmware.records import LONGEST, records_of
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 Volts = NDArray[np.floating]
 SAFE_WAIT_S = 0.02
+EVENT_WAIT_S = 0.2
 
 
 class FirmwareFrontEnd:
@@ -96,8 +97,9 @@ class FirmwareFrontEnd:
             with self._refusals():
                 self._guards.hand_over_limits(session, self._banks, self._channels)
                 session.start_heartbeat(self._connection.heartbeat_timeout_s)
-            # A trip of a session before this one was told to whoever had it.
             session.status()
+            # A trip of a session before this one was told to whoever had it.
+            session.inbox.tripped = None
         except BaseException:
             session.close()
             raise
@@ -208,6 +210,9 @@ class FirmwareFrontEnd:
         try:
             return playing.run()
         except Failed as failed:
+            if failed.code in (Refusal.INTERLOCK, Refusal.TRIPPED):
+                # Which input it was comes with the event.
+                session.inbox.wait(lambda: _with_channel(session.inbox.tripped), EVENT_WAIT_S)
             self._tell_trip(session)
             if failed.code == Refusal.ABORTED:
                 raise Aborted(f"{self._name} stopped a waveform that was aborted") from failed
@@ -297,3 +302,7 @@ class FirmwareFrontEnd:
             if refused.report.code == Refusal.TRIPPED and self._session is not None:
                 self._tell_trip(self._session)
             raise sentence_of(refused.report, self._banks, self._name) from refused
+
+
+def _with_channel(event: Event | None) -> Event | None:
+    return None if event is None or event.channel == NO_CHANNEL else event

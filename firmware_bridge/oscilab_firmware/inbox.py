@@ -12,6 +12,7 @@ from oscilab.errors import DeviceFailed
 from oscilab_firmware.frames import Frame
 from oscilab_firmware.messages import (
     ANSWER,
+    NO_CHANNEL,
     Credit,
     Event,
     Happening,
@@ -47,6 +48,7 @@ class Inbox:
         self._rows = 0
         self.status: Status | None = None
         self.tripped: Event | None = None
+        self._trip_known = False
         self.credit = Credit(0, 0, 0)
         self.heard = time.monotonic()
         self.reopened = 0
@@ -142,8 +144,8 @@ class Inbox:
             self._credit(Credit.of(frame.payload))
         elif frame.type == Kind.EVENT:
             event = Event.of(frame.payload)
-            if event.event == Happening.TRIPPED:
-                self.tripped = event
+            if event.event == Happening.TRIPPED and (self.tripped or not self._trip_known):
+                self.tripped, self._trip_known = event, True
             self._stand(event.status)
         elif frame.type & ANSWER and frame.type ^ ANSWER in URGENT:
             status = Status.of(frame.payload)
@@ -164,6 +166,10 @@ class Inbox:
 
     def _stand(self, status: Status) -> None:
         self.status = status
+        if status.trip and not self._trip_known:
+            # Its event may come late, or be lost.
+            self.tripped = Event(Happening.TRIPPED, NO_CHANNEL, 0, status)
+        self._trip_known = bool(status.trip)
         self._credit(Credit(status.exchange, status.accepted, status.store_free))
 
     def _credit(self, credit: Credit) -> None:

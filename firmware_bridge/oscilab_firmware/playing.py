@@ -92,6 +92,7 @@ class Playing:
             self._check_aborted()
             if not triggered and (self._piece is None or self._is_full()):
                 # The first records are all there, or as many as there is room for.
+                session.commands.settle()
                 session.commands.call(Kind.TRIGGER, _NUMBER.pack(self._number))
                 triggered = True
             status = self._take()

@@ -62,6 +62,8 @@ def trip_of(event: Event, banks: Banks, name: str) -> DeviceFailed:
         return InterlockTripped(
             f"{done}: interlock input {channel.name} reads {channel.volts(event.value):g}; {RESUME}"
         )
+    if event.status.trip == Trip.INTERLOCK:
+        return InterlockTripped(f"{done}: an interlock did not hold; {RESUME}")
     if event.status.trip == Trip.WATCHDOG:
         return InterlockTripped(
             f"{done}: it heard nothing of its host for the heartbeat's timeout; raise "
