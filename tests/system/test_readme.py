@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -57,9 +58,12 @@ def test_python_runs_as_written(tmp_path):
 
 
 def test_simulated_array_runs_as_written(tmp_path):
-    (block,) = blocks("python", ROOT / "sim" / "README.md")
+    block, daq = blocks("python", ROOT / "sim" / "README.md")
     # A spring of stiffness 2, one relaxation time after rest: (1 - exp(-4)) / 2.
     assert float(python(block, tmp_path)) == pytest.approx(0.491, abs=0.01)
+    sine, wired = re.findall(r"\[([^][]+)\]", python(daq, tmp_path))
+    assert [float(each) for each in wired.split(",")] == pytest.approx([1.5] * 100)
+    assert np.ptp([float(each) for each in sine.split(",")]) == pytest.approx(2.0, abs=0.01)
 
 
 @pytest.mark.slow
