@@ -168,17 +168,17 @@ def packages(tmp_path, monkeypatch):
 
 
 def test_examples_follow_where_no_bench_was_asked_for(bench, packages):
-    example = 'schema = 1\n[devices.rack0]\narray = "simulated"\n[devices.pair]\narray = "other"\n'
+    example = 'schema = 1\n[devices.shed0]\narray = "simulated"\n[devices.pair]\narray = "other"\n'
     packages.install(
         "examples",
-        {"example_benches_a/__init__.py": "", "example_benches_a/rack0.toml": example},
+        {"example_benches_a/__init__.py": "", "example_benches_a/shed0.toml": example},
         {"oscilab.benches": {"more-examples": "example_benches_a"}},
     )
-    assert device_named("rack0").bench.name == "rack0"
+    assert device_named("shed0").bench.name == "shed0"
     # The user's own device wins over the example of the same name.
     assert device_named("pair").bench.path == bench
-    assert "rack0" not in [device.name for device in list_devices(str(bench))]
-    assert [device.name for device in list_devices("rack0")] == ["sim", "rack0", "pair"]
+    assert "shed0" not in [device.name for device in list_devices(str(bench))]
+    assert [device.name for device in list_devices("shed0")] == ["sim", "shed0", "pair"]
 
 
 def test_files_of_a_wired_device_must_exist(work):
