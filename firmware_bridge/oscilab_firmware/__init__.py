@@ -1,1 +1,1 @@
-"""The microcontroller's serial protocol, host side; nothing here yet."""
+"""The front end `firmware`: the host side of the microcontroller's serial protocol."""
