@@ -98,7 +98,7 @@ class Doorkeeper:
         if table is None:
             return self._refused("no request of this version", who)
         given = table.get("token")
-        if not isinstance(given, str) or not hmac.compare_digest(given.encode(), self._token):
+        if not isinstance(given, str) or not hmac.compare_digest(_bytes(given), self._token):
             return self._refused("a wrong token" if given else "no token", who)
         name, number = table.get("do"), table.get("number")
         action = self._actions.get(name) if isinstance(name, str) else None
@@ -144,3 +144,8 @@ class Budget:
             return False
         self._left -= 1
         return True
+
+
+def _bytes(text: str) -> bytes:
+    # JSON may hold halves of characters, which are no UTF-8.
+    return text.encode("utf-8", "surrogatepass")
