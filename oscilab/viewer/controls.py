@@ -8,8 +8,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout
 
 from oscilab.live.session import Session
-from oscilab.viewer.panel import label
-from oscilab.viewer.theme import BAD, GOOD, WAIT
+from oscilab.viewer.panel import label, narrow
+from oscilab.viewer.theme import LIGHT, Theme
 
 HELD = ("pausing", "paused")
 
@@ -27,7 +27,9 @@ class Controls(QFrame):
         row.setSpacing(10)
         words = QVBoxLayout()
         words.setSpacing(1)
-        self.run, self.state, self.said = label("", "run"), label("", "state"), label("", "faint")
+        self.run, self.state, self.said = (
+            narrow(label("", kind)) for kind in ("run", "state", "faint")
+        )
         for each in (self.state, self.run):
             words.addWidget(each)
         row.addLayout(words, 1)
@@ -47,6 +49,11 @@ class Controls(QFrame):
         row.addWidget(self.hold)
         row.addWidget(self.safe)
         self._held = False
+        self._theme = LIGHT
+
+    def paint_in(self, theme: Theme) -> None:
+        """Take on a theme's colours."""
+        self._theme = theme
 
     def toggle(self) -> None:
         """Pause, or go on."""
@@ -59,8 +66,8 @@ class Controls(QFrame):
         simulated = " (simulated)" if facts and facts.simulated else ""
         self.run.setText(f"{session.path.name}   {where}{simulated}")
         self.state.setText(session.state())
-        self.state.setStyleSheet(f"color: {_colour(session)};")
-        self.said.setText(session.said[:90])
+        self.state.setStyleSheet(f"color: {_colour(session, self._theme)};")
+        self.said.setText(session.said)
         self.said.setToolTip(session.said)
         total = int(status.get("total", 0)) if status else 0
         self.progress.setRange(0, max(total, 1))
@@ -84,15 +91,15 @@ def _button(text: str, name: str) -> QPushButton:
     return found
 
 
-def _colour(session: Session) -> str:
+def _colour(session: Session, theme: Theme) -> str:
     if session.model.ending:
-        return BAD if session.model.ending.get("how") == "failed" else GOOD
+        return theme.bad if session.model.ending.get("how") == "failed" else theme.good
     if not session.is_live:
-        return GOOD if session.address is None else BAD
+        return theme.good if session.address is None else theme.bad
     state = str(session.model.status.get("state"))
     if state == "not known to be safe":
-        return BAD
-    return GOOD if state == "running" else WAIT
+        return theme.bad
+    return theme.good if state == "running" else theme.wait
 
 
 def _progress_text(session: Session) -> str:

@@ -14,6 +14,7 @@ from oscilab.viewer.qt import pg
 from oscilab.viewer.theme import Theme
 
 VIEWS = ("last point", "mean of batch", "rms of batch")
+KEY_HEIGHT = 8.0
 SHRINK = 0.9
 """A scale follows growing values at once and shrinking ones slowly, or colours would flicker."""
 
@@ -90,7 +91,7 @@ class _Map:
         self._plot.addItem(self._image)
         self._legend = canvas.addLabel("", row=1, col=column)
         self._key = canvas.addViewBox(row=2, col=column, enableMouse=False, enableMenu=False)
-        self._key.setFixedHeight(9)
+        canvas.ci.layout.setRowFixedHeight(2, KEY_HEIGHT)
         self._strip = pg.ImageItem()
         self._key.addItem(self._strip)
         self.shape: tuple[int, ...] = ()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout
 
 from oscilab.viewer.qt import pg
 from oscilab.viewer.theme import Theme
@@ -20,9 +20,8 @@ class Panel(QFrame):
         self.setObjectName("panel")
         self.bar = QHBoxLayout()
         self.bar.setContentsMargins(0, 0, 0, 0)
-        self.title = label(title, "title")
-        self.bar.addWidget(self.title)
-        self.bar.addStretch(1)
+        self.title = narrow(label(title, "title"))
+        self.bar.addWidget(self.title, 1)
         self.body = QVBoxLayout(self)
         self.body.setContentsMargins(8, 5, 8, 6)
         self.body.setSpacing(3)
@@ -38,6 +37,12 @@ def label(text: str = "", kind: str = "") -> QLabel:
     found.setTextFormat(Qt.TextFormat.PlainText)
     found.setObjectName(kind)
     return found
+
+
+def narrow(given: QLabel) -> QLabel:
+    """A line of text that is cut where there is no room, and never widens the window."""
+    given.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return given
 
 
 def choice(names: Sequence[str]) -> QComboBox:
@@ -65,8 +70,3 @@ def paint_plot(widget: Any, theme: Theme) -> None:
         axis = widget.getPlotItem().getAxis(side)
         axis.setPen(pg.mkPen(theme.line))
         axis.setTextPen(pg.mkPen(theme.faint))
-
-
-def stretch() -> QWidget:
-    """What takes up the room that is left."""
-    return QWidget()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy
+from PySide6.QtWidgets import QGridLayout, QLabel
 
 from oscilab.live.session import Session
 from oscilab.live.words import Row, condition_rows, progress_rows
-from oscilab.viewer.panel import Panel, label
+from oscilab.viewer.panel import Panel, label, narrow
 
 NOTES = 3
+NAMES = 92
+"""Pixels for the names of the rows."""
 KEYS = (
     ("space", "pause, resume"),
     ("F12", "safe state"),
@@ -59,6 +61,7 @@ class _Table(QGridLayout):
         self.setVerticalSpacing(1)
         self.setHorizontalSpacing(8)
         self.setColumnStretch(1, 1)
+        self.setColumnMinimumWidth(0, NAMES)
         self._cells: list[tuple[QLabel, QLabel]] = []
         self._shown: list[Row] = []
 
@@ -71,7 +74,7 @@ class _Table(QGridLayout):
             name, value = label("", "faint"), label("")
             name.setAlignment(Qt.AlignmentFlag.AlignTop)
             value.setWordWrap(True)
-            value.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+            narrow(value)
             place = len(self._cells)
             self.addWidget(name, place, 0)
             self.addWidget(value, place, 1)

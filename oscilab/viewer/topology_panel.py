@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSlider
 
 from oscilab.live.model import Facts, RunModel
 from oscilab.live.palette import Colours, colours
-from oscilab.viewer.panel import Panel, choice, label
+from oscilab.viewer.panel import Panel, choice, label, narrow
 from oscilab.viewer.qt import pg
 from oscilab.viewer.theme import Theme
 
@@ -40,7 +40,7 @@ class TopologyPanel(Panel):
         self._spots = pg.ScatterPlotItem(pxMode=True)
         self._box.addItem(self._spots)
         self.body.addWidget(self._canvas, 1)
-        self._legend = label("", "faint")
+        self._legend = narrow(label("", "faint"))
         self.body.addWidget(self._legend)
         row = QHBoxLayout()
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -77,8 +77,8 @@ class TopologyPanel(Panel):
             self.slider.setValue(model.node)
         node = self.slider.value()
         parameters = model.parameters.get(node)
-        time = f"noising time {facts.nodes[node]:.3g}" if node < len(facts.nodes) else ""
-        self.title.setText(f"Parameters of slice {node}, {time}")
+        time = f", t = {facts.nodes[node]:.3g}" if node < len(facts.nodes) else ""
+        self.title.setText(f"Parameters, slice {node}{time}")
         if parameters is None or len(parameters) != len(facts.ends):
             self._legend.setText("this slice was not seen yet")
             return
@@ -92,8 +92,7 @@ class TopologyPanel(Panel):
         if family is not None:
             reach = self._draw_spots(facts.ends[family, 0], parameters[family])
             parts.append(f"{name} ±{reach:.3g}")
-        low, high = ("blue", "orange")
-        self._legend.setText(f"{', '.join(parts)}; {low} below zero, {high} above")
+        self._legend.setText(f"{', '.join(parts)}   (blue -, orange +)")
 
     def _chosen(self) -> None:
         self.follow.setChecked(False)

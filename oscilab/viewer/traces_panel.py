@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from oscilab.live.model import RunModel
 from oscilab.live.palette import colours
-from oscilab.viewer.panel import Panel, choice, label, paint_plot, plot_widget
+from oscilab.viewer.panel import Panel, choice, label, narrow, paint_plot, plot_widget
 from oscilab.viewer.qt import pg
 from oscilab.viewer.theme import CYCLE, Theme
 
@@ -31,7 +31,7 @@ class TracesPanel(Panel):
         self.plot.setLabel("bottom", "points, the newest at the right")
         self.plot.getPlotItem().getAxis("left").setWidth(36)
         self.body.addWidget(self.plot, 1)
-        self._legend = label("", "faint")
+        self._legend = narrow(label("", "faint"))
         self.body.addWidget(self._legend)
         self.first = 0
         self._image: Any = pg.ImageItem()
@@ -90,8 +90,7 @@ class TracesPanel(Panel):
             xRange=(0, max(len(part), 2)), yRange=(-len(shown) + 0.2, 0.8), padding=0.01
         )
         self._legend.setText(
-            f"channels {shown.start} to {shown.stop - 1} of {channels}; one line's distance to the "
-            f"next is {SPREADS * spread:.3g}"
+            f"{shown.start} to {shown.stop - 1} of {channels}, {SPREADS * spread:.3g} apart"
         )
 
     def _draw_all(self, values: NDArray[Any]) -> None:

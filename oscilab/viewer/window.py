@@ -104,6 +104,7 @@ class ViewWindow(QMainWindow):
         """Put on a theme."""
         self.theme = theme
         self.setStyleSheet(style_sheet(theme))
+        self.controls.paint_in(theme)
         for panel, _ in self._panels.values():
             panel.paint_in(theme)
         self.redraw()
