@@ -33,8 +33,7 @@ class Subscription:
         self.missed = 0
         self.heard: float | None = None
         self._next: int | None = None
-        self._context = zmq.Context[zmq.Socket[bytes]]()
-        self._socket = self._context.socket(zmq.SUB)
+        self._socket = _context().socket(zmq.SUB)
         self._socket.set(zmq.RCVHWM, MOST_WAITING)
         self._socket.set(zmq.LINGER, 0)
         self._socket.subscribe(TOPIC)
@@ -64,7 +63,7 @@ class Subscription:
 
     def close(self) -> None:
         """Listen no more; idempotent."""
-        self._context.destroy(0)
+        self._socket.close(0)
 
     def __enter__(self) -> Self:
         return self
@@ -83,9 +82,8 @@ class Requests:
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._context = zmq.Context[zmq.Socket[bytes]]()
         self._number = 0
-        self._socket = self._context.socket(zmq.DEALER)
+        self._socket = _context().socket(zmq.DEALER)
         self._socket.set(zmq.LINGER, 0)
         self._socket.set(zmq.SNDHWM, 8)
         self._socket.set(zmq.RCVHWM, 8)
@@ -147,4 +145,21 @@ class Requests:
 
     def close(self) -> None:
         """Idempotent."""
-        self._context.destroy(0)
+        self._socket.close(0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _context() -> zmq.Context[zmq.Socket[bytes]]:
+    # One for all of the process: a context of one's own waits for its sockets when it is dropped.
+    shared: Any = zmq.Context
+    return shared.instance()

@@ -15,7 +15,7 @@ from oscilab.errors import OscilabError
 from oscilab.live import Live
 from oscilab.live.address import address_path, read_address
 
-LONG_S = 120.0
+LONG_S = 60.0
 SLEW = 40.0
 OUTPUTS = 15
 SAFE_V = 0.5

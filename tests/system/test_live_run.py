@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -39,8 +40,20 @@ def messages_until(subscription, wanted, kinds):
     """Count messages by kind until `wanted(counts)`."""
     wait_for(
         lambda: wanted(kinds),
-        between=lambda: kinds.extend(message for message in subscription.take(0.2)),
+        between=lambda: kinds.extend(subscription.take(0.2)),
     )
+
+
+def ask_safe(run):
+    with Requests(run.address()) as requests:
+        requests.ask("safe")
+    run.join()
+
+
+@pytest.fixture
+def asking():
+    with ExitStack() as stack:
+        yield lambda address: stack.enter_context(Requests(address))
 
 
 def test_all_that_is_measured_is_published(tmp_path):
@@ -70,6 +83,7 @@ def test_all_that_is_measured_is_published(tmp_path):
     assert not address_path(run.path).exists()
 
 
+@pytest.mark.slow
 def test_being_watched_changes_no_number(tmp_path):
     run = RunInThread(tmp_path)
     with Subscription(run.address()) as subscription:
@@ -94,8 +108,7 @@ def test_nobody_else_can_read_the_token(tmp_path):
         assert address_path(run.path).stat().st_mode & 0o777 == 0o600
     finally:
         os.umask(before)
-    Requests(run.address()).ask("safe")
-    run.join()
+    ask_safe(run)
 
 
 def test_only_this_computer_can_connect(tmp_path):
@@ -103,15 +116,14 @@ def test_only_this_computer_can_connect(tmp_path):
     address = run.address()
     for endpoint in (address.stream, address.control):
         assert endpoint.startswith("tcp://127.0.0.1:")
-    Requests(address).ask("safe")
-    run.join()
+    ask_safe(run)
 
 
-def test_a_pause_holds_before_the_next_batch(tmp_path):
+def test_a_pause_holds_before_the_next_batch(tmp_path, asking):
     """At most the batch that was being measured when it came is still measured."""
-    bench = bench_file(tmp_path, pace=0.05)
-    run = RunInThread(tmp_path, "rack", str(bench), steps=4000)
-    requests = Requests(run.address())
+    bench = bench_file(tmp_path, pace=1.0)
+    run = RunInThread(tmp_path, "rack", str(bench), steps=4000, batch=2)
+    requests = asking(run.address())
     wait_for(lambda: run.live._bulletin.batches > 2, "a batch")
     requests.ask("pause")
     before = run.live._bulletin.batches
@@ -131,11 +143,11 @@ def test_a_pause_holds_before_the_next_batch(tmp_path):
 
 
 @pytest.mark.parametrize("held", [False, True])
-def test_the_safe_state_reaches_the_outputs(tmp_path, held):
+def test_the_safe_state_reaches_the_outputs(tmp_path, asking, held):
     """While a waveform of some tens of seconds plays, and while the run is paused."""
-    bench = bench_file(tmp_path, pace=0.05 if held else 20.0)
-    run = RunInThread(tmp_path, "rack", str(bench), steps=4000)
-    requests = Requests(run.address())
+    bench = bench_file(tmp_path, pace=1.0 if held else 20.0)
+    run = RunInThread(tmp_path, "rack", str(bench), steps=4000, batch=2 if held else 40)
+    requests = asking(run.address())
     wait_for(lambda: len(levels := levels_of(tmp_path)) and levels[3] not in (0, 0.5), "driving")
     if held:
         requests.ask("pause")
@@ -153,6 +165,7 @@ def test_the_safe_state_reaches_the_outputs(tmp_path, held):
     assert "safe: outputs go to their safe values" in log_path(run.path).read_text()
 
 
+@pytest.mark.slow
 def test_strangers_change_nothing(tmp_path):
     """Wrong tokens, no tokens, noise, and thousands of all of them, while the run goes on."""
     run = RunInThread(tmp_path, steps=400)
@@ -201,7 +214,7 @@ def _settings():
     return {"batch": 40, "slices": 2, "samples": 20, "checkpoint_every": 1, "seed": 3}
 
 
-def test_the_safe_state_gets_through_a_flood(tmp_path):
+def test_the_safe_state_gets_through_a_flood(tmp_path, asking):
     bench = bench_file(tmp_path, pace=20.0)
     run = RunInThread(tmp_path, "rack", str(bench), steps=4000)
     address = run.address()
@@ -213,7 +226,7 @@ def test_the_safe_state_gets_through_a_flood(tmp_path):
         socket.connect(address.control)
         for _ in range(900):
             socket.send(b"noise", zmq.NOBLOCK)
-    requests = Requests(address)
+    requests = asking(address)
     number = requests.send("safe")
     wait_for(lambda: is_safe(tmp_path), "the safe state")
     context.destroy(0)
@@ -222,6 +235,7 @@ def test_the_safe_state_gets_through_a_flood(tmp_path):
     assert number == 1
 
 
+@pytest.mark.slow
 def test_a_viewer_that_hangs_costs_the_run_nothing(tmp_path):
     """It never takes a message; what it is not sent is dropped, and the run ends by itself."""
     run = RunInThread(tmp_path, steps=400)
@@ -232,16 +246,21 @@ def test_a_viewer_that_hangs_costs_the_run_nothing(tmp_path):
         each.close()
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_told_from_a_silent_one(tmp_path):
     run = RunInProcess(tmp_path, "--steps", "100000")
     assert not run.address.is_gone
     run.kill()
     wait_for(lambda: run.address.is_gone, "the end of the process")
     assert address_path(run.path).exists()
-    with pytest.raises(DeviceFailed, match="did not answer"):
-        Requests(run.address).ask("pause", patience_s=0.2)
+    with (
+        Requests(run.address) as requests,
+        pytest.raises(DeviceFailed, match="did not answer"),
+    ):
+        requests.ask("pause", patience_s=0.2)
 
 
+@pytest.mark.slow
 def test_the_terminal(tmp_path):
     run = RunInProcess(tmp_path, "--steps", "100000")
 
