@@ -63,12 +63,11 @@ class Together:
             each.summary(title, rows)
 
     @contextmanager
-    def task(self, description: str, total: int) -> Generator[Task]:
+    def task(self, description: str, total: int, done: int = 0) -> Generator[Task]:
         """A task of each of them."""
         with ExitStack() as stack:
-            yield _Tasks(
-                [stack.enter_context(each.task(description, total)) for each in self._watchers]
-            )
+            tasks = [each.task(description, total, done) for each in self._watchers]
+            yield _Tasks([stack.enter_context(each) for each in tasks])
 
     def note(self, sentence: str) -> None:
         """To each of them."""

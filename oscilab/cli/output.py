@@ -45,7 +45,7 @@ def stops_told(remedy: str) -> Generator[None]:
     try:
         yield
     except MadeSafe as error:
-        raise Stopped(f"stopped: {error}; {remedy}") from error
+        raise Stopped(f"stopped: {error}; {notes_of(error) or remedy}") from error
     except Terminated as error:
         raise Ended(f"{error}; {notes_of(error) or remedy}") from error
     except KeyboardInterrupt as error:

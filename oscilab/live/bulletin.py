@@ -88,10 +88,10 @@ class Bulletin:
         with self._lock:
             self._samples = samples
 
-    def begin_work(self, name: str, total: int) -> None:
-        """A task begins."""
+    def begin_work(self, name: str, total: int, done: int = 0) -> None:
+        """A task begins, `done` steps of it done before."""
         with self._lock:
-            self.work = Work(name, 0, total)
+            self.work = Work(name, done, total)
             self._advanced = None
 
     def advance(self, n: int, figures: dict[str, float], held_s: float) -> None:

@@ -60,9 +60,9 @@ class Live:
         """Nothing: a viewer is told in other ways."""
 
     @contextmanager
-    def task(self, description: str, total: int) -> Generator[_Task]:
+    def task(self, description: str, total: int, done: int = 0) -> Generator[_Task]:
         """What the run is at."""
-        self._bulletin.begin_work(description, total)
+        self._bulletin.begin_work(description, total, done)
         yield _Task(self)
 
     def note(self, sentence: str) -> None:
