@@ -19,6 +19,7 @@ SITES = (25, 40)
 NODES = 25
 FRAMES = 200
 SLEW = 100.0
+RUNS = 5
 BENCH = """\
 schema = 1
 [devices.rack]
@@ -134,9 +135,9 @@ def safe_state(folder: Path) -> None:
     bench = folder / "bench.toml"
     bench.write_text(BENCH.format(slew=SLEW))
     late = []
-    for number in range(10):
+    for number in range(RUNS):
         path, live = folder / f"{number}.h5", Live()
-        settings = {"steps": 1000, "batch": 200, "slices": 2, "samples": 1}
+        settings = {"steps": 1000, "batch": 20, "slices": 2, "samples": 1}
 
         def train(path: Path = path, live: Live = live, settings: dict = settings) -> None:
             try:

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oscilab.live.model import RunModel
-from oscilab.live.palette import colours
 from oscilab.viewer.panel import Panel, choice, label, narrow, paint_plot, plot_widget
 from oscilab.viewer.qt import pg
 from oscilab.viewer.theme import CYCLE, Theme
@@ -34,7 +33,8 @@ class TracesPanel(Panel):
         self._legend = narrow(label("", "faint"))
         self.body.addWidget(self._legend)
         self.first = 0
-        self._image: Any = pg.ImageItem()
+        # Millions of readings are thinned out to the pixels that there are.
+        self._image: Any = pg.ImageItem(autoDownsample=True)
         self._lines: list[Any] = []
         self._theme: Theme | None = None
 
@@ -97,9 +97,8 @@ class TracesPanel(Panel):
         assert self._theme is not None
         for line in self._lines:
             line.setVisible(False)
-        reach = float(np.nanpercentile(np.abs(values), 99)) or 1.0
-        picture = colours((0.5 + 0.5 * values / reach).T, self._theme.diverging)
-        self._image.setImage(picture, autoLevels=False)
+        reach = float(np.nanpercentile(np.abs(values[::8]), 99)) or 1.0
+        self._image.setImage(values.T, levels=(-reach, reach), lut=self._theme.diverging)
         self._image.setVisible(True)
         self.plot.getPlotItem().getAxis("left").setTicks(None)
         self.plot.setRange(xRange=(0, values.shape[0]), yRange=(0, values.shape[1]), padding=0.01)
