@@ -93,9 +93,7 @@ def train(
             stops_say_how_to_go_on(path, device, bench),
         ):
             progress.summary("training", training_rows(setup, path, plan.log_every))
-            return _run(
-                setup, training, writer, plan.log_every, 0.0, progress, NOTHING, observer
-            )
+            return _run(setup, training, writer, plan.log_every, 0.0, progress, NOTHING, observer)
 
 
 def _resume(
