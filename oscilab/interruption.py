@@ -27,6 +27,10 @@ class Terminated(KeyboardInterrupt):
     exit_code = 143
 
 
+class MadeSafe(KeyboardInterrupt):
+    """An operator asked for the safe state: outputs are at their safe values, and the run ends."""
+
+
 def _terminations() -> list[signal.Signals]:
     return [signal.Signals[name] for name in ("SIGTERM", "SIGBREAK") if hasattr(signal, name)]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Protocol
 
 
@@ -49,3 +49,37 @@ class Quiet:
 class _Unwatched:
     def advance(self, n: int = 1, **figures: float) -> None:
         """Ignored."""
+
+
+class Together:
+    """Several watch the same work."""
+
+    def __init__(self, *watchers: Progress) -> None:
+        self._watchers = watchers
+
+    def summary(self, title: str, rows: Mapping[str, str]) -> None:
+        """To each of them."""
+        for each in self._watchers:
+            each.summary(title, rows)
+
+    @contextmanager
+    def task(self, description: str, total: int, done: int = 0) -> Generator[Task]:
+        """A task of each of them."""
+        with ExitStack() as stack:
+            tasks = [each.task(description, total, done) for each in self._watchers]
+            yield _Tasks([stack.enter_context(each) for each in tasks])
+
+    def note(self, sentence: str) -> None:
+        """To each of them."""
+        for each in self._watchers:
+            each.note(sentence)
+
+
+class _Tasks:
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._tasks = tasks
+
+    def advance(self, n: int = 1, **figures: float) -> None:
+        """Each of them."""
+        for each in self._tasks:
+            each.advance(n, **figures)

@@ -7,6 +7,7 @@ below.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from numpy.typing import ArrayLike
@@ -92,6 +93,59 @@ class Hardware(Protocol):
 
     def close(self) -> None:
         """Make safe and let go of the device; idempotent."""
+        ...
+
+
+@dataclass(frozen=True)
+class InterlockState:
+    """An interlock as it was last read; `reads` and `holds` are None before that."""
+
+    name: str
+    channel: str
+    demand: str
+    reads: float | None
+    holds: bool | None
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Outputs and interlocks as last known, for an operator.
+
+    `nearest` is the output that is nearest to a limit, at `volts` between `lower` and `upper`;
+    these are None where nobody knows. `watching` says when the interlocks are looked at.
+    """
+
+    outputs: int
+    is_safe: bool
+    nearest: str
+    volts: float | None
+    lower: float | None
+    upper: float | None
+    watching: str
+    interlocks: tuple[InterlockState, ...]
+
+
+@runtime_checkable
+class Supervised(Protocol):
+    """An array with outputs that an operator looks after, beside the thread that drives them."""
+
+    def stop(self, reason: BaseException) -> None:
+        """Bring every output to its safe value, whatever plays; nothing drives afterwards.
+
+        From any thread. The one that drives finds `reason` raised, now or in its next call.
+        """
+        ...
+
+    def look(self) -> None:
+        """Whether outputs may be held as they are.
+
+        Raises:
+            InterlockTripped: outputs are safe then.
+        """
+        ...
+
+    def condition(self) -> Condition:
+        """From any thread; nothing is read or driven for it."""
         ...
 
 

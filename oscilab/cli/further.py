@@ -12,6 +12,14 @@ from oscilab.plugins import installed, load_entry
 
 GROUP = "oscilab.commands"
 OWN = {
+    "monitor": (
+        EntryPoint("monitor", "oscilab.cli.monitoring:monitor", GROUP),
+        "Watch a run in the terminal.",
+    ),
+    "view": (
+        EntryPoint("view", "oscilab.cli.viewing:view", GROUP),
+        "Watch a run in a window.",
+    ),
     "serve": (
         EntryPoint("serve", "oscilab.cli.serving:serve", GROUP),
         "Serve the twin of a device.",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from oscilab.errors import OscilabError
-from oscilab.interruption import Terminated
+from oscilab.interruption import MadeSafe, Terminated
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,11 +39,13 @@ def stops_told(remedy: str) -> Generator[None]:
     Where the work knows better, and left a note with the exception, it ends with that note.
 
     Raises:
-        Stopped: Ctrl-C.
+        Stopped: Ctrl-C, or the safe state from a viewer.
         Ended: SIGTERM.
     """
     try:
         yield
+    except MadeSafe as error:
+        raise Stopped(f"stopped: {error}; {notes_of(error) or remedy}") from error
     except Terminated as error:
         raise Ended(f"{error}; {notes_of(error) or remedy}") from error
     except KeyboardInterrupt as error:

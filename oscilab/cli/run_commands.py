@@ -10,6 +10,7 @@ import typer
 
 from oscilab.cli.bench_commands import BenchOption, SimulateOption
 from oscilab.cli.figures import figure_table
+from oscilab.cli.living import LiveOption, PublishOption, observer
 from oscilab.cli.numbers import real, whole
 from oscilab.cli.output import console, print_rows, print_table, stops_told
 from oscilab.cli.overrides import overrides
@@ -74,6 +75,8 @@ def train(
         typer.Option(metavar="all|N", help="Record every measured batch, or every Nth."),
     ] = None,
     note: Annotated[str, typer.Option(help="A note to store in the run.")] = "",
+    live: LiveOption = False,
+    publish: PublishOption = True,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -102,6 +105,7 @@ def train(
         result = oscilab.train(
             **named, device=device, bench=bench, overrides=changed, out=out, resume=resume,
             log_batches=batches, note=note, simulate=simulate, progress=watcher(),
+            observer=observer(publish, live),
         )  # fmt: skip
     _print_result(result)
 
@@ -116,6 +120,8 @@ def sample(
     label: Label = None,
     out: Out = None,
     seed: Seed = None,
+    live: LiveOption = False,
+    publish: PublishOption = True,
 ) -> None:
     """Play a trained protocol again."""
     import oscilab
@@ -124,7 +130,7 @@ def sample(
     with stops_told("sample again for what is missing"):
         result = oscilab.sample(
             run, device, bench=bench, n=n, readout=readout, label=label, out=out, seed=seed,
-            simulate=simulate, progress=watcher(),
+            simulate=simulate, progress=watcher(), observer=observer(publish, live),
         )  # fmt: skip
     _print_result(result)
 

@@ -23,7 +23,7 @@ class Estimate:
 
     `gradient` `[parameter]` of the loss, `curvature` `[parameter]` the loss's second derivative
     along each parameter alone (local as well), `reading` as it was measured, `redrawn` the share
-    of points that fell beyond the clamps.
+    of points that fell beyond the clamps, `residuals` `[batch, oscillator]` where the rule has any.
     """
 
     loss: float
@@ -31,6 +31,7 @@ class Estimate:
     curvature: Array
     redrawn: float
     reading: ForceReading | PositionReading
+    residuals: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,4 +79,5 @@ def estimate_from_residuals(
         curvature=potential.feature_power(scale, positions),
         redrawn=redrawn,
         reading=reading,
+        residuals=residuals,
     )

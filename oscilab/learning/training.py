@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -33,7 +34,11 @@ class Rate:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """One measured batch and the update that it led to."""
+    """One measured batch and the update that it led to.
+
+    `residuals` `[batch, oscillator]` are how far forces were from those wanted, where the rule
+    compares forces.
+    """
 
     node: int
     loss: float
@@ -41,6 +46,7 @@ class Measured:
     redrawn: float
     projected: int
     reading: ForceReading | PositionReading
+    residuals: NDArray[np.floating] | None = None
 
 
 @dataclass(eq=False)
@@ -75,16 +81,20 @@ class Training:
         self.parameters = np.tile(start, (len(self.schedule.nodes), 1))
         self.average = np.zeros_like(self.parameters)
 
-    def measure_all(self) -> list[Measured]:
+    def measure_all(self, after: Callable[[Measured], None] | None = None) -> list[Measured]:
         """One step: measure and correct every node, from t_min up.
+
+        `after` is called with each batch when its node is corrected; what it raises ends the step.
 
         Raises:
             DeviceFailed: a reading that is not finite; no parameter was changed by it.
         """
         rate = self.rate.at(self.step)
-        measured = [
-            self._measure(node, time, rate) for node, time in enumerate(self.schedule.nodes)
-        ]
+        measured: list[Measured] = []
+        for node, time in enumerate(self.schedule.nodes):
+            measured.append(self._measure(node, time, rate))
+            if after is not None:
+                after(measured[-1])
         self.step += 1
         counted = self._counted()
         if counted > 0:
@@ -137,6 +147,7 @@ class Training:
 
 def _measured(node: int, found: list[Estimate], projected: int) -> Measured:
     gradient = np.mean([each.gradient for each in found], axis=0)
+    residuals = [each.residuals for each in found if each.residuals is not None]
     return Measured(
         node=node,
         loss=float(np.mean([each.loss for each in found])),
@@ -144,4 +155,5 @@ def _measured(node: int, found: list[Estimate], projected: int) -> Measured:
         redrawn=float(np.mean([each.redrawn for each in found])),
         projected=projected,
         reading=joined([each.reading for each in found]),
+        residuals=np.concatenate(residuals) if len(residuals) == len(found) else None,
     )

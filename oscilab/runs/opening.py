@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from oscilab.experiment.setting_up import (
 )
 from oscilab.experiment.settings import Settings
 from oscilab.interruption import terminations_raise
+from oscilab.observer import Observed
 from oscilab.physics import Noising, Potential, Schedule
 from oscilab.traces.plan import Provenance
 from oscilab.traces.run import Run
@@ -78,6 +80,10 @@ class Opened:
                 "held_out_samples": len(self.dataset.held_out),
             },
         }
+
+    def observed(self, path: Path, title: str, steps: int) -> Observed:
+        """The run at `path`, for who looks on."""
+        return Observed(path, title, self.array, self.schedule.nodes, steps, self.dataset.shape)
 
     def provenance(self, note: str = "", parent: str = "") -> Provenance:
         """Where this run's data come from."""

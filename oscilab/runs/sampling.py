@@ -17,8 +17,9 @@ from oscilab.errors import InvalidInput, OutOfClamp
 from oscilab.experiment.recipe import Generated
 from oscilab.experiment.resolve import Experiment, recipe_named
 from oscilab.experiment.settings import Settings
+from oscilab.observer import Observer, Unobserved, end_told
 from oscilab.physics import Protocol
-from oscilab.progress import Progress, Quiet
+from oscilab.progress import Progress, Quiet, Together
 from oscilab.runs.opening import Fixed, Opened, made_safe_first, opened, seeds
 from oscilab.runs.recording import Recording
 from oscilab.runs.result import RunResult
@@ -104,6 +105,7 @@ def finish(
     copies: int,
     readout: Literal["raw", "denoised"],
     progress: Progress,
+    observer: Observer,
 ) -> RunResult:
     """Generate, judge, draw and write: the end of every run."""
     trajectory, readouts = generate(setup, protocol, copies, readout, progress)
@@ -112,6 +114,7 @@ def finish(
     # Written before it is judged, so that a judge's refusal loses nothing.
     writer.write_trajectory(trajectory)
     shown = setup.encoder.decode(readouts.shown)
+    observer.sampled(shown)
     generated = Generated(shown, readouts.shown, readout)
     recipe, settings = setup.experiment.recipe, setup.experiment.settings
     with progress.task("judging", 2) as task:
@@ -151,18 +154,20 @@ def sample(
     seed: int | None = None,
     simulate: bool = False,
     progress: Progress | None = None,
+    observer: Observer | None = None,
 ) -> RunResult:
     """Play the protocol of `run` again, `n` times, on `device`; write a new run that names it.
 
     `label` asserts which class the run was trained on; with `simulate` the device's twin stands in
-    for its hardware.
+    for its hardware. `observer` looks on, as `oscilab.live.Live` does.
 
     Raises:
         InvalidInput: a run that cannot be read or holds no trained protocol, a class that it was
             not trained on, a device that does not fit, or a target that exists.
         CannotDo: the device cannot play, or cannot read out as asked.
     """
-    progress = progress or Quiet()
+    observer = observer or Unobserved()
+    progress = Together(progress or Quiet(), observer)
     with open_run(run) as parent:
         fixed = Fixed.of(parent)
         protocol = parent.protocol()
@@ -177,7 +182,10 @@ def sample(
     wanted = {"seed": seed, "samples": n, "readout": readout or settings.readout}
     chosen = validated(Settings, {**settings.model_dump(), **wanted}, f"sampling of {run}")
     experiment = Experiment(recipe_named(settings.experiment), chosen, frozenset())
-    with opened(experiment, device, bench, seeds(seed)[1], fixed, simulate) as setup:
+    with (
+        end_told(observer),
+        opened(experiment, device, bench, seeds(seed)[1], fixed, simulate) as setup,
+    ):
         played = replace(protocol, potential=setup.array.description.potential)
         path = Path(out) if out else default_path(f"{settings.experiment}-samples")
         recording = Recording.of(setup.array, "force")
@@ -198,4 +206,5 @@ def sample(
         with RunWriter.create(path, plan) as writer, made_safe_first(setup.array):
             writer.write_protocol(played)
             progress.summary("sampling", sampling_rows(setup, Path(run), path))
-            return finish(setup, writer, played, n, chosen.readout, progress)
+            observer.begin(setup.observed(path, f"sample {settings.experiment}", 0))
+            return finish(setup, writer, played, n, chosen.readout, progress, observer)

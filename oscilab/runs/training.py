@@ -16,9 +16,10 @@ from oscilab.learning.estimate import Sampling
 from oscilab.learning.optimisers import optimiser_named
 from oscilab.learning.points import PointSource
 from oscilab.learning.rules import rule_for
-from oscilab.learning.training import Rate, Training
+from oscilab.learning.training import Measured, Rate, Training
+from oscilab.observer import Observer, Unobserved, end_told
 from oscilab.physics import Protocol
-from oscilab.progress import Progress, Quiet
+from oscilab.progress import Progress, Quiet, Together
 from oscilab.runs.checkpoints import Arrays, pack, unpack
 from oscilab.runs.logging import NOTHING, log_step
 from oscilab.runs.opening import Fixed, Opened, made_safe_first, opened, seeds
@@ -48,12 +49,14 @@ def train(
     note: str = "",
     simulate: bool = False,
     progress: Progress | None = None,
+    observer: Observer | None = None,
 ) -> RunResult:
     """Train `experiment` on `device`, sample from it, and write one run file.
 
     `experiment` is an installed name, a TOML file, or a .npy or .npz file of one's own data;
     `overrides` are further settings by (dotted) key. `resume` continues a run that stopped, with
     the settings that it has. With `simulate` the device's twin stands in for its hardware.
+    `observer` looks at the data meanwhile and may hold the run, as `oscilab.live.Live` does.
 
     Raises:
         InvalidInput: an unknown name or key, a value that does not fit, data that cannot be used,
@@ -61,7 +64,8 @@ def train(
         CannotDo: the device lacks what the rule or the readout needs.
         DeviceFailed: the device did; the run file keeps what was measured and can be resumed.
     """
-    progress = progress or Quiet()
+    observer = observer or Unobserved()
+    progress = Together(progress or Quiet(), observer)
     if log_batches is not None and log_batches != "all" and log_batches < 1:
         raise InvalidInput(f"log_batches is {log_batches}; use 'all', 1, or a larger number")
     if resume is not None:
@@ -70,10 +74,16 @@ def train(
                 f"run {resume} resumes with the log cadence and the note that it has; leave "
                 "log_batches and note away"
             )
-        return _resume(Path(resume), device, bench, simulate, overrides, out, progress)
+        with end_told(observer):
+            return _resume(
+                Path(resume), device, bench, simulate, overrides, out, progress, observer
+            )
     chosen = resolve(experiment, overrides)
     rng, array_seed = seeds(chosen.settings.seed)
-    with opened(chosen, device, bench, array_seed, simulate=simulate) as setup:
+    with (
+        end_told(observer),
+        opened(chosen, device, bench, array_seed, simulate=simulate) as setup,
+    ):
         training = _prepare(setup, rng)
         path = Path(out) if out else default_path(chosen.settings.experiment)
         plan = _plan(setup, training, log_batches, note)
@@ -83,7 +93,7 @@ def train(
             stops_say_how_to_go_on(path, device, bench),
         ):
             progress.summary("training", training_rows(setup, path, plan.log_every))
-            return _run(setup, training, writer, plan.log_every, 0.0, progress, NOTHING)
+            return _run(setup, training, writer, plan.log_every, 0.0, progress, NOTHING, observer)
 
 
 def _resume(
@@ -94,6 +104,7 @@ def _resume(
     overrides: Mapping[str, object] | None,
     out: str | Path | None,
     progress: Progress,
+    observer: Observer,
 ) -> RunResult:
     with open_run(path) as run:
         _check_resumable(run, device, overrides, out)
@@ -117,7 +128,16 @@ def _resume(
         ):
             progress.summary("resuming", training_rows(setup, path, log_every))
             progress.note(f"continuing after step {training.step} of {settings.steps}")
-            return _run(setup, training, writer, log_every, elapsed, progress, BatchFlag.RESTARTED)
+            return _run(
+                setup,
+                training,
+                writer,
+                log_every,
+                elapsed,
+                progress,
+                BatchFlag.RESTARTED,
+                observer,
+            )
 
 
 def _check_resumable(
@@ -217,13 +237,19 @@ def _run(
     elapsed: float,
     progress: Progress,
     first_status: BatchFlag,
+    observer: Observer,
 ) -> RunResult:
     settings = setup.experiment.settings
     started = time.monotonic() - elapsed
+    observer.begin(setup.observed(writer.path, f"train {setup.name}", settings.steps))
+
+    def show(batch: Measured) -> None:
+        observer.measured(training.step, batch, training.parameters[batch.node])
+
     with progress.task("training", settings.steps, done=training.step) as task:
         while training.step < settings.steps:
             first = writer.rows
-            measured = training.measure_all()
+            measured = training.measure_all(show)
             now = time.monotonic() - started
             log_step(writer, training.step - 1, measured, first, log_every, now, first_status)
             first_status = NOTHING
@@ -239,7 +265,7 @@ def _run(
     )
     # Written at once: whatever playing or judging may run into, what was learned can be played.
     writer.write_protocol(protocol)
-    return finish(setup, writer, protocol, settings.samples, settings.readout, progress)
+    return finish(setup, writer, protocol, settings.samples, settings.readout, progress, observer)
 
 
 def _state(training: Training, elapsed: float) -> Arrays:

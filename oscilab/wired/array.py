@@ -12,10 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from oscilab.arrays.description import ArrayDescription, Capability
 from oscilab.arrays.readings import ForceReading, PositionReading, Trajectory
 from oscilab.arrays.record import DeviceRecord
+from oscilab.arrays.seam import Condition
 from oscilab.errors import InvalidInput
 from oscilab.physics import Potential
 from oscilab.physics.protocol import Protocol
 from oscilab.wired.calibration import Calibration
+from oscilab.wired.condition import condition_of
 from oscilab.wired.drive import Drive
 from oscilab.wired.front_end import FrontEndCapability
 from oscilab.wired.lines import Lines, describe
@@ -138,6 +140,18 @@ class WiredArray:
     def make_safe(self) -> None:
         """Ramp every output to its safe value, if this array ever drove one; idempotent."""
         self.drive.make_safe()
+
+    def stop(self, reason: BaseException) -> None:
+        """Safe state at once, from any thread; see `Supervised`."""
+        self.drive.stop(reason)
+
+    def look(self) -> None:
+        """Whether outputs may stay as they are; see `Supervised`."""
+        self.drive.look()
+
+    def condition(self) -> Condition:
+        """Outputs and interlocks as last known; see `Supervised`."""
+        return condition_of(self.drive)
 
     def close(self) -> None:
         """Make safe and let go of the front end; idempotent."""

@@ -42,15 +42,15 @@ class Drive:
         self.limits = limits
         self.interlocks = interlocks
         self.name = name
-        self.front_end = front_end
+        self.front_end = SharedFrontEnd(front_end)
         self._watch: Watch | None = None
         if interlocks.channels and FrontEndCapability.LIVE_INPUTS in front_end.capabilities:
-            self.front_end = shared = SharedFrontEnd(front_end)
-            self._watch = Watch(shared, interlocks, self._tripped)
+            self._watch = Watch(self.front_end, interlocks, self._tripped)
         self.outputs = Outputs(self.front_end, limits, assume_safe)
         self._energised = False
-        # Held while outputs move: by the thread that drives, or by the one that watches.
+        # Held while outputs move: by the thread that drives, or by one that watches or stops it.
         self._moving = threading.RLock()
+        self._stopped: BaseException | None = None
 
     @property
     def watching(self) -> str:
@@ -77,11 +77,33 @@ class Drive:
         Raises:
             InterlockTripped: one forbids driving, or tripped since this was last asked.
         """
+        if self._stopped is not None:
+            raise self._stopped
         channels = self.interlocks.channels
         if channels:
             if self._watch is not None:
                 self._watch.start()
             self.interlocks.check(self.front_end.read_inputs(channels))
+
+    def look(self) -> None:
+        """Whether outputs may stay as they are, for who holds them and does not drive.
+
+        Raises:
+            InterlockTripped: outputs are safe then.
+        """
+        with self._safe_if_stopped():
+            self._look()
+            if self._watch is None and self.interlocks.channels:
+                self.interlocks.check(self.front_end.read_inputs(self.interlocks.channels))
+
+    def stop(self, reason: BaseException) -> None:
+        """Outputs to their safe values, from any thread, whatever plays; nothing drives afterwards.
+
+        The thread that drives finds `reason` raised, now or in its next call.
+        """
+        self._stopped = reason
+        self.front_end.stop()
+        self.make_safe()
 
     def safe_now(self) -> None:
         """Outputs to their safe values, whoever moved them; interlocks are of no account."""
@@ -139,7 +161,7 @@ class Drive:
         """Outputs to their safe values, if this drive ever moved them; idempotent."""
         if not self._energised:
             return
-        with signals_held(), self._moving:
+        with signals_held(), self._moving, self.front_end.protected():
             if self._watch is not None:
                 self._watch.stop()
             try:
@@ -193,7 +215,7 @@ class Drive:
                 yield
                 finished = True
             except Aborted:
-                # By the watch, if by anybody here: its reason is the one to tell.
+                # By `stop` or the watch, if by anybody here: that reason is the one to tell.
                 self._look()
                 raise
             finally:
@@ -205,7 +227,9 @@ class Drive:
             self._look()
 
     def _look(self) -> None:
-        """Raise what the watch has found."""
+        """Raise what stops this drive, or what the watch has found."""
+        if self._stopped is not None:
+            raise self._stopped
         if self._watch is not None:
             self._watch.check()
 

@@ -72,7 +72,8 @@ class Interlock(Table):
 class Interlocks:
     """All interlocks of a device.
 
-    `live` says whether the front end can read inputs while it plays.
+    `live` says whether the front end can read inputs while it plays; `seen` keeps the last reading
+    of each, and whether it allowed driving.
 
     Raises:
         InvalidInput: an unknown key or channel, or a heartbeat that nobody could hear.
@@ -82,6 +83,7 @@ class Interlocks:
         self, table: Mapping[str, Any], channels: ChannelTable, where: str, live: bool = False
     ) -> None:
         self._locks: dict[str, Interlock] = {}
+        self.seen: dict[str, tuple[float, bool]] = {}
         for name, value in table.items():
             lock = validated(Interlock, value, where, [name])
             channels.input(lock.channel)
@@ -119,6 +121,8 @@ class Interlocks:
             if lock.beats_every_s is not None:
                 continue
             held = lock.holds(readings)
+            if len(readings):
+                self.seen[name] = (float(readings[-1]), bool(held.all()))
             if not held.all():
                 found = readings[np.flatnonzero(~held)[0]]
                 raise InterlockTripped(

@@ -51,6 +51,11 @@ class Outputs:
                 )
         return self._levels
 
+    @property
+    def known(self) -> Volts | None:
+        """`levels`, or None where they would have to be read back first."""
+        return self._levels
+
     def forget(self) -> None:
         """What the outputs are at is no longer known, for example after a waveform was stopped."""
         if FrontEndCapability.OUTPUT_READBACK in self._front_end.capabilities:

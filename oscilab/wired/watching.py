@@ -33,15 +33,15 @@ PATIENCE_S = 10.0
 class SharedFrontEnd:
     """A front end between the thread that drives and the one that watches.
 
-    `read_inputs` may overlap with `exchange` and `pause`; `stop` aborts these and nothing else, so
-    that a ramp to safe values that has begun is not aborted by what set it off.
+    `read_inputs` may overlap with `exchange` and `pause`; `stop` aborts these and nothing else, and
+    not where they are `protected`: a ramp to safe values that has begun must come to its end.
     """
 
     def __init__(self, front_end: AnalogFrontEnd) -> None:
         self._front_end = front_end
         self._call = threading.Lock()
         self._gate = threading.Lock()
-        self._abortable = self._stopped = False
+        self._abortable = self._stopped = self._protected = False
 
     @property
     def channels(self) -> ChannelTable:
@@ -126,9 +126,20 @@ class SharedFrontEnd:
         self._stopped = False
 
     @contextmanager
+    def protected(self) -> Generator[None]:
+        """Within it `stop` aborts nothing."""
+        with self._gate:
+            self._protected = True
+        try:
+            yield
+        finally:
+            with self._gate:
+                self._protected = False
+
+    @contextmanager
     def _abortably(self) -> Generator[None]:
         with self._gate:
-            self._abortable = True
+            self._abortable = not self._protected
         try:
             yield
         finally:

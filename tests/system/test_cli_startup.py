@@ -6,7 +6,7 @@ import sys
 
 HEAVY = [
     "numba", "sklearn", "scipy", "matplotlib", "h5py", "xarray", "nidaqmx", "grpc", "pyvisa",
-    "prompt_toolkit",
+    "prompt_toolkit", "zmq", "PySide6", "pyqtgraph",
 ]  # fmt: skip
 
 

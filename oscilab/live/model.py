@@ -1,0 +1,162 @@
+"""What a viewer knows of a run: built from messages, live or made from the file; bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.live.curves import Curves, Traces
+from oscilab.live.message import Message
+
+Array = NDArray[Any]
+MOST_PARAMETERS = 1 << 22
+"""Numbers of a protocol that a viewer keeps; of a larger one only the slice that was last seen."""
+TRACED = 8
+"""Points of one reading that go into the traces."""
+CURVES = ("loss", "gradient_norm")
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What does not change while a run lasts; arrays as FORMAT.md describes them."""
+
+    path: str
+    title: str
+    device: str
+    simulated: bool
+    steps: int
+    layout: tuple[int, int]
+    sample: tuple[int, int]
+    topology: str
+    families: tuple[tuple[str, int, int], ...]
+    nodes: Array
+    edges: Array
+    ends: Array
+    lower: Array
+    upper: Array
+
+    @property
+    def oscillators(self) -> int:
+        """How many there are."""
+        return self.layout[0] * self.layout[1]
+
+    def family(self, name: str) -> slice | None:
+        """The parameters of one kind of term."""
+        found = [slice(start, stop) for each, start, stop in self.families if each == name]
+        return found[0] if found else None
+
+    def says_the_same(self, other: Facts) -> bool:
+        """Whether nothing differs: runs repeat their facts for viewers that come later."""
+        mine, theirs = vars(self), vars(other)
+        return all(np.array_equal(mine[name], theirs[name]) for name in mine)
+
+    @classmethod
+    def of(cls, message: Message) -> Facts:
+        """Those that a message carries."""
+        body, arrays = message.body, message.arrays
+        rows, columns = body["layout"]
+        high, wide = body["sample"]
+        return cls(
+            path=str(body["path"]),
+            title=str(body["title"]),
+            device=str(body["device"]),
+            simulated=bool(body["simulated"]),
+            steps=int(body["steps"]),
+            layout=(int(rows), int(columns)),
+            sample=(int(high), int(wide)),
+            topology=str(body["topology"]),
+            families=tuple((str(name), int(a), int(b)) for name, a, b in body["families"]),
+            **{name: arrays[name] for name in ("nodes", "edges", "ends", "lower", "upper")},
+        )
+
+
+class RunModel:
+    """Grows with what it is told; `changed` says which parts did since somebody looked."""
+
+    def __init__(self) -> None:
+        self.facts: Facts | None = None
+        self.status: Mapping[str, Any] = {}
+        self.ending: Mapping[str, Any] = {}
+        self.figures: Mapping[str, float] = {}
+        self.curves: Curves | None = None
+        self.traces: dict[str, Traces] = {}
+        self.reading: Mapping[str, Array] = {}
+        self.node = 0
+        self.step = 0
+        self.parameters: dict[int, Array] = {}
+        self.samples: Array | None = None
+        self.samples_count = 0
+        self.changed: set[str] = set()
+
+    def take(self, message: Message) -> None:
+        """Learn from a message; those of kinds unknown here are left aside.
+
+        Raises:
+            KeyError, TypeError, ValueError: it lacks what its kind must carry.
+        """
+        take = getattr(self, f"_take_{message.kind}", None)
+        if take is not None:
+            take(message)
+            self.changed.add(message.kind)
+
+    def begin_again(self) -> None:
+        """Another stretch of the run: what ended has not."""
+        self.ending = {}
+        self.status = {}
+        self.changed.add("status")
+
+    @property
+    def oscillators(self) -> int:
+        """How many there are, 0 before that is known."""
+        return self.facts.oscillators if self.facts else 0
+
+    def _take_facts(self, message: Message) -> None:
+        facts = Facts.of(message)
+        if self.facts is not None and facts.says_the_same(self.facts):
+            return
+        if self.facts is None or len(self.facts.nodes) != len(facts.nodes):
+            self.curves = Curves(CURVES, len(facts.nodes), facts.steps)
+        self.facts = facts
+
+    def _take_status(self, message: Message) -> None:
+        self.status = message.body
+
+    def _take_end(self, message: Message) -> None:
+        self.ending = message.body
+
+    def _take_batches(self, message: Message) -> None:
+        columns = message.arrays
+        step, node = columns["step"].astype(np.int64), columns["node"].astype(np.int64)
+        if self.curves is not None:
+            self.curves.add(step, node, *(columns[name] for name in CURVES))
+
+    def _take_reading(self, message: Message) -> None:
+        arrays = dict(message.arrays)
+        self.step, self.node = int(message.body["step"]), int(message.body["node"])
+        parameters = arrays.pop("parameters")
+        if not self.facts or parameters.size * len(self.facts.nodes) > MOST_PARAMETERS:
+            self.parameters.clear()
+        self.parameters[self.node] = parameters
+        self.reading = arrays
+        for name, values in arrays.items():
+            if name not in self.traces or self.traces[name].channels != values.shape[1]:
+                self.traces[name] = Traces(values.shape[1])
+            self.traces[name].add(values[:TRACED])
+
+    def _take_samples(self, message: Message) -> None:
+        self.samples = message.arrays["samples"]
+        self.samples_count = int(message.body["count"])
+
+    def _take_protocol(self, message: Message) -> None:
+        """From the file: parameters `[node, parameter]`."""
+        table = message.arrays["parameters"]
+        if table.size <= MOST_PARAMETERS:
+            known = {node: row for node, row in enumerate(table) if np.isfinite(row).all()}
+            self.parameters = {**known, **self.parameters}
+
+    def _take_figures(self, message: Message) -> None:
+        self.figures = dict(message.body)

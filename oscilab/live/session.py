@@ -1,0 +1,215 @@
+"""A viewer's connection to a run: to what it publishes, to its file, or to one after the other."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from oscilab.errors import InvalidInput, OscilabError
+from oscilab.live.address import Address, address_path, read_address
+from oscilab.live.client import Requests, Subscription
+from oscilab.live.history import read_history
+from oscilab.live.message import Message
+from oscilab.live.model import RunModel
+
+LOOK_EVERY_S = 1.0
+SILENT_AFTER_S = 2.0
+STATES = {
+    "safe": "Safe: outputs are at their safe values, and the run ends",
+    "going safe": "Going safe: outputs ramp to their safe values",
+    "not known to be safe": "NOT KNOWN TO BE SAFE: the ramp failed; look at the outputs",
+    "pausing": "Pausing after this batch",
+    "paused": "Paused: outputs are held",
+    "stopping": "Ending",
+    "running": "Running",
+}
+ENDED = {
+    "finished": "Finished",
+    "interrupted": "Stopped",
+    "failed": "Failed",
+    "torn": "Torn off: the process that wrote it died",
+    "running": "Written by another process, which does not publish",
+}
+
+
+class Session:
+    """`path` is a run file, or the address of a run on another computer (`*.live.json`).
+
+    `poll` is to be called some 20 times a second, and never waits; `model` is what is known.
+
+    Raises:
+        InvalidInput: neither the run nor its address is there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        named = path.name.endswith(".live.json")
+        self.path = path
+        self.model = RunModel()
+        self.said = ""
+        self._address_path = path if named else address_path(path)
+        self._run: Path | None = None if named else path
+        self._subscription: Subscription | None = None
+        self._requests: Requests | None = None
+        self._came = time.monotonic()
+        self._looked = -LOOK_EVERY_S
+        self._read: SimpleQueue[list[Message] | str] = SimpleQueue()
+        self._reading: threading.Thread | None = None
+        self._file_status = ""
+        self._gone = False
+        if not path.exists() and not self._address_path.exists():
+            raise InvalidInput(f"there is no run {path}; name a run file, or its *.live.json")
+        self._look()
+        self._read_file()
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the run speaks."""
+        return self._subscription is not None and not self.model.ending and not self.is_silent
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether requests make sense."""
+        return self._requests is not None and not self.model.ending and not self._gone
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it has not spoken for a while."""
+        return self.silence_s > SILENT_AFTER_S
+
+    @property
+    def silence_s(self) -> float:
+        """Since it last spoke."""
+        heard = self._subscription.heard if self._subscription else None
+        return time.monotonic() - (self._came if heard is None else max(heard, self._came))
+
+    @property
+    def missed(self) -> int:
+        """Messages that this viewer was too slow for."""
+        return self._subscription.missed if self._subscription else 0
+
+    @property
+    def address(self) -> Address | None:
+        """Of the run as it is now, while it is published."""
+        return self._subscription.address if self._subscription else None
+
+    def state(self) -> str:
+        """How the run is, in a sentence."""
+        model = self.model
+        if model.ending:
+            how, reason = str(model.ending.get("how")), str(model.ending.get("reason", ""))
+            return ENDED.get(how, how) + (f": {reason}" if reason else "")
+        if self._subscription is None:
+            return ENDED.get(self._file_status, self._file_status) or "Reading the file"
+        if self._gone:
+            number = self._subscription.address.pid
+            return f"Killed: process {number} is gone without a word; look at the outputs"
+        if not model.status and not self.is_silent:
+            return "Connecting"
+        if self.is_silent:
+            return f"Silent for {self.silence_s:.0f} s; its process may hang, or the line be down"
+        state = str(model.status.get("state"))
+        return STATES.get(state, state)
+
+    def poll(self) -> None:
+        """Take what has come."""
+        if time.monotonic() - self._looked >= LOOK_EVERY_S:
+            self._look()
+        self._take_file()
+        if self._subscription is not None:
+            for message in self._subscription.take():
+                self._take(message)
+        if self._requests is not None and (answer := self._requests.take()) is not None:
+            self.said = str(answer.get("said"))
+
+    def ask(self, action: str) -> None:
+        """Ask for `pause`, `resume` or `safe`; the answer is in `said` after a later `poll`.
+
+        Raises:
+            DeviceFailed: the run takes no requests.
+            InvalidInput: it is not live.
+        """
+        if self._requests is None or not self.can_ask:
+            raise InvalidInput(f"run {self.path} is not live, and cannot be asked to {action}")
+        self._requests.send(action)
+        self.said = f"asked to {action}"
+
+    def try_to(self, action: str) -> None:
+        """`ask`, or say why not."""
+        try:
+            self.ask(action)
+        except OscilabError as error:
+            self.said = str(error)
+
+    @property
+    def is_informed(self) -> bool:
+        """Whether all is there that a look at the run needs."""
+        reading = self._reading is not None and self._reading.is_alive()
+        live = self._subscription is None or bool(self.model.status) or self._gone
+        return not reading and self._read.empty() and live
+
+    def close(self) -> None:
+        """Idempotent."""
+        for each in (self._subscription, self._requests):
+            if each is not None:
+                each.close()
+
+    def _look(self) -> None:
+        """Whether the run is published, and still by the same process."""
+        self._looked = time.monotonic()
+        known = self.address
+        try:
+            address = read_address(self._address_path)
+        except InvalidInput:
+            self._gone = known is not None and not self.model.ending and known.is_gone
+            return
+        self._gone = address.is_gone
+        if known is not None and known.identity == address.identity:
+            return
+        self.close()
+        self._subscription, self._requests = Subscription(address), Requests(address)
+        self._came = time.monotonic()
+        self.model.begin_again()
+        if self._run is None and address.is_here:
+            self._run = Path(address.run)
+
+    def _take(self, message: Message) -> None:
+        try:
+            self.model.take(message)
+        except (KeyError, TypeError, ValueError) as error:
+            self.said = f"a message of kind {message.kind} was left aside: {error}"
+        if message.kind == "end":
+            # The file now holds the results.
+            self._read_file()
+
+    def _read_file(self) -> None:
+        if self._run is None or not self._run.exists():
+            return
+        run = self._run
+
+        def read() -> None:
+            try:
+                self._read.put(read_history(run))
+            except OscilabError as error:
+                self._read.put(str(error))
+
+        self._reading = threading.Thread(target=read, name="history", daemon=True)
+        self._reading.start()
+
+    def _take_file(self) -> None:
+        try:
+            found = self._read.get_nowait()
+        except Empty:
+            return
+        if isinstance(found, str):
+            self.said = found
+            return
+        for message in found:
+            if message.kind == "file":
+                self._file_status = str(message.body["status"])
+                self.model.changed.add("status")
+            elif message.kind == "reading" and self.model.reading:
+                continue  # what is live is newer
+            else:
+                self._take(message)
