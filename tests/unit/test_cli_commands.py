@@ -125,7 +125,7 @@ def test_benches_shows_the_order_and_the_names(cli, tmp_path):
     ("arguments", "words"),
     [
         (["devices", "--bench", "gone.toml"], "gone.toml (from --bench) does not exist"),
-        (["devices", "--bench", "rack0"], "unknown bench 'rack0'"),
+        (["devices", "--bench", "shed0"], "unknown bench 'shed0'"),
         (["check", "gone.toml"], "gone.toml (from --bench) does not exist"),
         (["train", "--set", "batch"], "'batch' is not of the form key=value"),
         (["train", "--set", "batch="], "'batch=' has no value"),
