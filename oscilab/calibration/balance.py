@@ -90,7 +90,8 @@ class Balance:
         """What pulls at each oscillator."""
         found: list[list[_End]] = [list[_End]() for _ in range(self.potential.oscillators)]
         for family in self.potential.families.values():
-            for instance, ends in enumerate(family.ends.tolist()):
+            every: list[list[int]] = family.ends.tolist()
+            for instance, ends in enumerate(every):
                 for end, oscillator in enumerate(ends):
                     parameter = family.where.start + instance
                     found[oscillator].append(_End(parameter, family, instance, end))
