@@ -246,5 +246,5 @@ BACKENDS: dict[str, Builder] = {
     "simulated-numba": simulated("numba"),
     "simulated-numpy": simulated("numpy"),
 }
-SLOW = {"wired-scpi"}
-"""Every reading of these is a conversation with an instrument."""
+SLOW = {"wired-scpi", "wired-nidaq", "wired-virtual-untimed"}
+"""These read point by point, or start a server for every test."""

@@ -200,6 +200,7 @@ def test_a_server_that_stops_answering(rack):
     assert rack.is_safe
 
 
+@pytest.mark.slow
 def test_a_host_that_is_killed_is_noticed_by_the_watchdogs(rack):
     rack.serve(connection="watchdog_s = 5.0")
     process = rack.start(*rack.train("--steps", "60"))
@@ -220,6 +221,7 @@ def test_a_board_that_is_missing(rack):
     assert not rack.levels.any()
 
 
+@pytest.mark.slow
 def test_a_channel_that_is_wrong(rack):
     rack.serve()
     wiring = '{ "Dev1/ao0" = "bias[0]", "Dev1/ao99" = "bias[1]" }'

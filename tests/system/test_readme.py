@@ -48,6 +48,7 @@ def test_commands_with_windows_are_as_written(tmp_path):
         assert all(word in told for word in words if word.startswith("--")), line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", RUN, ids=["more", "bench", "wired", "daq"])
 def test_commands_run_as_written(block, tmp_path):
     (tmp_path / "runs").mkdir()

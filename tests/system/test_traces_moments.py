@@ -53,7 +53,7 @@ def finish(writer: RunWriter) -> None:
     writer.close()
 
 
-@pytest.mark.parametrize("stride", [31, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("stride", [97, pytest.param(4, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("action", [rotate, finish])
 def test_whatever_the_writer_does_meanwhile_nothing_committed_is_missed(
     tmp_path: Path,

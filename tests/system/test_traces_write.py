@@ -389,6 +389,7 @@ def test_a_finished_run_is_not_resumed(finished: Path) -> None:
         RunWriter.resume(finished)
 
 
+@pytest.mark.slow
 def test_a_commit_that_is_interrupted_anywhere_is_repeated_whole(tmp_path: Path) -> None:
     """A KeyboardInterrupt between any two lines of a commit leaves the rows once each."""
     count = 1

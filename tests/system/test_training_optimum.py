@@ -89,6 +89,7 @@ def test_digits_reach_their_optimum_in_every_slice():
     assert (excess(training, 8_000, range(25)) < 0.05).all()
 
 
+@pytest.mark.slow
 def test_digits_on_a_lattice_reach_their_optimum():
     training = trained("digits", slices=3, topology="lattice", radius=1.5)
     assert (excess(training, 8_000, range(4)) < 0.05).all()
