@@ -45,6 +45,7 @@ def test_two_gaussians_by_every_rule(study):
     assert matched == pytest.approx(distance["optimum"], rel=0.3)
     for rule in ("cd1", "displacement", "reverse-path", "reverse-path-displacement"):
         assert distance[rule] == pytest.approx(matched, rel=0.3)
+    for rule in ("force-matching", "displacement"):
         assert distance[f"{rule}, online"] < 0.25
     assert distance["truth"] < 0.5 * matched
     assert float(rows["force-matching"]["missed"]) < 0.02

@@ -83,6 +83,7 @@ def test_two_gaussians_with_the_slices_of_the_default():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_digits_reach_their_optimum_in_every_slice():
     """Below 5 % at each of the default's nodes, on the default's all-to-all array."""
     training = trained("digits", slices=24)
