@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from oscilab.physics import Confinement, ParameterBox
+from oscilab.physics import Confinement, Noising, ParameterBox
 
 
 def confined(wanted: NDArray[np.float64], box: ParameterBox) -> NDArray[np.float64]:
@@ -15,3 +15,13 @@ def confined(wanted: NDArray[np.float64], box: ParameterBox) -> NDArray[np.float
         OutOfBox: the box leaves no room to confine.
     """
     return Confinement(box.potential).project(box.project(wanted), box)
+
+
+class Bounded:
+    """A rule that learns in the potential that generates: box and confinement are its bounds."""
+
+    def allowed(
+        self, wanted: NDArray[np.float64], box: ParameterBox, noising: Noising
+    ) -> NDArray[np.float64]:
+        """Inside the box, and confining."""
+        return confined(wanted, box)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from oscilab.arrays.description import Capability
 from oscilab.arrays.readings import PositionReading
 from oscilab.arrays.seam import OscillatorArray
-from oscilab.learning.bounds import confined
+from oscilab.learning.bounds import Bounded
 from oscilab.learning.estimate import (
     Array,
     Estimate,
@@ -19,10 +19,10 @@ from oscilab.learning.estimate import (
     estimate_from_residuals,
 )
 from oscilab.learning.points import PointSource
-from oscilab.physics import Noising, ParameterBox
+from oscilab.physics import Noising
 
 
-class Displacement:
+class Displacement(Bounded):
     """F = (x(delta) - x(0)) / delta after a release from the clamped x(0), in U itself.
 
     Both ends come from the same sensor, whose offset cancels. Features use the set-points: a
@@ -39,12 +39,6 @@ class Displacement:
     needs_bath = False
     reads: ReadingKind = "position"
     uses = frozenset({"delta"})
-
-    def allowed(
-        self, wanted: NDArray[np.float64], box: ParameterBox, noising: Noising
-    ) -> NDArray[np.float64]:
-        """Inside the box, and confining."""
-        return confined(wanted, box)
 
     def released(self, noising: Noising, time: float, sampling: Sampling) -> float:
         """delta sigma_t^2."""

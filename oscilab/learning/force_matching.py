@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from oscilab.arrays.description import Capability
 from oscilab.arrays.seam import OscillatorArray
-from oscilab.learning.bounds import confined
+from oscilab.learning.bounds import Bounded
 from oscilab.learning.estimate import (
     Estimate,
     ReadingKind,
@@ -15,10 +15,10 @@ from oscilab.learning.estimate import (
     estimate_from_residuals,
 )
 from oscilab.learning.points import PointSource
-from oscilab.physics import Noising, ParameterBox
+from oscilab.physics import Noising
 
 
-class ForceMatching:
+class ForceMatching(Bounded):
     """r = F_measured - F*, with F* the denoising form of the reverse force (arXiv:2506.19136).
 
     Targets and features use the set-points: a clamp is better known than it is read. With
@@ -31,12 +31,6 @@ class ForceMatching:
     needs_bath = False
     reads: ReadingKind = "force"
     uses = frozenset({"features_at"})
-
-    def allowed(
-        self, wanted: NDArray[np.float64], box: ParameterBox, noising: Noising
-    ) -> NDArray[np.float64]:
-        """Inside the box, and confining."""
-        return confined(wanted, box)
 
     def released(self, noising: Noising, time: float, sampling: Sampling) -> float:
         """Clamps stay closed."""

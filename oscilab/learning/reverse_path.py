@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from oscilab.arrays.description import Capability
 from oscilab.arrays.seam import OscillatorArray
 from oscilab.errors import OutOfClamp
-from oscilab.learning.bounds import confined
+from oscilab.learning.bounds import Bounded
 from oscilab.learning.displacement import displacement_force, without_bath
 from oscilab.learning.estimate import (
     Array,
@@ -20,7 +20,7 @@ from oscilab.learning.estimate import (
     estimate_from_residuals,
 )
 from oscilab.learning.points import MOST_ROUNDS, PointSource
-from oscilab.physics import Noising, ParameterBox, noising_parameters
+from oscilab.physics import Noising, noising_parameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ def _noised(array: OscillatorArray, points: PointSource, begin: Array, duration:
     return np.asarray(array.relax(spring, begin, duration / temperature).end, np.float64)
 
 
-class ReversePath:
+class ReversePath(Bounded):
     """r = F_measured(y) - F*, the target from two instants y_0, y of an observed noising path.
 
     F* = c y + (c + D) (exp(-delta) y_0 - y) / (1 - exp(-2 delta)), which is exact for every delta
@@ -94,12 +94,6 @@ class ReversePath:
     needs_bath = True
     reads: ReadingKind = "force"
     uses = frozenset({"delta"})
-
-    def allowed(
-        self, wanted: NDArray[np.float64], box: ParameterBox, noising: Noising
-    ) -> NDArray[np.float64]:
-        """Inside the box, and confining."""
-        return confined(wanted, box)
 
     def released(self, noising: Noising, time: float, sampling: Sampling) -> float:
         """The noising itself, at the bath's pace."""
