@@ -1,6 +1,8 @@
 """Sweeps: finished points are files, an interruption loses one, and Dask does the same."""
 
 import json
+import socket
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -74,6 +76,17 @@ def test_a_killed_worker_loses_its_current_point_only(tmp_path):
 
 
 @pytest.mark.slow
+def test_studies_run_beside_each_other(tmp_path):
+    """Whatever listens where Dask would show its page; a warning would fail this test."""
+    pytest.importorskip("distributed", reason="Dask is not installed")
+    with ExitStack() as stack:
+        with suppress(OSError):  # Somebody else does already.
+            stack.enter_context(socket.create_server(("", 8787)))
+        measured = sweep(points("square", 2), Store(tmp_path), Quiet(), workers=1)
+    assert [each.values["square"] for each in measured] == [0, 1]
+
+
+@pytest.mark.slow
 def test_a_point_that_kills_every_worker_is_given_up(tmp_path):
     pytest.importorskip("distributed", reason="Dask is not installed")
     with pytest.raises(DeviceFailed, match=r"point p0 was given up"):
@@ -84,7 +97,7 @@ def test_a_point_that_kills_every_worker_is_given_up(tmp_path):
 def test_a_cluster_that_somebody_has_is_used(tmp_path):
     distributed = pytest.importorskip("distributed", reason="Dask is not installed")
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, dashboard_address=None
+        n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0"
     ) as cluster:
         address = cluster.scheduler_address
         measured = sweep(points("square"), Store(tmp_path), Quiet(), scheduler=address)

@@ -105,8 +105,9 @@ def _client(workers: int | None, scheduler: str | None) -> Generator[Client]:
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
-            # No web page; distributed's types do not tell that None means it.
-            dashboard_address=None,  # pyright: ignore[reportArgumentType]
+            # No web page, and none of its usual ports: another study may run beside this one.
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
             silence_logs=logging.ERROR,
         ) as cluster,
         Client(cluster) as client,
