@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,12 +40,20 @@ def draw_mnist01(measured: Sequence[Measured], path: Path) -> None:
         _by_size(left, kinds, sides, "sliced_wasserstein", "distance to held-out data")
         _by_size(middle, kinds, sides, "class_share", "class share")
         middle.set_ylim(0, 1)
-        side = sides[0]
-        deltas = sorted({key[2] for key in kinds if key[:2] == (side, "cd1") and key[3] == BATCH})
-        batches = sorted({key[3] for key in kinds if key[:2] == (side, "cd1") and key[2] == DELTA})
-        _cd1(by_delta, kinds, side, [(delta, BATCH) for delta in deltas], 0,
-             "delta (in $\\sigma_t^2$)")  # fmt: skip
-        _cd1(by_batch, kinds, side, [(DELTA, batch) for batch in batches], 1, "points a batch")
+        by_rule = {rule: _of_rule(kinds, sides[0], rule) for rule, _, _ in RULES}
+        matched, cd1 = by_rule["force-matching"], by_rule["cd1"]
+        _over(by_delta, "cd1", {delta: seeds for (delta, batch), seeds in cd1.items()
+                                if batch == BATCH})  # fmt: skip
+        reference = Interval.of(_distances(matched[0.0, BATCH])).mean
+        by_delta.axhline(reference, color=BLUE, label="force-matching")
+        by_delta.set_xlabel("delta (in $\\sigma_t^2$)")
+        _over(by_batch, "cd1", {batch: seeds for (delta, batch), seeds in cd1.items()
+                                if delta == DELTA})  # fmt: skip
+        _over(by_batch, "force-matching", {batch: seeds for (_, batch), seeds in matched.items()})
+        by_batch.set_xlabel("points a batch")
+        for panel in (by_delta, by_batch):
+            panel.set_ylim(bottom=0)
+            panel.set_title(f"{sides[0]}x{sides[0]}, distance", fontsize=9)
         by_batch.legend()
 
 
@@ -89,21 +97,21 @@ def _by_size(panel: Axes, kinds: Kinds, sides: list[int], name: str, label: str)
         panel.legend(loc="lower right")
 
 
-def _cd1(
-    panel: Axes, kinds: Kinds, side: int, settings: list[tuple[float, int]], axis: int, label: str
-) -> None:
-    found = [
-        Interval.of([each.values["sliced_wasserstein"] for each in kinds[(side, "cd1", *setting)]])
-        for setting in settings
-    ]
-    places = [setting[axis] for setting in settings]
+def _of_rule(kinds: Kinds, side: int, rule: str) -> dict[tuple[float, int], list[Measured]]:
+    return {key[2:]: seeds for key, seeds in kinds.items() if key[:2] == (side, rule)}
+
+
+def _distances(seeds: Sequence[Measured]) -> list[float]:
+    return [each.values["sliced_wasserstein"] for each in seeds]
+
+
+def _over(panel: Axes, rule: str, by_place: Mapping[float, Sequence[Measured]]) -> None:
+    """The distance over whatever the places are, on a logarithmic axis."""
+    places = sorted(by_place)
+    found = [Interval.of(_distances(by_place[place])) for place in places]
+    colour = next(colour for name, _, colour in RULES if name == rule)
     panel.errorbar(places, [each.mean for each in found], [each.half for each in found],
-                   marker="o", markersize=4, color=ORANGE, label="cd1")  # fmt: skip
-    matched = kinds[(side, "force-matching", 0.0, BATCH)]
-    mean = Interval.of([each.values["sliced_wasserstein"] for each in matched]).mean
-    panel.axhline(mean, color=BLUE, label="force-matching")
-    panel.set(xscale="log", xlabel=label)
+                   marker="o", markersize=4, color=colour, label=rule)  # fmt: skip
+    panel.set_xscale("log")
     panel.set_xticks(places, [f"{place:g}" for place in places])
     panel.minorticks_off()
-    panel.set_ylim(bottom=0)
-    panel.set_title(f"{side}x{side}, distance", fontsize=9)
