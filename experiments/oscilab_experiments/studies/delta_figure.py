@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ def draw_delta(measured: Sequence[Measured], path: Path) -> None:
     """Three panels, all shares of what there is to learn."""
     kinds = groups(measured)
     deltas = sorted({delta for rule, delta in kinds if rule != "force-matching"})
-    with picture(path, 9.6, 3.3) as figure:
+    with picture(path, 9.6, 3.5) as figure:
         figure.suptitle("what a rule's gradient misses, against delta", x=0.01, ha="left")
         panels = figure.subplots(1, 3)
         for panel, (name, label) in zip(panels, PANELS, strict=True):
@@ -43,9 +44,12 @@ def draw_delta(measured: Sequence[Measured], path: Path) -> None:
                     float(np.mean([each.values["bias_known_to"] for each in kinds[("cd1", delta)]]))
                     for delta in deltas
                 ]
-                panel.plot(deltas, known, color=INK, linestyle=":", label="cd1 known to")
+                panel.plot(deltas, known, color=INK, linestyle=":", label="to what cd1's is known")
             panel.set(xscale="log", yscale="log", xlabel="delta (in $\\sigma_t^2$)", ylabel=label)
             panel.set_xticks(deltas, [f"{delta:g}" for delta in deltas])
             panel.minorticks_off()
-        panels[0].legend(fontsize=6.5)
-        panels[1].legend(fontsize=6.5)
+        names: dict[str, Any] = {}
+        for panel in panels:
+            handles, labels = panel.get_legend_handles_labels()
+            names |= dict(zip(labels, handles, strict=True))
+        figure.legend(names.values(), names.keys(), loc="outside lower center", ncols=len(names))
