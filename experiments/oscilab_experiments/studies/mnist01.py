@@ -68,9 +68,13 @@ def _point(
 
 
 def measure(folder: Path, side: int, **settings: Any) -> dict[str, Any]:
-    """Train, play, judge."""
+    """Train, play, judge the samples, and the forces on data that were held out."""
+    from oscilab_experiments.studies.landscape import held_out_loss
+
     run = train_here(folder, "mnist01", {"rows": side, **settings})
-    return {name: run.figures[name] for name in FIGURES}
+    loss = held_out_loss(run.path)
+    figures = {name: run.figures[name] for name in FIGURES}
+    return {**figures, "held_out_loss": loss.learned, "start_loss": loss.start}
 
 
 def groups(measured: Sequence[Measured]) -> dict[tuple[int, str, float, int], list[Measured]]:
@@ -80,6 +84,21 @@ def groups(measured: Sequence[Measured]) -> dict[tuple[int, str, float, int], li
         settings = each.point.settings
         key = (settings["side"], settings["rule"], settings.get("delta", 0.0), settings["batch"])
         found.setdefault(key, []).append(each)
+    return found
+
+
+def missed(seeds: Sequence[Measured], matched: Sequence[Measured]) -> list[float]:
+    """What seeds miss of what force matching has learned, as a share of it, seed by seed.
+
+    (L - L_matched) / (L_start - L_matched), of the force-matching loss on held-out data.
+    """
+    by_seed = {each.point.settings["seed"]: each.values for each in matched}
+    found: list[float] = []
+    for each in seeds:
+        reference = by_seed.get(each.point.settings["seed"])
+        if reference is not None:
+            excess = each.values["held_out_loss"] - reference["held_out_loss"]
+            found.append(excess / (reference["start_loss"] - reference["held_out_loss"]))
     return found
 
 
@@ -99,6 +118,8 @@ def tabulate(measured: Sequence[Measured]) -> Table:
                 "batch": batch,
                 "points a node": batch * first["steps"],
                 "seeds": len(seeds),
+                "held-out loss": Interval.of([each.values["held_out_loss"] for each in seeds]),
+                "missed": "" if rule == "force-matching" else Interval.of(missed(seeds, matched)),
                 "distance": Interval.of([each.values["sliced_wasserstein"] for each in seeds]),
                 "over force matching": "" if rule == "force-matching" else Interval.of(gap),
                 "class share": Interval.of([each.values["class_share"] for each in seeds]),
@@ -110,9 +131,11 @@ def tabulate(measured: Sequence[Measured]) -> Table:
     notes = [_floors(side, kinds) for side in sorted({key[0] for key in kinds})]
     steps = measured[0].point.settings["steps"]
     notes.append(
-        f"{steps} steps; intervals are 95 % over seeds. Distance is the sliced 2-Wasserstein "
-        "distance to the held-out data, *over force matching* its excess over that with as many "
-        "points, seed by seed; delta is in units of sigma_t^2."
+        f"{steps} steps; intervals are 95 % over seeds. *Held-out loss* is the force-matching loss "
+        "of the protocol on data that were not learned from, summed over nodes, *missed* the share "
+        "(L - L_fm) / (L_start - L_fm) of what force matching learns from as many points. Distance "
+        "is the sliced 2-Wasserstein distance to the held-out data, *over force matching* its "
+        "excess over that with as many points, seed by seed; delta is in units of sigma_t^2."
     )
     return Table(rows, notes)
 

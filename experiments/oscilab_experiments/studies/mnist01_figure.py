@@ -11,7 +11,7 @@ import numpy as np
 
 from oscilab.figures.sample_grid import mosaic
 from oscilab.figures.style import BLUE, FAINT, GUTTER, INK, ORANGE, PAPER, picture
-from oscilab_experiments.studies.mnist01 import BATCH, DELTA, groups
+from oscilab_experiments.studies.mnist01 import BATCH, DELTA, groups, missed
 from oscilab_experiments.studies.playbacks import forming
 from oscilab_experiments.studies.study import Measured
 from oscilab_experiments.studies.table import Interval
@@ -40,21 +40,15 @@ def draw_mnist01(measured: Sequence[Measured], path: Path) -> None:
         _by_size(left, kinds, sides, "sliced_wasserstein", "distance to held-out data")
         _by_size(middle, kinds, sides, "class_share", "class share")
         middle.set_ylim(0, 1)
-        by_rule = {rule: _of_rule(kinds, sides[0], rule) for rule, _, _ in RULES}
-        matched, cd1 = by_rule["force-matching"], by_rule["cd1"]
-        _over(by_delta, "cd1", {delta: seeds for (delta, batch), seeds in cd1.items()
-                                if batch == BATCH})  # fmt: skip
-        reference = Interval.of(_distances(matched[0.0, BATCH])).mean
-        by_delta.axhline(reference, color=BLUE, label="force-matching")
+        cd1 = {key[2:]: seeds for key, seeds in kinds.items() if key[:2] == (sides[0], "cd1")}
+        _missed(by_delta, kinds, {delta: cd1[delta, batch] for delta, batch in cd1
+                                  if batch == BATCH})  # fmt: skip
         by_delta.set_xlabel("delta (in $\\sigma_t^2$)")
-        _over(by_batch, "cd1", {batch: seeds for (delta, batch), seeds in cd1.items()
-                                if delta == DELTA})  # fmt: skip
-        _over(by_batch, "force-matching", {batch: seeds for (_, batch), seeds in matched.items()})
+        _missed(by_batch, kinds, {batch: cd1[delta, batch] for delta, batch in cd1
+                                  if delta == DELTA})  # fmt: skip
         by_batch.set_xlabel("points a batch")
         for panel in (by_delta, by_batch):
-            panel.set_ylim(bottom=0)
-            panel.set_title(f"{sides[0]}x{sides[0]}, distance", fontsize=9)
-        by_batch.legend()
+            panel.set_title(f"{sides[0]}x{sides[0]}, missed by cd1", fontsize=9)
 
 
 def _strip(panel: Axes, measured: Measured, side: int, rule: str) -> None:
@@ -97,21 +91,17 @@ def _by_size(panel: Axes, kinds: Kinds, sides: list[int], name: str, label: str)
         panel.legend(loc="lower right")
 
 
-def _of_rule(kinds: Kinds, side: int, rule: str) -> dict[tuple[float, int], list[Measured]]:
-    return {key[2:]: seeds for key, seeds in kinds.items() if key[:2] == (side, rule)}
-
-
-def _distances(seeds: Sequence[Measured]) -> list[float]:
-    return [each.values["sliced_wasserstein"] for each in seeds]
-
-
-def _over(panel: Axes, rule: str, by_place: Mapping[float, Sequence[Measured]]) -> None:
-    """The distance over whatever the places are, on a logarithmic axis."""
+def _missed(panel: Axes, kinds: Kinds, by_place: Mapping[float, Sequence[Measured]]) -> None:
+    """Of what force matching learns from as many points, over whatever the places are."""
     places = sorted(by_place)
-    found = [Interval.of(_distances(by_place[place])) for place in places]
-    colour = next(colour for name, _, colour in RULES if name == rule)
+    found: list[Interval] = []
+    for place in places:
+        settings = by_place[place][0].point.settings
+        matched = kinds[(settings["side"], "force-matching", 0.0, settings["batch"])]
+        found.append(Interval.of(missed(by_place[place], matched)))
     panel.errorbar(places, [each.mean for each in found], [each.half for each in found],
-                   marker="o", markersize=4, color=colour, label=rule)  # fmt: skip
+                   marker="o", markersize=4, color=ORANGE)  # fmt: skip
     panel.set_xscale("log")
     panel.set_xticks(places, [f"{place:g}" for place in places])
     panel.minorticks_off()
+    panel.set_ylim(bottom=0)

@@ -21,14 +21,14 @@ WIDE = ("mean", "covariance")
 
 
 def plan(options: Options) -> list[Point]:
-    """The optimum and every rule in batches over five seeds; the rules online over two.
+    """The optimum and every rule in batches over five seeds; the rules online over three.
 
     A single measurement says little, and least where a release is short. Online all rules take
     small steps, and clamps stay open for longer; otherwise they learn wells so narrow that they
     are slow to simulate.
     """
     seeds = options.seeds or (2 if options.quick else 5)
-    online_seeds = 1 if options.quick else max(2, seeds // 2)
+    online_seeds = 1 if options.quick else min(3, seeds)
     slices, samples = (12, 4000) if options.quick else (24, 20_000)
     points = 30_000 if options.quick else 400_000
     batched = {"steps": 60, "batch": 512} if options.quick else {"steps": 300, "batch": 1024}
