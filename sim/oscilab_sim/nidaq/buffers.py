@@ -14,10 +14,11 @@ Samples = NDArray[np.floating]
 
 
 class InputBuffer:
-    """Samples `[line, sample]` on their way to the host; `size` of them fit."""
+    """Samples `[line, sample]` on their way to the host, `period` ticks apart; `size` fit."""
 
-    def __init__(self, lines: int, size: int, overwrites: bool) -> None:
-        self._chunks: deque[Samples] = deque()
+    def __init__(self, lines: int, size: int, overwrites: bool, period: int) -> None:
+        self._chunks: deque[tuple[int, Samples]] = deque()
+        self._period = period
         self._lines = lines
         self._size = size
         self._overwrites = overwrites
@@ -36,13 +37,19 @@ class InputBuffer:
         """Samples that fit before one is lost."""
         return self._size - self.available
 
-    def put(self, samples: Samples) -> None:
-        """Take in samples.
+    @property
+    def tick(self) -> int | None:
+        """When the next sample to hand out was taken."""
+        return self._chunks[0][0] if self._chunks else None
+
+    def put(self, samples: Samples, tick: int) -> None:
+        """Take in samples, the first of which was taken at `tick`.
 
         Raises:
             DaqFault: some that were not read yet were lost.
         """
-        self._chunks.append(samples)
+        if samples.shape[1]:
+            self._chunks.append((tick, samples))
         self.taken += samples.shape[1]
         lost = self.available - self._size
         if lost > 0:
@@ -62,9 +69,10 @@ class InputBuffer:
         parts: list[Samples] = []
         missing = count
         while missing:
-            first = self._chunks.popleft()
+            tick, first = self._chunks.popleft()
             if first.shape[1] > missing:
-                self._chunks.appendleft(first[:, missing:])
+                rest = tick + missing * self._period
+                self._chunks.appendleft((rest, first[:, missing:]))
                 first = first[:, :missing]
             parts.append(first)
             missing -= first.shape[1]

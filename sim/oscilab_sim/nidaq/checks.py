@@ -111,3 +111,45 @@ def check_output_buffer(task: VirtualTask) -> None:
             f"Written: {task.outgoing.written}\nSamples Needed: "
             f"{min(samples, task.outgoing.size)}\n\nTask Name: {task.name}",
         )
+
+
+def check_retriggering(task: VirtualTask) -> None:
+    """Refuse to retrigger what does not end, or what no start trigger starts.
+
+    Raises:
+        DaqFault: saying so.
+    """
+    fits = (
+        task.timing.clocked
+        and task.timing.is_finite
+        and task.start_trigger.source is not None
+        and task.reference_trigger.source is None
+    )
+    if task.retriggers and not fits:
+        raise DaqFault(
+            DAQmxErrors.RETRIGGERING_INVALID_FOR_GIVEN_SETTINGS,
+            "Retriggering is not valid for the given settings: it needs a finite number of "
+            "samples, a start trigger, and no reference trigger.\n\nProperty: "
+            f"DAQmx_StartTrig_Retriggerable\n\nTask Name: {task.name}",
+        )
+
+
+def check_logging(task: VirtualTask) -> None:
+    """Refuse to log what is not acquired by a clock.
+
+    Raises:
+        DaqFault: saying so.
+    """
+    if not task.logging.is_on:
+        return
+    if task.kind_is_output():
+        raise DaqFault(
+            DAQmxErrors.LOGGING_NOT_SUPPORT_ON_OUTPUT_TASKS,
+            f"Logging is not supported on output tasks.\n\nTask Name: {task.name}",
+        )
+    if not task.timing.clocked:
+        raise DaqFault(
+            DAQmxErrors.LOGGING_MODE_NOT_SUPPORTED_NON_BUFFERED,
+            "Logging is not supported without a buffer: configure a sample clock.\n\nTask Name: "
+            f"{task.name}",
+        )

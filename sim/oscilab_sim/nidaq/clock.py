@@ -19,6 +19,13 @@ class Clock:
         self.pace = pace
         self.now = 0
         self._seen = time.monotonic()
+        self.began_s = time.time()
+        """When it was at 0, in seconds of Unix's clock."""
+
+    @property
+    def hz(self) -> int:
+        """Ticks per second."""
+        return TIMEBASE_HZ
 
     @property
     def jumps(self) -> bool:

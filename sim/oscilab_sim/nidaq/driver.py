@@ -10,15 +10,21 @@ from nidaqmx.error_codes import DAQmxErrors
 
 from oscilab_sim.nidaq.buffers import InputBuffer, OutputBuffer
 from oscilab_sim.nidaq.chassis import Chassis
-from oscilab_sim.nidaq.checks import check_clock, check_output_buffer, check_resources
-from oscilab_sim.nidaq.clock import TIMEBASE_HZ, Clock, divided
+from oscilab_sim.nidaq.checks import (
+    check_clock,
+    check_logging,
+    check_output_buffer,
+    check_resources,
+    check_retriggering,
+)
+from oscilab_sim.nidaq.clock import Clock
 from oscilab_sim.nidaq.engine import Engine
 from oscilab_sim.nidaq.faults import DaqFault
+from oscilab_sim.nidaq.logging_files import LogFile
 from oscilab_sim.nidaq.plant import Plant
 from oscilab_sim.nidaq.tasks import State, VirtualTask
+from oscilab_sim.nidaq.triggers import Triggers
 from oscilab_sim.nidaq.watchdogs import Watchdog
-
-CLOCK, TRIGGER = "sampleclock", "starttrigger"
 
 
 class Driver:
@@ -40,9 +46,7 @@ class Driver:
         self.engine = Engine(plant, clock)
         self.tasks: dict[str, VirtualTask] = {}
         self.watchdogs: dict[str, Watchdog] = {}
-        self.routes: dict[tuple[str, str], tuple[VirtualTask, str]] = {}
-        self._pulses = {chassis.terminal(name, ""): after for name, after in (pulses or {}).items()}
-        self._clocks = {chassis.terminal(name, ""): rate for name, rate in (clocks or {}).items()}
+        self.triggers = Triggers(chassis, self.engine, pulses or {}, clocks or {})
         self._numbers = itertools.count()
 
     def create(self, name: str) -> VirtualTask:
@@ -73,6 +77,11 @@ class Driver:
             )
         return self.tasks[name]
 
+    def clear_all(self) -> None:
+        """Forget every task and watchdog, as when nobody was ever there; outputs hold."""
+        for name in [*self.watchdogs, *self.tasks]:
+            self.clear(name)
+
     def clear(self, name: str) -> None:
         """Stop a task or a watchdog, and forget it."""
         if self.watchdogs.pop(name, None) is None:
@@ -95,6 +104,8 @@ class Driver:
             )
         if task.timing.clocked:
             check_clock(task, self.chassis)
+        check_retriggering(task)
+        check_logging(task)
         task.state = max(task.state, State.VERIFIED)
 
     def reserve(self, task: VirtualTask) -> None:
@@ -146,7 +157,7 @@ class Driver:
         task.state = State.RUNNING
         if task.timing.clocked:
             self.engine.running.append(task)
-            self._begin(task)
+            self.triggers.arm(task, self.engine.clock.now)
 
     def stop(self, task: VirtualTask) -> None:
         """Stop a task; its outputs hold, and samples that were not read are gone."""
@@ -162,96 +173,25 @@ class Driver:
         task.state = max(task.before, State.VERIFIED)
         task.begin = None
         task.incoming = None
+        if task.log is not None:
+            task.log.close()
+            task.log = None
         if task.outgoing is not None:
             # What was written is played again; positions count from the next start.
             task.outgoing.written = min(task.outgoing.written, task.outgoing.size)
         self.engine.turn.notify_all()
 
-    def pulse(self, terminal: str) -> None:
-        """A rising edge at a terminal, such as `/Dev1/PFI0`: it starts the tasks that wait."""
-        place = self.chassis.terminal(terminal, "")
-        self.engine.sync()
-        for task in list(self.engine.running):
-            if task.begin is None and self._trigger_place(task) == place:
-                self._run_from(task, self.engine.clock.now)
-
     def _prepare(self, task: VirtualTask) -> None:
-        place = self._clock_place(task)
-        if place in self._clocks:
-            task.timing.rate_hz = TIMEBASE_HZ / divided(self._clocks[place])
+        self.triggers.set_external_rate(task)
         if task.kind_is_output():
             check_output_buffer(task)
         else:
             overwrites = task.overwrite == OverwriteMode.OVERWRITE_UNREAD_SAMPLES.value
-            task.incoming = InputBuffer(len(task.names), task.buffer_size(), overwrites)
-
-    def _begin(self, task: VirtualTask) -> None:
-        """Begin a started task, unless it waits for a trigger; a pulse that has passed is gone."""
-        now = self.engine.clock.now
-        trigger = self._trigger_place(task)
-        if trigger is None:
-            self._run_from(task, now)
-        elif trigger in self._pulses:
-            self._run_from(task, now + int(self._pulses[trigger] * TIMEBASE_HZ))
-
-    def _run_from(self, task: VirtualTask, tick: int) -> None:
-        """Its start trigger came at `tick`: it begins with the next edge of its clock."""
-        task.is_triggered = True
-        place = self._clock_place(task)
-        if place is not None and place not in self._clocks:
-            owner = next((t for t in self.engine.running if self._gives(t, place, CLOCK)), None)
-            if owner is None or owner.begin is None:
-                return
-            task.clock_owner, task.timing.rate_hz = owner, owner.timing.rate_hz
-            period = owner.timing.period
-            tick = owner.begin + max(0, -((owner.begin - tick) // period)) * period
-        task.begin = tick
-        self._set_reference(task, tick)
-        for other in list(self.engine.running):
-            if other.begin is None and other is not task and self._follows(other, task):
-                self._run_from(other, tick)
-
-    def _follows(self, other: VirtualTask, task: VirtualTask) -> bool:
-        """Whether `other` waited for the start or the clock of `task`."""
-        trigger, clock = self._trigger_place(other), self._clock_place(other)
-        if trigger is not None and not other.is_triggered:
-            return self._gives(task, trigger, TRIGGER)
-        return clock is not None and self._gives(task, clock, CLOCK)
-
-    def _set_reference(self, task: VirtualTask, tick: int) -> None:
-        reference = task.reference_trigger
-        if reference.source is None or not task.timing.is_finite:
-            return
-        place = self.chassis.terminal(reference.source, task.devices[0])
-        after = self._pulses.get(place)
-        if after is None:
-            # Pretrigger samples go round in the buffer until somebody pulses.
-            task.skip = 1 << 61
-            return
-        at = max(reference.pretrigger, int(after * TIMEBASE_HZ / task.timing.period))
-        task.skip = at - reference.pretrigger
-
-    def _clock_place(self, task: VirtualTask) -> tuple[str, str] | None:
-        """The terminal of its clock; None where that is its own."""
-        source = task.timing.source
-        if not source:
-            return None
-        place = self.chassis.terminal(source, task.devices[0])
-        own = (place[0] in task.devices and place[1] == f"{task.kind}/{CLOCK}") or place[
-            1
-        ].endswith(("onboardclock", "timebase"))
-        return None if own else place
-
-    def _trigger_place(self, task: VirtualTask) -> tuple[str, str] | None:
-        if task.start_trigger.source is None:
-            return None
-        return self.chassis.terminal(task.start_trigger.source, task.devices[0])
-
-    def _gives(self, task: VirtualTask, place: tuple[str, str], signal: str) -> bool:
-        """Whether the clock or start trigger of `task` is at a terminal."""
-        if place in self.routes:
-            return self.routes[place] == (task, signal)
-        return place[0] in task.devices and place[1] == f"{task.kind}/{signal}"
+            task.incoming = InputBuffer(
+                len(task.names), task.buffer_size(), overwrites, task.timing.period
+            )
+        if task.logging.is_on:
+            task.log = LogFile(task.logging, task.name, task.names, 1 / task.timing.true_rate_hz)
 
 
 def new_output_buffer(task: VirtualTask, samples: int) -> OutputBuffer:

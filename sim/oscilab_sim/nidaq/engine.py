@@ -7,12 +7,11 @@ from collections.abc import Callable
 from math import gcd
 
 import numpy as np
-from nidaqmx.error_codes import DAQmxErrors
-from numpy.typing import NDArray
 
 from oscilab_sim.nidaq.clock import TIMEBASE_HZ, Clock
 from oscilab_sim.nidaq.faults import DaqFault
 from oscilab_sim.nidaq.plant import Plant, Stretch, Volts
+from oscilab_sim.nidaq.stretches import bearable, in_repeats, left, steps, underflow
 from oscilab_sim.nidaq.tasks import VirtualTask
 
 SLICE = 1 << 22
@@ -32,13 +31,15 @@ class Engine:
         self.clock = clock
         self.turn = threading.Condition(threading.RLock())
         self.running: list[VirtualTask] = []
+        self.rearm: Callable[[VirtualTask, int], None] = lambda task, tick: None
+        """Called at the tick at which a task that retriggers has all samples of a trigger."""
         self._at = 0
 
     def sync(self) -> None:
         """Let the time pass that has really passed; a virtual clock waits for a slow host."""
         target = self.clock.drifted()
         if self.clock.jumps:
-            target = min([target, *(self._bearable(task) for task in self._ticking())])
+            target = min([target, *(bearable(task) for task in self._ticking())])
         self.advance(max(target, self.clock.now))
 
     def advance(self, target: int) -> None:
@@ -48,6 +49,9 @@ class Engine:
 
     def step(self, target: int) -> bool:
         """Run a part of the way to `target`; whether some is left."""
+        for task in self.running:
+            if task.retriggers and task.has_all and task.begin is not None:
+                self.rearm(task, self._at)
         ticking = self._ticking()
         soonest = min((task.next_tick for task in ticking), default=target)
         if soonest > self._at:
@@ -104,28 +108,7 @@ class Engine:
             self._idle(self.clock.now)
 
     def _ticking(self) -> list[VirtualTask]:
-        return [task for task in self.running if task.is_ticking and self._left(task) > 0]
-
-    @staticmethod
-    def _left(task: VirtualTask) -> int:
-        """Samples to come, as far as its own end and that of the clock's owner tell."""
-        left = 1 << 62 if task.total is None else task.total - task.position
-        owner = task.clock_owner
-        if owner is not None:
-            if not owner.is_running or owner.begin is None:
-                return 0
-            if owner.total is not None:
-                last = owner.begin + (owner.total - 1) * owner.timing.period
-                left = min(left, (last - task.next_tick) // task.timing.period + 1)
-        return left
-
-    @staticmethod
-    def _bearable(task: VirtualTask) -> int:
-        """The last tick that costs no sample."""
-        room = task.room()
-        if room is None:
-            return 1 << 62
-        return task.next_tick + room * task.timing.period - 1
+        return [task for task in self.running if task.is_ticking and left(task) > 0]
 
     def _idle(self, tick: int) -> None:
         if tick > self._at:
@@ -140,15 +123,20 @@ class Engine:
     def _deliver(self, task: VirtualTask, samples: Volts) -> None:
         assert task.incoming is not None
         skipped = min(max(task.skip - task.position, 0), samples.shape[1])
+        tick = task.next_tick + skipped * task.timing.period
         task.position += samples.shape[1]
         try:
-            task.incoming.put(samples[:, skipped:])
+            task.incoming.put(samples[:, skipped:], tick)
+            if task.log is not None:
+                task.log.append(samples[:, skipped:])
+                if task.logging.takes_all:
+                    task.incoming.take(task.incoming.available)
         except DaqFault as fault:
             task.fault = fault
 
     def _play(self, tasks: list[VirtualTask], target: int) -> bool:
         """One stretch from here on in which every task of `tasks` goes on ticking."""
-        tasks = [task for task in tasks if self._left(task) > 0]
+        tasks = [task for task in tasks if left(task) > 0]
         outputs = [task for task in tasks if task.kind_is_output()]
         inputs = [task for task in tasks if not task.kind_is_output()]
         if not tasks:
@@ -157,19 +145,19 @@ class Engine:
         for task in outputs:
             room = task.room()
             if room == 0 and task.next_tick == self._at:
-                task.fault = _underflow()
+                task.fault = underflow()
                 return True
-            left = self._left(task) if room is None else min(self._left(task), room)
-            ends.append(task.next_tick + max(left, 1) * task.timing.period)
+            coming = left(task) if room is None else min(left(task), room)
+            ends.append(task.next_tick + max(coming, 1) * task.timing.period)
             if room == 0:
                 ends[-1] = task.next_tick
-        ends += [t.next_tick + (self._left(t) - 1) * t.timing.period for t in inputs]
+        ends += [t.next_tick + (left(t) - 1) * t.timing.period for t in inputs]
         unit = 0
         for task in tasks:
             unit = gcd(unit, gcd(task.timing.period, task.next_tick - self._at))
         rows = sum(len(task.names) for task in tasks)
         count = min((min(ends) - self._at) // unit, max(SLICE // rows, 1))
-        count, length = self._in_repeats(outputs, tasks, unit, count)
+        count, length = in_repeats(outputs, tasks, unit, count)
         if count < 1:
             return False
         self._run(outputs, inputs, unit, count, length)
@@ -185,29 +173,7 @@ class Engine:
         finite = outputs and all(task.timing.is_finite for task in outputs)
         if not (self.clock.jumps and finite and target > self.clock.now):
             return target
-        return max(target, min(self._bearable(task) for task in tasks))
-
-    def _in_repeats(
-        self, outputs: list[VirtualTask], tasks: list[VirtualTask], unit: int, count: int
-    ) -> tuple[int, int]:
-        """`count` as a multiple of the length that all outputs play over and over, if they do."""
-        lengths = {
-            min(task.outgoing.size, task.outgoing.written)
-            for task in outputs
-            if task.outgoing is not None and task.regenerates
-        }
-        aligned = all(task.timing.period == unit for task in tasks)
-        if len(lengths) != 1 or not aligned or any(not task.regenerates for task in outputs):
-            return count, count
-        length = lengths.pop()
-        places = {task.position % length for task in outputs}
-        if len(places) != 1:
-            return count, count
-        place = places.pop()
-        if place:
-            count = min(count, length - place)
-            return count, count
-        return (count // length * length, length) if count >= length else (count, count)
+        return max(target, min(bearable(task) for task in tasks))
 
     def _run(
         self,
@@ -220,7 +186,7 @@ class Engine:
         """Play `count` samples of `unit` ticks, the first `length` of them over and over."""
         begin, end = self._at, self._at + count * unit
         names = [name for task in outputs for name in task.names]
-        starts, levels = self._levels(outputs, begin, begin + length * unit, unit)
+        starts, levels = steps(self.plant, outputs, begin, begin + length * unit, unit)
         samples = np.diff(np.append(starts, length))
         stretch = Stretch(names, levels, samples, TIMEBASE_HZ / unit, count // length)
         edges = [
@@ -241,30 +207,3 @@ class Engine:
             columns = np.searchsorted(read, ticks)
             taken = volts[rows][:, :, columns] if len(columns) < len(read) else volts[rows]
             self._deliver(task, taken.reshape(len(task.names), -1))
-
-    def _levels(
-        self, outputs: list[VirtualTask], begin: int, end: int, unit: int
-    ) -> tuple[NDArray[np.int64], Volts]:
-        """Where outputs change, in samples from `begin`, and levels `[output, step]` from there."""
-        edges = [np.arange(t.next_tick, end, t.timing.period) for t in outputs]
-        ticks = np.unique(np.concatenate([*edges, [begin]])) if edges else np.array([begin])
-        parts: list[Volts] = []
-        for task, own in zip(outputs, edges, strict=True):
-            before = np.array([[self.plant.level(name)] for name in task.names])
-            coming = np.concatenate([before, task.upcoming(len(own))], axis=1)
-            parts.append(coming[:, np.searchsorted(own, ticks, side="right")])
-        levels = np.concatenate(parts) if parts else np.empty((0, len(ticks)))
-        changes = np.ones(len(ticks), np.bool_)
-        changes[1:] = (levels[:, 1:] != levels[:, :-1]).any(axis=0)
-        return (ticks[changes] - begin) // unit, levels[:, changes]
-
-
-def _underflow() -> DaqFault:
-    return DaqFault(
-        DAQmxErrors.GEN_STOPPED_TO_PREVENT_REGEN_OF_OLD_SAMPLES,
-        "The generation has stopped to prevent the regeneration of old samples. Your application "
-        "was unable to write samples to the background buffer fast enough to prevent old samples "
-        "from being regenerated.\n\nWrite to the background buffer more often, or allow "
-        "regeneration.",
-        written=0,
-    )

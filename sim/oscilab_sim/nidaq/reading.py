@@ -16,40 +16,59 @@ ALL = -1
 
 
 def read_samples(
-    driver: Driver, task: VirtualTask, count: int, timeout: float, alive: Alive
+    driver: Driver,
+    task: VirtualTask,
+    count: int,
+    timeout: float,
+    alive: Alive,
+    first: list[int | None] | None = None,
 ) -> tuple[Samples, DaqFault | None]:
     """`count` samples `[line, sample]` (or all, -1), and what kept the rest from coming.
 
-    A task that does not run is started for this call alone.
+    A task that does not run is started for this call alone. Where a list `first` is given, the
+    tick at which the first of the samples was taken is appended to it.
 
     Raises:
         DaqFault: it cannot run, or samples were lost.
     """
     started = not task.is_running
+    if task.logging.takes_all:
+        raise DaqFault(
+            DAQmxErrors.READ_NOT_SUPPORTED_FOR_LOGGING_MODE,
+            "Read cannot be performed when the logging mode is Log; choose Log and Read."
+            f"\n\nTask Name: {task.name}",
+        )
     if started:
         driver.start(task, by_call=True)
     try:
         if not task.timing.clocked:
             driver.engine.sync()
             return driver.engine.plant.read(task.names, max(count, 1)), None
-        return _buffered(driver, task, count, timeout, alive)
+        return _buffered(driver, task, count, timeout, alive, first)
     finally:
         if started:
             driver.stop(task)
 
 
 def _buffered(
-    driver: Driver, task: VirtualTask, count: int, timeout: float, alive: Alive
+    driver: Driver,
+    task: VirtualTask,
+    count: int,
+    timeout: float,
+    alive: Alive,
+    first: list[int | None] | None,
 ) -> tuple[Samples, DaqFault | None]:
     buffer = task.incoming
     assert buffer is not None
     engine, timing = driver.engine, task.timing
     if count == ALL:
         engine.sync()
-        count = timing.samples - buffer.read if timing.is_finite else buffer.available
-    if timing.is_finite and buffer.read + count > timing.samples:
+        count = timing.samples - buffer.read if task.ends else buffer.available
+    if task.ends and buffer.read + count > timing.samples:
         left = timing.samples - buffer.read
-        samples, fault = _buffered(driver, task, left, timeout, alive) if left else (None, None)
+        samples, fault = (
+            _buffered(driver, task, left, timeout, alive, first) if left else (None, None)
+        )
         if fault is None:
             fault = DaqFault(
                 DAQmxErrors.SAMPLES_WILL_NEVER_BE_AVAILABLE,
@@ -72,6 +91,8 @@ def _buffered(
     engine.wait(ready, when, timeout, alive)
     if task.fault is not None:
         raise task.fault
+    if first is not None:
+        first.append(buffer.tick)
     if buffer.available >= count:
         return buffer.take(count), None
     fault = DaqFault(

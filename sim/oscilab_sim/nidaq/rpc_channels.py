@@ -77,8 +77,7 @@ class ChannelRpcs:
         task = self._task(request, kind)
         places = self._driver.chassis.lines(request.lines)
         if raw(request, "line_grouping") == 1:
-            many = "..." if len(places) > 1 else ""
-            name = request.name_to_assign_to_lines or places[0].name + many
+            name = request.name_to_assign_to_lines or _grouped_name(request.lines, places)
             self._add(task, VirtualChannel(name, places))
         else:
             for name, place in zip(
@@ -121,3 +120,11 @@ class ChannelRpcs:
                 f"{task.name}",
             )
         task.channels.append(channel)
+
+
+def _grouped_name(lines: str, places: list[Place]) -> str:
+    """A port is called as it is; several lines are called after the first."""
+    if len(places) == 1:
+        return places[0].name
+    first, _, _ = places[0].name.rpartition("/")
+    return first if lines.strip("/ ").lower() == first.lower() else places[0].name + "..."

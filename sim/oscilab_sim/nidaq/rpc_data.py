@@ -27,12 +27,12 @@ class DataRpcs:
 
     def ReadAnalogF64(self, request: Any, alive: Alive) -> Reply:
         """Volts, by channel or by sample."""
-        task = self._reader(request, Kind.AI)
+        task = reader(self._driver, request, Kind.AI)
         return self._read(task, request, alive, lambda volts: volts)
 
     def ReadAnalogScalarF64(self, request: Any, alive: Alive) -> Reply:
         """One voltage."""
-        task = self._reader(request, Kind.AI)
+        task = reader(self._driver, request, Kind.AI)
         samples, fault = read_samples(self._driver, task, 1, request.timeout, alive)
         if fault is not None:
             raise fault
@@ -40,19 +40,19 @@ class DataRpcs:
 
     def ReadDigitalLines(self, request: Any, alive: Alive) -> Reply:
         """A byte a line."""
-        task = self._reader(request, Kind.DI)
+        task = reader(self._driver, request, Kind.DI)
         reply = dict(self._read(task, request, alive, _as_bytes, lines=True))
         reply["num_bytes_per_samp"] = max(len(channel.places) for channel in task.channels)
         return reply
 
     def ReadDigitalU32(self, request: Any, alive: Alive) -> Reply:
         """A number a channel, bit n being its line n."""
-        task = self._reader(request, Kind.DI)
+        task = reader(self._driver, request, Kind.DI)
         return self._read(task, request, alive, lambda bits: _packed(task, bits))
 
     def ReadDigitalScalarU32(self, request: Any, alive: Alive) -> Reply:
         """One number."""
-        task = self._reader(request, Kind.DI)
+        task = reader(self._driver, request, Kind.DI)
         samples, fault = read_samples(self._driver, task, 1, request.timeout, alive)
         if fault is not None:
             raise fault
@@ -60,55 +60,35 @@ class DataRpcs:
 
     def WriteAnalogF64(self, request: Any, alive: Alive) -> Reply:
         """Volts, by channel or by sample."""
-        task = self._writer(request, Kind.AO)
+        task = writer(self._driver, request, Kind.AO)
         volts = np.asarray(request.write_array, np.float64)
         samples = _shaped(task, volts, len(task.channels), request)
         return self._write(task, samples, request, alive)
 
     def WriteAnalogScalarF64(self, request: Any, alive: Alive) -> Reply:
         """One voltage."""
-        task = self._writer(request, Kind.AO)
+        task = writer(self._driver, request, Kind.AO)
         return self._write(task, np.array([[request.value]]), request, alive, scalar=True)
 
     def WriteDigitalLines(self, request: Any, alive: Alive) -> Reply:
         """A byte a line."""
-        task = self._writer(request, Kind.DO)
+        task = writer(self._driver, request, Kind.DO)
         bits = np.frombuffer(request.write_array, np.uint8).astype(np.float64)
         samples = _shaped(task, bits, len(task.names), request, lines=True)
         return self._write(task, np.minimum(samples, 1.0), request, alive)
 
     def WriteDigitalU32(self, request: Any, alive: Alive) -> Reply:
         """A number a channel."""
-        task = self._writer(request, Kind.DO)
+        task = writer(self._driver, request, Kind.DO)
         numbers = np.asarray(request.write_array, np.uint32)
         samples = _unpacked(task, _shaped(task, numbers, len(task.channels), request))
         return self._write(task, samples, request, alive)
 
     def WriteDigitalScalarU32(self, request: Any, alive: Alive) -> Reply:
         """One number."""
-        task = self._writer(request, Kind.DO)
+        task = writer(self._driver, request, Kind.DO)
         samples = _unpacked(task, np.array([[request.value]], np.uint32))
         return self._write(task, samples, request, alive, scalar=True)
-
-    def _reader(self, request: Any, kind: Kind) -> VirtualTask:
-        task = self._driver.task(request.task.name)
-        if task.kind is not kind:
-            raise DaqFault(
-                DAQmxErrors.READ_NO_INPUT_CHANS_IN_TASK,
-                "Read cannot be performed because this task does not contain any channels of "
-                f"that kind.\n\nTask Name: {task.name}",
-            )
-        return task
-
-    def _writer(self, request: Any, kind: Kind) -> VirtualTask:
-        task = self._driver.task(request.task.name)
-        if task.kind is not kind:
-            raise DaqFault(
-                DAQmxErrors.WRITE_NO_OUTPUT_CHANS_IN_TASK,
-                "Write cannot be performed because this task does not contain any output channels "
-                f"of that kind.\n\nTask Name: {task.name}",
-            )
-        return task
 
     def _read(
         self,
@@ -140,6 +120,38 @@ class DataRpcs:
             self._driver, task, samples, request.auto_start, request.timeout, alive
         )
         return {} if scalar else {"samps_per_chan_written": written}
+
+
+def reader(driver: Driver, request: Any, *kinds: Kind) -> VirtualTask:
+    """The task of a request that reads channels of one of `kinds`.
+
+    Raises:
+        DaqFault: it has no such channels.
+    """
+    task = driver.task(request.task.name)
+    if task.kind not in kinds:
+        raise DaqFault(
+            DAQmxErrors.READ_NO_INPUT_CHANS_IN_TASK,
+            "Read cannot be performed because this task does not contain any channels of "
+            f"that kind.\n\nTask Name: {task.name}",
+        )
+    return task
+
+
+def writer(driver: Driver, request: Any, kind: Kind) -> VirtualTask:
+    """The task of a request that writes to channels of `kind`.
+
+    Raises:
+        DaqFault: it has no such channels.
+    """
+    task = driver.task(request.task.name)
+    if task.kind is not kind:
+        raise DaqFault(
+            DAQmxErrors.WRITE_NO_OUTPUT_CHANS_IN_TASK,
+            "Write cannot be performed because this task does not contain any output channels "
+            f"of that kind.\n\nTask Name: {task.name}",
+        )
+    return task
 
 
 def _shaped(

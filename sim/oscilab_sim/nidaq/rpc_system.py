@@ -12,7 +12,7 @@ from oscilab_nidaq.boards import Board, input_names, line_names, output_names
 from oscilab_sim.nidaq.calls import Alive, Reply, raw
 from oscilab_sim.nidaq.driver import Driver
 from oscilab_sim.nidaq.faults import DaqFault
-from oscilab_sim.nidaq.rpc_attributes import VOLTAGE, valued
+from oscilab_sim.nidaq.properties import VOLTAGE, valued
 from oscilab_sim.nidaq.tasks import State
 
 VERSION = (23, 8, 0)
@@ -59,6 +59,9 @@ class SystemRpcs:
         for task in self._driver.tasks.values():
             if device in task.devices and task.state >= State.RESERVED:
                 self._driver.unreserve(task)
+        for watchdog in self._driver.watchdogs.values():
+            if watchdog.device == device:
+                watchdog.clear_expiration()
         levels = dict.fromkeys(output_names(device, board), 0.0)
         self._driver.engine.plant.set_levels(
             {**levels, **dict.fromkeys(line_names(device, board), 0.0)}

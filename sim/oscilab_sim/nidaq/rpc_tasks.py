@@ -10,6 +10,7 @@ from nidaqmx.error_codes import DAQmxErrors
 from oscilab_sim.nidaq.calls import Alive, Reply, raw
 from oscilab_sim.nidaq.driver import Driver
 from oscilab_sim.nidaq.faults import DaqFault
+from oscilab_sim.nidaq.logging_files import Logging
 from oscilab_sim.nidaq.tasks import Timing, Trigger, VirtualTask
 
 ATTACH = 2
@@ -161,6 +162,16 @@ class TaskRpcs:
         )
         return {}
 
+    def ConfigureLogging(self, request: Any, alive: Alive) -> Reply:
+        """Samples into a TDMS file on this server."""
+        self._idle(request).logging = Logging(
+            request.file_path,
+            raw(request, "logging_mode"),
+            request.group_name,
+            raw(request, "operation"),
+        )
+        return {}
+
     def DisableStartTrig(self, request: Any, alive: Alive) -> Reply:
         """Start at once."""
         self._idle(request).start_trigger = Trigger()
@@ -184,7 +195,7 @@ class TaskRpcs:
             )
         for terminal in request.output_terminal.split(","):
             place = self._driver.chassis.terminal(terminal.strip(), task.devices[0])
-            self._driver.routes[place] = (task, signals[number])
+            self._driver.triggers.routes[place] = (task, signals[number])
         return {}
 
     def _idle(self, request: Any) -> VirtualTask:

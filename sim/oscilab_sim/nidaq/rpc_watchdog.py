@@ -12,7 +12,7 @@ from nidaqmx.error_codes import DAQmxErrors
 from oscilab_sim.nidaq.calls import Alive, Reply, raw
 from oscilab_sim.nidaq.driver import Driver
 from oscilab_sim.nidaq.faults import DaqFault
-from oscilab_sim.nidaq.rpc_attributes import unsupported
+from oscilab_sim.nidaq.properties import unsupported
 from oscilab_sim.nidaq.watchdogs import Watchdog
 
 RESET_TIMER = 0

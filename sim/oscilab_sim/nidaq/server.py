@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
+from google.protobuf.message_factory import GetMessageClass
 from nidaqmx._stubs import nidaqmx_pb2 as pb
 from nidaqmx.error_codes import DAQmxErrors
 
@@ -19,9 +20,12 @@ from oscilab_sim.nidaq.rpc_attributes import AttributeRpcs
 from oscilab_sim.nidaq.rpc_channels import ChannelRpcs
 from oscilab_sim.nidaq.rpc_data import DataRpcs
 from oscilab_sim.nidaq.rpc_events import EventRpcs
+from oscilab_sim.nidaq.rpc_raw import RawRpcs
+from oscilab_sim.nidaq.rpc_session import SERVICE, SessionRpcs
 from oscilab_sim.nidaq.rpc_system import SystemRpcs
 from oscilab_sim.nidaq.rpc_tasks import TaskRpcs
 from oscilab_sim.nidaq.rpc_watchdog import WatchdogRpcs
+from oscilab_sim.nidaq.rpc_waveforms import WaveformRpcs
 
 logger = logging.getLogger(__name__)
 TICK_S = 0.01
@@ -38,24 +42,28 @@ class NidaqServer:
         self.unimplemented: list[str] = []
         events = EventRpcs(driver)
         groups = [TaskRpcs(driver), ChannelRpcs(driver), DataRpcs(driver), events,
-                  WatchdogRpcs(driver), SystemRpcs(driver)]  # fmt: skip
+                  RawRpcs(driver), WaveformRpcs(driver), WatchdogRpcs(driver),
+                  SystemRpcs(driver)]  # fmt: skip
         attributes = [AttributeRpcs(driver), SystemRpcs(driver)]
-        service = pb.DESCRIPTOR.services_by_name["NiDAQmx"]
-        handlers: dict[str, grpc.RpcMethodHandler] = {}
         self.implemented: list[str] = []
-        for method in service.methods:
-            function = next(
-                (getattr(g, method.name) for g in groups if hasattr(g, method.name)), None
-            )
-            for attribute in attributes:
-                function = function or attribute.handler(method.name)
-            if function is not None:
-                self.implemented.append(method.name)
-            handlers[method.name] = self._handler(method, function)
         self._server = grpc.server(ThreadPoolExecutor(THREADS), options=OPTIONS)
-        self._server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(service.full_name, handlers),)
-        )
+        for service, offered in (
+            (pb.DESCRIPTOR.services_by_name["NiDAQmx"], groups),
+            (SERVICE, [SessionRpcs(driver)]),
+        ):
+            handlers: dict[str, grpc.RpcMethodHandler] = {}
+            for method in service.methods:
+                function = next(
+                    (getattr(g, method.name) for g in offered if hasattr(g, method.name)), None
+                )
+                for attribute in attributes:
+                    function = function or attribute.handler(method.name)
+                if function is not None:
+                    self.implemented.append(method.name)
+                handlers[method.name] = self._handler(method, function)
+            self._server.add_generic_rpc_handlers(
+                (grpc.method_handlers_generic_handler(service.full_name, handlers),)
+            )
         wanted = endpoint or "127.0.0.1:0"
         try:
             port = self._server.add_insecure_port(wanted)
@@ -97,8 +105,8 @@ class NidaqServer:
         self.driver.engine.plant.set_levels(watchdog.states)
 
     def _handler(self, method: Any, function: Callable[..., Any] | None) -> grpc.RpcMethodHandler:
-        request = getattr(pb, method.input_type.name)
-        reply = getattr(pb, method.output_type.name)
+        request = GetMessageClass(method.input_type)
+        reply: Any = GetMessageClass(method.output_type)
         codec = {
             "request_deserializer": request.FromString,
             "response_serializer": reply.SerializeToString,
@@ -119,9 +127,11 @@ class NidaqServer:
         if method.server_streaming:
 
             def stream(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-                context.send_initial_metadata(())
                 try:
-                    for fields in function(request, lambda: self._listens(context)):
+                    replies = function(request, lambda: self._listens(context))
+                    # NI's server sends it once the event is registered, and not if that failed.
+                    context.send_initial_metadata(())
+                    for fields in replies:
                         yield reply(**fields)
                 except DaqFault as fault:
                     self._abort(context, fault)

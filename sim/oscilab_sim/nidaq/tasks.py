@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 import numpy as np
-from nidaqmx.constants import AcquisitionType, Edge, OverwriteMode, RegenerationMode
+from nidaqmx.constants import AcquisitionType, Edge, OverwriteMode, RegenerationMode, SyncType
 from nidaqmx.error_codes import DAQmxErrors
 from numpy.typing import NDArray
 
@@ -14,6 +14,7 @@ from oscilab_sim.nidaq.buffers import InputBuffer, OutputBuffer
 from oscilab_sim.nidaq.chassis import Place
 from oscilab_sim.nidaq.clock import TIMEBASE_HZ, divided
 from oscilab_sim.nidaq.faults import DaqFault
+from oscilab_sim.nidaq.logging_files import LogFile, Logging
 
 DEFAULT_SAMPLES = 1000
 INPUT_BUFFERS = ((100.0, 1000), (10_000.0, 10_000), (1_000_000.0, 100_000))
@@ -70,6 +71,14 @@ class Trigger:
 
 
 @dataclass
+class ReferenceClock:
+    """What a board's timebase is locked to; virtual boards share one timebase in any case."""
+
+    source: str = ""
+    rate_hz: float = 10e6
+
+
+@dataclass
 class Timing:
     """On demand, until a sample clock is configured. `source` "" is the board's own clock."""
 
@@ -103,7 +112,8 @@ class VirtualTask:
     While it runs, `begin` is the tick of its first sample (None until it is triggered) and
     `position` how many samples it took or made. `fault` is what ended it, `before` the state that
     a stop returns to, `clock_owner` the task whose sample clock it uses; the first `skip` samples
-    came too early for its reference trigger.
+    came too early for its reference trigger. Where it `retriggers`, `begin` and `position` are
+    those since the last trigger.
     """
 
     name: str
@@ -112,6 +122,10 @@ class VirtualTask:
     timing: Timing = field(default_factory=Timing)
     start_trigger: Trigger = field(default_factory=Trigger)
     reference_trigger: Trigger = field(default_factory=Trigger)
+    retriggers: bool = False
+    sync_type: int = SyncType.NONE.value
+    reference_clock: ReferenceClock = field(default_factory=ReferenceClock)
+    logging: Logging = field(default_factory=Logging)
     state: State = State.UNVERIFIED
     before: State = State.UNVERIFIED
     begin: int | None = None
@@ -126,6 +140,7 @@ class VirtualTask:
     clock_owner: VirtualTask | None = None
     is_triggered: bool = False
     skip: int = 0
+    log: LogFile | None = None
     incoming: InputBuffer | None = None
     outgoing: OutputBuffer | None = None
 
@@ -159,12 +174,22 @@ class VirtualTask:
         """Whether nothing more will come of it."""
         if not self.is_running or self.fault is not None:
             return True
+        return self.has_all and not self.retriggers
+
+    @property
+    def has_all(self) -> bool:
+        """Whether a finite task has taken or made its last sample, of this trigger's."""
         return self.timing.clocked and self.total is not None and self.position >= self.total
 
     @property
     def is_ticking(self) -> bool:
         """Whether its clock makes samples now."""
         return self.is_running and not self.is_done and self.begin is not None
+
+    @property
+    def ends(self) -> bool:
+        """Whether no more than its finite number of samples will ever come."""
+        return self.timing.is_finite and not self.retriggers
 
     @property
     def next_tick(self) -> int:
@@ -181,7 +206,7 @@ class VirtualTask:
         """Samples per channel that the input buffer holds."""
         if self.input_size:
             return self.input_size
-        if self.timing.is_finite:
+        if self.ends:
             return self.timing.samples
         size = next(
             (size for rate, size in INPUT_BUFFERS if self.timing.rate_hz <= rate), 1_000_000

@@ -50,7 +50,7 @@ class VirtualDaq(GrpcSessionOptions):
     def pulse(self, terminal: str) -> None:
         """A rising edge at a terminal such as `/Dev1/PFI0`, for the tasks that wait for it."""
         with self.server.driver.engine.turn:
-            self.server.driver.pulse(terminal)
+            self.server.driver.triggers.pulse(terminal)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from oscilab_sim.nidaq.buffers import OutputBuffer
 from oscilab_sim.nidaq.calls import Alive
+from oscilab_sim.nidaq.clock import TIMEBASE_HZ
 from oscilab_sim.nidaq.driver import Driver, new_output_buffer
 from oscilab_sim.nidaq.faults import DaqFault
 from oscilab_sim.nidaq.tasks import Kind, VirtualTask
@@ -57,8 +58,12 @@ def _buffered(
     if not task.is_running and buffer.written >= buffer.size:
         buffer.written = 0
     done = 0
+    # As much as half a buffer goes in as soon as it fits: to wait for more would let it run dry.
+    portion = max(buffer.size // 2, 1)
+    deadline = driver.engine.clock.now + int(max(timeout, 0.0) * TIMEBASE_HZ)
     while done < count:
-        room = _room(driver, task, min(count - done, buffer.size), timeout, alive)
+        left = max(deadline - driver.engine.clock.now, 0) / TIMEBASE_HZ if timeout >= 0 else -1.0
+        room = _room(driver, task, min(count - done, portion), left, alive)
         if not room:
             if task.fault is not None:
                 raise task.fault
@@ -91,9 +96,9 @@ def _room(driver: Driver, task: VirtualTask, wanted: int, timeout: float, alive:
         return task.next_tick + (wanted - space()) * task.timing.period
 
     if not task.is_running:
-        return min(space(), wanted)
+        return space()
     driver.engine.wait(lambda: task.fault is not None or space() >= wanted, when, timeout, alive)
-    return 0 if task.fault is not None else min(space(), wanted)
+    return 0 if task.fault is not None else space()
 
 
 def _check_range(task: VirtualTask, samples: Samples) -> None:
