@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from oscilab.errors import InvalidInput
 from oscilab_sim.nidaq.chassis import Chassis
 from oscilab_sim.nidaq.clock import TIMEBASE_HZ, divided
 from oscilab_sim.nidaq.engine import Engine
+from oscilab_sim.nidaq.faults import DaqFault
 from oscilab_sim.nidaq.tasks import VirtualTask
 
 CLOCK, TRIGGER = "sampleclock", "starttrigger"
@@ -16,6 +18,9 @@ class Triggers:
     """What is at the terminals; every method wants the engine's turn.
 
     `pulses` and `clocks` are those of `Driver`; `routes` are signals that tasks export.
+
+    Raises:
+        InvalidInput: a pulse or a clock at a device that is not there.
     """
 
     def __init__(
@@ -28,8 +33,8 @@ class Triggers:
         self._chassis = chassis
         self._engine = engine
         self.routes: dict[tuple[str, str], tuple[VirtualTask, str]] = {}
-        self._pulses = {chassis.terminal(name, ""): after for name, after in pulses.items()}
-        self._clocks = {chassis.terminal(name, ""): rate for name, rate in clocks.items()}
+        self._pulses = {_place(chassis, name, "pulse"): after for name, after in pulses.items()}
+        self._clocks = {_place(chassis, name, "clock"): rate for name, rate in clocks.items()}
         engine.rearm = self._rearm
 
     def pulse(self, terminal: str) -> None:
@@ -120,3 +125,13 @@ class Triggers:
         if place in self.routes:
             return self.routes[place] == (task, signal)
         return place[0] in task.devices and place[1] == f"{task.kind}/{signal}"
+
+
+def _place(chassis: Chassis, terminal: str, what: str) -> tuple[str, str]:
+    try:
+        return chassis.terminal(terminal, "")
+    except DaqFault as fault:
+        raise InvalidInput(
+            f"a {what} was given for the terminal {terminal}, whose device is not there; there "
+            f"are: {', '.join(chassis.boards)}"
+        ) from fault
