@@ -16,7 +16,7 @@ from oscilab.wired.channels import Channel, ChannelTable
 from oscilab.wired.front_end import Aborted, FrontEndCapability, Samples
 from oscilab.wired.waveform import Waveform
 from oscilab_nidaq.connection import Connection, channels_of, read_connection
-from oscilab_nidaq.safe import safe_levels
+from oscilab_nidaq.safe import check_watchdogs, reset_boards, safe_levels
 
 if TYPE_CHECKING:
     from oscilab.bench.devices import Device
@@ -55,7 +55,9 @@ class NidaqFrontEnd:
             InvalidInput: an unknown key, board or line, or a watchdog that a board does not have.
         """
         table = read_connection(connection, device)
-        return cls(table, device.name, safe_levels(table, device))
+        safe = safe_levels(table, device)
+        check_watchdogs(table, device, list(safe))
+        return cls(table, device.name, safe)
 
     @property
     def channels(self) -> ChannelTable:
@@ -116,11 +118,7 @@ class NidaqFrontEnd:
             session.close()
 
     def read_outputs(self) -> Volts:
-        """Not possible: NI's output boards do not tell what they are at.
-
-        Raises:
-            DeviceFailed: always.
-        """
+        """Refused by `DeviceFailed`: NI's output boards do not tell what they are at."""
         raise DeviceFailed(
             f"device {self._name} cannot read its outputs back; state what they are at by "
             'start = "assume-safe" in its settings'
@@ -188,18 +186,17 @@ class NidaqFrontEnd:
             playing.halt()
 
     def make_safe(self) -> None:
-        """Reset the boards: zero volts, lines off."""
+        """Reset the boards, to zero volts and lines off, then set the bench's safe values."""
         from nidaqmx.errors import Error
 
-        session, _ = self._opened()
+        session, static = self._opened()
         for rig in self._rigs.values():
             with contextlib.suppress(Error):
                 rig.close()
         self._rigs.clear()
         self._unstopped = None
         with session.told("while its boards were reset"):
-            for board in self._connection.boards:
-                session.device(board).reset_device()
+            reset_boards(session, static, self._connection, self._safe)
 
     def _stop_rig(self) -> None:
         """Stop what was played last, and let go of its lines, unless that was done already.

@@ -137,9 +137,11 @@ class Rig:
 
         tasks = [task for _, task in [*self._inputs, *self._outputs]]
         tasks.sort(key=lambda task: task is not self._master)
-        for task in tasks:
-            # Outputs that follow a stopped clock cannot be waited for: abort, and unreserve.
-            task.control(TaskMode.TASK_ABORT)
+        with ExitStack() as stops:
+            # The last first; all of them, also where one fails. Outputs that follow a stopped
+            # clock cannot be waited for: abort, and unreserve.
+            for task in reversed(tasks):
+                stops.callback(task.control, TaskMode.TASK_ABORT)
 
     def halt(self) -> None:
         """Stop the clock, from any thread, and with it everything."""

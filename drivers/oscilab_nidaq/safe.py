@@ -1,9 +1,11 @@
-"""What a watchdog brings the outputs to: the bench's own safe values."""
+"""The bench's own safe values: what a watchdog brings the outputs to, and what follows a reset."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from oscilab.errors import InvalidInput
 from oscilab.wired.channels import Channel
@@ -13,33 +15,71 @@ from oscilab_nidaq.connection import Connection, channels_of
 
 if TYPE_CHECKING:
     from oscilab.bench.devices import Device
+    from oscilab_nidaq.session import Session
+    from oscilab_nidaq.static import Static
 
 
 def safe_levels(connection: Connection, device: Device) -> Mapping[Channel, float]:
-    """The safe value of every wired output; empty where the bench wants no watchdog.
+    """The safe value of every wired output; empty where the bench wires nothing.
 
     Raises:
-        InvalidInput: a wired output on a board that has no watchdog timer.
+        InvalidInput: a wiring or limits that cannot be used.
     """
-    if connection.watchdog_s is None:
+    if device.table.wiring is None:
         return {}
     channels = channels_of(connection)
     wiring = read_wiring(device, device_potential(device), channels)
     where = f"{device.where}: devices.{device.name}"
     limits = Limits(device.table.limits or {}, wiring, channels, f"{where}.limits")
-    found: dict[Channel, float] = {}
-    for channel, wired, safe in zip(
-        channels.outputs, limits.wired.tolist(), limits.safe.tolist(), strict=True
-    ):
-        if not wired:
-            continue
+    return {
+        channel: safe
+        for channel, wired, safe in zip(
+            channels.outputs, limits.wired.tolist(), limits.safe.tolist(), strict=True
+        )
+        if wired
+    }
+
+
+def check_watchdogs(connection: Connection, device: Device, outputs: Sequence[Channel]) -> None:
+    """Refuse a watchdog that would not bring down all of `outputs`.
+
+    Raises:
+        InvalidInput: an output on a board that has no watchdog timer.
+    """
+    if connection.watchdog_s is None:
+        return
+    for channel in outputs:
         board = channel.name.partition("/")[0]
         if not connection.boards[board].watchdog:
             raise InvalidInput(
-                f"{where}.connection.watchdog_s is {connection.watchdog_s:g}, but board {board} "
+                f"{device.where}: devices.{device.name}.connection.watchdog_s is "
+                f"{connection.watchdog_s:g}, but board {board} "
                 f"({connection.boards[board].product}) has no watchdog timer: when this computer "
                 "falls silent, its outputs stay where they are; leave watchdog_s away, and guard "
                 "the outputs by other means"
             )
-        found[channel] = safe
-    return found
+
+
+def reset_boards(
+    session: Session, static: Static, connection: Connection, safe: Mapping[Channel, float]
+) -> None:
+    """Reset the boards, which frees them of whoever has reserved them, then set their safe values.
+
+    Every board is tried, also after one that failed.
+
+    Raises:
+        nidaqmx.errors.Error: the first board that failed.
+    """
+    from nidaqmx.errors import Error
+
+    volts = np.array([safe.get(channel, 0.0) for channel in channels_of(connection).outputs])
+    failed: Error | None = None
+    for board in connection.boards:
+        try:
+            session.device(board).reset_device()
+            if safe:
+                static.set(volts, connection.timeout_s, board)
+        except Error as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed

@@ -11,12 +11,16 @@ from oscilab_nidaq.connection import Connection
 
 if TYPE_CHECKING:
     import nidaqmx
-    from nidaqmx.errors import RpcError
+    from nidaqmx.errors import Error, RpcError
     from nidaqmx.system import System
     from nidaqmx.system.watchdog import WatchdogTask
 
 WORDS = 400
 """NI's explanations run to paragraphs; the first of them says what is wrong."""
+RESERVED = (-50103, -200022)
+"""NI's codes for what another task holds; names for them would import nidaqmx."""
+GONE = (-201003, -200220)
+"""NI's codes for a board that was there when the device was opened, and is no longer."""
 INSTALL = "install it from https://www.ni.com/daqmx, or name the `server` that has the boards"
 
 
@@ -101,8 +105,24 @@ class Session:
             said = " ".join(str(error).split())
             short = said if len(said) <= WORDS else said[:WORDS].rsplit(" ", 1)[0] + " ..."
             raise DeviceFailed(
-                f"device {self._name} {self.place} failed {what}: {short}"
+                f"device {self._name} {self.place} failed {what}: {self._meant(error, short)}"
             ) from error
+
+    def _meant(self, error: Error, said: str) -> str:
+        """What NI-DAQmx said, or what it means and what to do about it."""
+        code = getattr(error, "error_code", 0)
+        if code in RESERVED:
+            return (
+                "its lines are reserved by another task of NI-DAQmx; end the program that has it, "
+                f"or, where that is gone, free them by `oscilab safe {self._name}`, which resets "
+                "the boards"
+            )
+        if code in GONE:
+            return (
+                f"a board is gone ({said}); put it back, and bring its outputs down by `oscilab "
+                f"safe {self._name}`"
+            )
+        return said
 
     def _unreachable(self, what: str, error: RpcError) -> str:
         # The names of gRPC's codes; comparing them needs no import of gRPC by a local driver.
@@ -117,7 +137,7 @@ class Session:
             return (
                 f"the server {server} of device {self._name} did not answer within "
                 f"{self._connection.deadline_s:g} s {what}; start it again, and bring the "
-                "outputs down by `oscilab safe`"
+                f"outputs down by `oscilab safe {self._name}`, which also frees the boards"
             )
         said = " ".join(str(error).split())
         return f"the server {server} of device {self._name} failed {what}: {said}"

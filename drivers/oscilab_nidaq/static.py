@@ -44,14 +44,18 @@ class Static:
                 writer.verify_array_shape = False
                 self._analog.append((group, writer))
 
-    def set(self, volts: Volts, timeout: Any) -> None:
-        """Put every output at `volts` `[output]`, waiting `timeout` seconds at most.
+    def set(self, volts: Volts, timeout: Any, board: str | None = None) -> None:
+        """Put every output, or those of `board`, at `volts` `[output]`, in `timeout` seconds.
 
         One sample starts and stops its task by itself. (NI's stubs take no fractions of seconds.)
         """
         for group, writer in self._analog:
+            if board not in (None, group.board):
+                continue
             writer.write_one_sample(np.ascontiguousarray(volts[group.rows], np.float64), timeout)
         for group, lines in self._digital:
+            if board not in (None, group.board):
+                continue
             number = int(group.packed(volts[:, np.newaxis])[0])
             lines.write_one_sample_port_uint32(number, timeout)
 

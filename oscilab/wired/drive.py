@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from oscilab.wired.outputs import Outputs
 from oscilab.wired.watching import EVERY_S, SharedFrontEnd, Watch
 from oscilab.wired.waveform import Waveform
 
+logger = logging.getLogger(__name__)
 Volts = NDArray[np.floating]
 
 
@@ -106,9 +108,23 @@ class Drive:
         self.make_safe()
 
     def safe_now(self) -> None:
-        """Outputs to their safe values, whoever moved them; interlocks are of no account."""
+        """Outputs to their safe values, whoever moved them; interlocks are of no account.
+
+        Where a ramp fails, the last resort is taken, and the ramp tried once more: what was in the
+        way, such as a task that somebody left behind, is gone then.
+
+        Raises:
+            DeviceFailed: that failed as well.
+        """
         self._energised = True
-        self.make_safe()
+        try:
+            self.make_safe()
+        except DeviceFailed as error:
+            logger.warning(
+                "device %s could not be ramped to its safe values (%s); it was reset instead",
+                self.name, error,
+            )  # fmt: skip
+            self.make_safe()
 
     def go_to(self, target: Volts) -> None:
         """Ramp all wired outputs to `target` `[output]`, from their safe values at first.
@@ -168,8 +184,8 @@ class Drive:
                 self.outputs.make_safe()
             except BaseException:
                 # Whatever broke the ramp, the outputs must not stay as they are.
+                self.outputs.lost()
                 self.front_end.make_safe()
-                self.outputs.forget()
                 raise
 
     def let_go(self) -> None:

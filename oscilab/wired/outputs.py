@@ -61,6 +61,12 @@ class Outputs:
         if FrontEndCapability.OUTPUT_READBACK in self._front_end.capabilities:
             self._levels = None
 
+    def lost(self) -> None:
+        """Somebody else may have moved the outputs: read or assume anew where they are."""
+        readable = FrontEndCapability.OUTPUT_READBACK in self._front_end.capabilities
+        if readable or self._assume_safe:
+            self._levels = None
+
     def moved(self, lines: NDArray[np.intp], volts: Volts) -> None:
         """A waveform has left `lines` at `volts`."""
         levels = self.levels.copy()

@@ -4,137 +4,12 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
-import sys
 import time
 
-import numpy as np
 import pytest
+from nidaq_rack import LONGEST_S, MARGIN_S, Rack, only_sentence, posix
 
-from oscilab.errors import OscilabError
 from oscilab.traces.run import open_run
-
-BENCH = """\
-schema = 1
-[devices.rack]
-array = "wired"
-front_end = "nidaq"
-topology = {{ kind = "all-to-all", rows = 1, columns = 2 }}
-terms = ["bias", "stiffness", "cubic", "quartic", "coupling", "square_linear", "square_square"]
-wiring = {wiring}
-[devices.rack.settings]
-start = "assume-safe"
-rate_hz = 2e4
-[devices.rack.connection]
-digital_out = ["Dev2/port0/line0"]
-digital_in = ["Dev2/port0/line1"]
-timeout_s = 3.0
-deadline_s = 3.0
-{connection}
-[devices.rack.connection.boards]
-Dev1 = {{ product = "PXIe-6738", watchdog = true }}
-Dev2 = {{ product = "PXIe-6358", watchdog = true }}
-[devices.rack.limits]
-outputs = {{ range = [-10.0, 10.0], slew = 1e7, safe = 0.5 }}
-clamp_enable = {{ safe = true }}
-[devices.rack.interlocks]
-door = {{ channel = "Dev2/port0/line1", level = 1 }}
-[devices.rack.twin]
-levels_file = {levels!r}
-missing_boards = {missing}
-"""
-OUTPUTS = {"Dev1": 32, "Dev2": 4}
-WIRED = [*range(14), sum(OUTPUTS.values())]
-SIZES = ["--set", "samples=20", "--set", "checkpoint_every=1", "--slices", "4"]
-LONGEST_S = 3.0 + 3.0
-"""A call's own timeout and the deadline beyond it."""
-MARGIN_S = 20.0
-"""For tidying up against a silent server, on a busy machine."""
-posix = pytest.mark.skipif(sys.platform == "win32", reason="the server is stopped by signals")
-
-
-class Rack:
-    """A device whose virtual NI-DAQmx is a process that can be ended and started again."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.levels_file = folder / "levels.bin"
-        self.run = folder / "run.h5"
-        self.address = None
-        self.server = None
-        self.started = []
-        self.describe()
-
-    def describe(self, connection="", wiring="{ in_order = true }", missing=()):
-        if self.address:
-            connection = f'server = "{self.address}"\n{connection}'
-        text = BENCH.format(
-            connection=connection, wiring=wiring, levels=str(self.levels_file),
-            missing=list(missing),
-        )  # fmt: skip
-        (self.folder / "bench.toml").write_text(text)
-
-    def serve(self, **bench):
-        """Start the server, at the address that it had before if it had one."""
-        self.describe(**bench)
-        self.server = self.start("serve", "rack", "--endpoint", self.address or "127.0.0.1:0")
-        said = ""
-        for line in self.server.stdout:
-            said += line
-            if "Ctrl-C" in line:
-                break
-        self.address = re.search(r'server = "(.*)"', said)[1]
-        self.describe(**bench)
-
-    def start(self, *arguments):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "oscilab", *arguments],
-            cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        self.started.append(process)
-        return process
-
-    def do(self, *arguments):
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=120)
-        return process.returncode, out, err
-
-    def train(self, *arguments):
-        return (
-            "train", "two-gaussians", "--device", "rack", "--out", str(self.run), *SIZES,
-            "--steps", "2", "--batch", "40", *arguments,
-        )  # fmt: skip
-
-    @property
-    def levels(self):
-        return np.fromfile(self.levels_file, np.float64)[WIRED]
-
-    @property
-    def is_safe(self):
-        return bool((self.levels == [0.5] * 14 + [1.0]).all())
-
-    def wait_until(self, true, what):
-        deadline = time.monotonic() + 60
-        while not true():
-            assert time.monotonic() < deadline, what
-            time.sleep(0.02)
-
-    def wait_for_a_checkpoint(self):
-        def there():
-            try:
-                with open_run(self.run) as run:
-                    run.checkpoint()
-                    return True
-            except (OscilabError, OSError):
-                return False
-
-        self.wait_until(there, "the run never made a checkpoint")
-
-    def end(self):
-        for process in self.started:
-            process.kill()
-            if not process.stdout.closed:
-                process.communicate()
 
 
 @pytest.fixture
@@ -142,13 +17,6 @@ def rack(tmp_path):
     rack = Rack(tmp_path)
     yield rack
     rack.end()
-
-
-def only_sentence(err):
-    lines = [line for line in err.splitlines() if line.startswith("oscilab: ")]
-    assert len(lines) == 1, err
-    assert "Traceback" not in err
-    return lines[0]
 
 
 @posix
@@ -171,7 +39,7 @@ def test_a_server_that_is_killed(rack):
     code, _, err = rack.do("safe", "rack")
     assert code == 0, err
     assert rack.is_safe
-    code, _, err = rack.do("train", "--resume", str(rack.run), "--device", "rack")
+    code, _, err = rack.resume()
     assert code == 0, err
     assert rack.is_safe
 
@@ -195,11 +63,17 @@ def test_a_server_that_stops_answering(rack):
         assert run.status == "failed"
     rack.server.send_signal(signal.SIGCONT)
     rack.wait_until(lambda: rack.is_safe, "the watchdogs never tripped")
-    # What the run had reserved stays reserved on a server that never heard it leave.
-    rack.server.kill()
-    rack.server.communicate()
-    rack.serve()
+    # What the run had reserved stays so on a server that never heard it leave, as on NI's.
+    before = rack.run.read_bytes()
+    code, _, err = rack.resume()
+    assert code == 4, err
+    assert "reserved by another task" in only_sentence(err)
+    assert "free them by `oscilab safe rack`" in only_sentence(err)
+    assert rack.run.read_bytes() == before
     code, _, err = rack.do("safe", "rack")
+    assert code == 0, err
+    assert rack.is_safe
+    code, _, err = rack.resume()
     assert code == 0, err
     assert rack.is_safe
 
@@ -215,6 +89,44 @@ def test_a_host_that_is_killed_is_noticed_by_the_watchdogs(rack):
     rack.wait_until(lambda: rack.is_safe, "the watchdogs never tripped")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("board", ["Dev1", "Dev2"])
+def test_a_board_that_is_pulled_out_of_a_running_chassis(rack, board):
+    """The other board's outputs are safe; with the board back in its place the run goes on.
+
+    Dev1 has the analog outputs, Dev2 the clock, the inputs and the clamps' enable.
+    """
+    server = rack.serve_here()
+    try:
+        process = rack.start(*rack.train("--steps", "60"))
+        rack.wait_for_a_checkpoint()
+        with server.driver.engine.turn:
+            server.driver.pull(board)
+        pulled = time.monotonic()
+        _, err = process.communicate(timeout=120)
+        assert time.monotonic() - pulled < LONGEST_S + MARGIN_S
+        assert process.returncode == 4, err
+        assert re.search(f"a board is gone .*{board}.*; put it back", only_sentence(err))
+        if board == "Dev1":
+            assert rack.levels[14] == 1.0
+        else:
+            assert rack.levels[:14].tolist() == [0.5] * 14
+        with open_run(rack.run) as run:
+            assert run.status == "failed"
+        before = rack.run.read_bytes()
+        code, _, err = rack.resume()
+        assert code == 4, err
+        assert f"needs the board {board} (PXIe-" in only_sentence(err)
+        assert rack.run.read_bytes() == before
+        with server.driver.engine.turn:
+            server.driver.plug_in(board)
+        code, _, err = rack.resume()
+        assert code == 0, err
+        assert rack.is_safe
+    finally:
+        server.stop()
+
+
 def test_a_board_that_is_missing(rack):
     rack.serve(missing=["Dev1"])
     code, _, err = rack.do(*rack.train())
@@ -223,18 +135,37 @@ def test_a_board_that_is_missing(rack):
     assert "needs the board Dev1 (PXIe-6738), which is not behind the server" in sentence
     assert "there are: Dev2" in sentence
     assert not rack.levels.any()
+    assert not rack.run.exists()
 
 
 @pytest.mark.slow
 def test_a_channel_that_is_wrong(rack):
+    """Nothing begins by it, and a run that is there waits until the bench is right again."""
+    wrong = '{ "Dev1/ao0" = "bias[0]", "Dev1/ao99" = "bias[1]" }'
     rack.serve()
-    wiring = '{ "Dev1/ao0" = "bias[0]", "Dev1/ao99" = "bias[1]" }'
-    rack.describe(wiring=wiring)
+    rack.describe(wiring=wrong)
     code, _, err = rack.do(*rack.train())
     assert code == 2, err
     assert "no channel 'Dev1/ao99'" in only_sentence(err)
     assert not rack.levels.any()
     assert not rack.run.exists()
+    rack.describe()
+    process = rack.start(*rack.train("--steps", "60"))
+    rack.wait_for_a_checkpoint()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert rack.is_safe
+    before = rack.run.read_bytes()
+    rack.describe(wiring=wrong)
+    code, _, err = rack.resume()
+    assert code == 2, err
+    assert "no channel 'Dev1/ao99'" in only_sentence(err)
+    assert rack.run.read_bytes() == before
+    rack.describe()
+    code, _, err = rack.resume()
+    assert code == 0, err
+    assert rack.is_safe
 
 
 def test_a_server_that_is_not_there(rack):

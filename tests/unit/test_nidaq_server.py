@@ -311,3 +311,26 @@ def test_devices_and_reservations_of_the_server(daq):
     assert not session_call(daq, "Unreserve", **theirs).is_unreserved
     assert session_call(daq, "Unreserve", **mine).is_unreserved
     assert session_call(daq, "Reserve", **theirs).is_reserved
+
+
+def test_a_device_that_is_pulled_out(daq):
+    """Its task fails, the other board's goes on; back in its place it can be used again."""
+    with (
+        inputs(daq, "Dev1/ai2", sample_mode=AcquisitionType.CONTINUOUS) as here,
+        inputs(daq, "Dev2/ai0", sample_mode=AcquisitionType.CONTINUOUS) as there,
+    ):
+        here.start()
+        there.start()
+        daq.pull("Dev2")
+        assert here.read(5) == [2.5] * 5
+        with pytest.raises(nidaqmx.DaqError) as error:
+            there.read(5)
+        assert error.value.error_type == DAQmxErrors.DEV_CANNOT_BE_ACCESSED
+        system = nidaqmx.system.System.remote(daq)
+        assert list(system.devices.device_names) == ["Dev1"]
+        there.stop()
+        with pytest.raises(nidaqmx.DaqError):
+            there.start()
+        daq.plug_in("Dev2")
+        there.start()
+        assert there.read(5) == [-2.5] * 5

@@ -32,6 +32,8 @@ class Chassis:
 
     def __init__(self, boards: Mapping[str, Board]) -> None:
         self.boards = dict(boards)
+        self.pulled: set[str] = set()
+        """Devices that are there no more."""
         self._devices = {name.lower(): name for name in boards}
         self._places: dict[str, dict[str, Place]] = {"ao": {}, "ai": {}, "line": {}}
         for device, board in boards.items():
@@ -49,12 +51,17 @@ class Chassis:
             DaqFault: there is none.
         """
         found = self._devices.get(name.strip("/").lower())
-        if found is None:
+        if found is None or found in self.pulled:
             raise DaqFault(
                 DAQmxErrors.INVALID_DEVICE_ID,
                 f"Device identifier is invalid.\n\nDevice Specified: {name}",
             )
         return found, self.boards[found]
+
+    @property
+    def present(self) -> list[str]:
+        """The devices that are there."""
+        return [name for name in self.boards if name not in self.pulled]
 
     def serial(self, device: str) -> int:
         """A serial number."""
@@ -113,7 +120,7 @@ class Chassis:
 
     def _place(self, kind: str, name: str) -> Place:
         found = self._places[kind].get(name.strip("/").lower())
-        if found is None:
+        if found is None or found.device in self.pulled:
             self.device(name.strip("/").partition("/")[0])
             raise _no_channel(name)
         return found

@@ -113,6 +113,26 @@ def check_output_buffer(task: VirtualTask) -> None:
         )
 
 
+def check_present(task: VirtualTask, chassis: Chassis) -> None:
+    """Refuse a task on a device that was pulled out.
+
+    Raises:
+        DaqFault: naming the device.
+    """
+    for device in task.devices:
+        if device in chassis.pulled:
+            raise gone(device, task)
+
+
+def gone(device: str, task: VirtualTask) -> DaqFault:
+    """What every call of a task on a device that is no longer there gets."""
+    return DaqFault(
+        DAQmxErrors.DEV_CANNOT_BE_ACCESSED,
+        "Device cannot be accessed. Possible causes: Device is no longer present in the system. "
+        f"Device is not powered.\n\nDevice: {device}\n\nTask Name: {task.name}",
+    )
+
+
 def check_retriggering(task: VirtualTask) -> None:
     """Refuse to retrigger what does not end, or what no start trigger starts.
 

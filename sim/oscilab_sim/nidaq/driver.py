@@ -8,14 +8,17 @@ from collections.abc import Mapping
 from nidaqmx.constants import OverwriteMode
 from nidaqmx.error_codes import DAQmxErrors
 
+from oscilab_nidaq.boards import line_names, output_names
 from oscilab_sim.nidaq.buffers import InputBuffer, OutputBuffer
 from oscilab_sim.nidaq.chassis import Chassis
 from oscilab_sim.nidaq.checks import (
     check_clock,
     check_logging,
     check_output_buffer,
+    check_present,
     check_resources,
     check_retriggering,
+    gone,
 )
 from oscilab_sim.nidaq.clock import Clock
 from oscilab_sim.nidaq.engine import Engine
@@ -90,6 +93,28 @@ class Driver:
             self.unreserve(task)
             del self.tasks[name]
 
+    def pull(self, device: str) -> None:
+        """Pull a device out of the chassis while it runs; what plays on it fails.
+
+        Its outputs, as those of a board without power, are at zero volts.
+
+        Raises:
+            DaqFault: there is none of that name.
+        """
+        device, board = self.chassis.device(device)
+        self.engine.sync()
+        self.chassis.pulled.add(device)
+        for task in self.tasks.values():
+            if device in task.devices and task.is_running:
+                task.fault = gone(device, task)
+        names = [*output_names(device, board), *line_names(device, board)]
+        self.engine.plant.set_levels(dict.fromkeys(names, 0.0))
+        self.engine.turn.notify_all()
+
+    def plug_in(self, device: str) -> None:
+        """Put a device that was pulled out back; its tasks have to be started again."""
+        self.chassis.pulled.discard(device)
+
     def verify(self, task: VirtualTask) -> None:
         """Check what was configured.
 
@@ -104,6 +129,7 @@ class Driver:
             )
         if task.timing.clocked:
             check_clock(task, self.chassis)
+        check_present(task, self.chassis)
         check_retriggering(task)
         check_logging(task)
         task.state = max(task.state, State.VERIFIED)

@@ -42,6 +42,8 @@ def read_samples(
         driver.start(task, by_call=True)
     try:
         if not task.timing.clocked:
+            if task.fault is not None:
+                raise task.fault
             driver.engine.sync()
             return driver.engine.plant.read(task.names, max(count, 1)), None
         return _buffered(driver, task, count, timeout, alive, first)

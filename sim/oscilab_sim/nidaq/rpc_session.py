@@ -34,6 +34,7 @@ class SessionRpcs:
                     "serial_number": f"{chassis.serial(name):08X}",
                 }
                 for name, board in chassis.boards.items()
+                if name in chassis.present
             ]
         }
 

@@ -74,7 +74,7 @@ class SystemRpcs:
         return {}
 
     def _system(self, request: Any, alive: Alive) -> Reply:
-        devices = ", ".join(self._driver.chassis.boards)
+        devices = ", ".join(self._driver.chassis.present)
         values: dict[int, Any] = {
             pb.SYSTEM_ATTRIBUTE_DEV_NAMES: devices,
             pb.SYSTEM_ATTRIBUTE_TASKS: "",

@@ -52,6 +52,16 @@ class VirtualDaq(GrpcSessionOptions):
         with self.server.driver.engine.turn:
             self.server.driver.triggers.pulse(terminal)
 
+    def pull(self, device: str) -> None:
+        """Pull a device out while tasks run on it; they fail, and its outputs are at zero volts."""
+        with self.server.driver.engine.turn:
+            self.server.driver.pull(device)
+
+    def plug_in(self, device: str) -> None:
+        """Put a device back that was pulled out."""
+        with self.server.driver.engine.turn:
+            self.server.driver.plug_in(device)
+
 
 @contextmanager
 def virtual_daq(

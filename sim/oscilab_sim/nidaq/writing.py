@@ -38,6 +38,8 @@ def write_samples(
         )
     if started:
         driver.start(task, by_call=True)
+    if task.fault is not None:
+        raise task.fault
     driver.engine.sync()
     for sample in samples.T.tolist():
         driver.engine.plant.set_levels(dict(zip(task.names, sample, strict=True)))
