@@ -50,7 +50,8 @@ class Chassis:
         Raises:
             DaqFault: there is none.
         """
-        found = self._devices.get(name.strip("/").lower())
+        # A channel stands for its device, as in NI-DAQmx.
+        found = self._devices.get(name.strip("/").partition("/")[0].lower())
         if found is None or found in self.pulled:
             raise DaqFault(
                 DAQmxErrors.INVALID_DEVICE_ID,

@@ -25,30 +25,37 @@ def read_samples(
 ) -> tuple[Samples, DaqFault | None]:
     """`count` samples `[line, sample]` (or all, -1), and what kept the rest from coming.
 
-    A task that does not run is started for this call alone. Where a list `first` is given, the
+    A task that does not run is started: without a clock for this call alone, with one until its
+    last sample was read, or for good if it is continuous. Where a list `first` is given, the
     tick at which the first of the samples was taken is appended to it.
 
     Raises:
         DaqFault: it cannot run, or samples were lost.
     """
-    started = not task.is_running
     if task.logging.takes_all:
         raise DaqFault(
             DAQmxErrors.READ_NOT_SUPPORTED_FOR_LOGGING_MODE,
             "Read cannot be performed when the logging mode is Log; choose Log and Read."
             f"\n\nTask Name: {task.name}",
         )
-    if started:
+    if not task.is_running:
         driver.start(task, by_call=True)
-    try:
-        if not task.timing.clocked:
+    if not task.timing.clocked:
+        try:
             if task.fault is not None:
                 raise task.fault
             driver.engine.sync()
             return driver.engine.plant.read(task.names, max(count, 1)), None
+        finally:
+            if task.started_by_call:
+                driver.stop(task)
+    try:
         return _buffered(driver, task, count, timeout, alive, first)
     finally:
-        if started:
+        # As in NI-DAQmx, a read that starts a finite task also stops it after its last sample.
+        buffer = task.incoming
+        over = buffer is not None and task.ends and buffer.read >= task.timing.samples
+        if task.started_by_call and (over or task.fault is not None):
             driver.stop(task)
 
 
