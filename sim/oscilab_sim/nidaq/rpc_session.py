@@ -9,9 +9,8 @@ from nidaqmx._stubs import nidaqmx_pb2 as pb
 from oscilab_sim.nidaq.calls import Alive, Reply
 from oscilab_sim.nidaq.driver import Driver
 
-SERVICE = pb.CreateTaskResponse.DESCRIPTOR.fields_by_name[
-    "task"
-].message_type.file.services_by_name["SessionUtilities"]
+SESSION: Any = pb.CreateTaskResponse.DESCRIPTOR.fields_by_name["task"].message_type
+SERVICE: Any = SESSION.file.services_by_name["SessionUtilities"]
 """`nidevice_grpc.SessionUtilities`, from wherever this nidaqmx has its stubs."""
 
 
