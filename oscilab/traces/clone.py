@@ -47,7 +47,7 @@ def _empty(dataset: Any) -> tuple[int, ...]:
 def clone_image(file: Any) -> bytes:
     """The bytes of a run file with the same structure, and no state, status or row."""
     with h5py.File(
-        "layout.h5", "w", driver="core", backing_store=False, libver=hdf5.LIBVER
+        "layout.h5", "w", driver="core", backing_store=False, libver=hdf5.LIBVER, **hdf5.PAGES
     ) as target:
         clone(file, target)
         entry = target["entry"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,53 @@ from oscilab.traces.layout_streams import NO_CODE
 MOST_CODE = 32767
 
 
+class Place:
+    """Where rows of one shape go, in HDF5's words, which cost as much to make as a small write.
+
+    They are made once and moved from commit to commit. `extent` is the dataset's new shape, `block`
+    describes the rows in memory, `target` those in the file.
+    """
+
+    def __init__(self, tail: tuple[int, ...]) -> None:
+        self._tail = tail
+        self._origin = (0,) * len(tail)
+        self._count = 1
+        self.extent = (1, *tail)
+        self.block = h5py.h5s.create_simple(self.extent)
+        self.target = h5py.h5s.create_simple(self.extent)
+
+    def move(self, row: int, count: int) -> None:
+        """To `count` rows from `row` on, the last ones."""
+        shape = (count, *self._tail)
+        if count != self._count:
+            self._count = count
+            self.block.set_extent_simple(shape)
+        self.extent = (row + count, *self._tail)
+        self.target.set_extent_simple(self.extent)
+        self.target.select_hyperslab((row, *self._origin), shape)
+
+
+class Table:
+    """The growing datasets of one group, which have their rows in common."""
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        self.columns = columns
+        self._places = {column.tail: Place(column.tail) for column in columns.values()}
+
+    def write(self, row: int, rows: Mapping[str, NDArray[Any]]) -> int:
+        """Make `rows`, arrays `[row, ...]` by name, those from `row` on and the last; their end.
+
+        Written twice, they leave what one write would: an interrupted commit is simply repeated.
+        """
+        count = len(rows["batch"])
+        for place in self._places.values():
+            place.move(row, count)
+        for name, block in rows.items():
+            column = self.columns[name]
+            column.write(self._places[column.tail], block)
+        return row + count
+
+
 class Column:
     """One growing dataset `[row, ...]`, written through HDF5's low-level calls.
 
@@ -21,32 +69,21 @@ class Column:
     """
 
     def __init__(self, dataset: Any) -> None:
-        self._id = dataset.id
-        self._tail: tuple[int, ...] = dataset.shape[1:]
-        self._origin = (0,) * len(self._tail)
+        self.tail: tuple[int, ...] = dataset.shape[1:]
         self.dtype: np.dtype[Any] = dataset.dtype
-        # HDF5's descriptions of a block are kept: making them costs as much as a small write.
+        self._id = dataset.id
         self._type = h5py.h5t.py_create(self.dtype)
-        self._block_shape: tuple[int, ...] = ()
-        self._block_space: Any = None
         attributes = dataset.attrs
         self._scale = float(attributes["scale_factor"]) if "scale_factor" in attributes else None
         self._offset = float(attributes["add_offset"]) if self._scale is not None else 0.0
 
-    def write(self, row: int, block: NDArray[Any]) -> None:
-        """Make `block` `[row, ...]` the rows from `row` on, the last ones of the dataset.
-
-        Written twice, it leaves what one write would: an interrupted commit is simply repeated.
-        """
-        shape = (row + len(block), *self._tail)
-        self._id.set_extent(shape)
-        target = h5py.h5s.create_simple(shape)
-        target.select_hyperslab((row, *self._origin), block.shape)
-        if block.shape != self._block_shape:
-            self._block_shape = block.shape
-            self._block_space = h5py.h5s.create_simple(block.shape)
+    def write(self, place: Place, block: NDArray[Any]) -> None:
+        """Make `block` `[row, ...]` the last rows of the dataset, at `place`."""
+        self._id.set_extent(place.extent)
+        # HDF5 converts slowly, and with a buffer of its own. Without a need for either it hands
+        # the block to the system as it is.
         data = np.ascontiguousarray(block, self.dtype)
-        self._id.write(self._block_space, target, data, self._type)
+        self._id.write(place.block, place.target, data, self._type)
 
     def row_of(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
         """`values` `[shot, oscillator]` as a row `[1, shot, oscillator]` in the stored type.
@@ -56,19 +93,19 @@ class Column:
         Raises:
             InvalidInput: the shape does not fit, or a value lies beyond the 16-bit codes.
         """
-        if not self._tail:
+        if not self.tail:
             return np.array([values], self.dtype)
-        fits = values.ndim == 2 and values.shape[1] == self._tail[1]
-        if not fits or len(values) > self._tail[0]:
+        fits = values.ndim == 2 and values.shape[1] == self.tail[1]
+        if not fits or len(values) > self.tail[0]:
             raise InvalidInput(
                 f"{name} of a reading have shape {values.shape}; the run was planned for up to "
-                f"{self._tail}"
+                f"{self.tail}"
             )
         stored = self._stored(values, name)
-        missing = self._tail[0] - len(values)
+        missing = self.tail[0] - len(values)
         if missing:
             empty = np.nan if self._scale is None else NO_CODE
-            stored = np.concatenate([stored, np.full((missing, self._tail[1]), empty, self.dtype)])
+            stored = np.concatenate([stored, np.full((missing, self.tail[1]), empty, self.dtype)])
         return stored[np.newaxis]
 
     def _stored(self, values: NDArray[Any], name: str) -> NDArray[Any]:
@@ -91,10 +128,11 @@ class Scalar:
     def __init__(self, dataset: Any) -> None:
         self._id = dataset.id
         self._space = h5py.h5s.create(h5py.h5s.SCALAR)
-        self._dtype = dataset.dtype
-        self._type = h5py.h5t.py_create(self._dtype)
+        self._value = np.zeros((), dataset.dtype)
+        self._type = h5py.h5t.py_create(dataset.dtype)
 
     def write(self, value: int) -> None:
         """Set and flush."""
-        self._id.write(self._space, self._space, np.array(value, self._dtype), self._type)
+        self._value[()] = value
+        self._id.write(self._space, self._space, self._value, self._type)
         self._id.flush()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import h5py as _h5py  # pyright: ignore[reportMissingTypeStubs]
@@ -14,7 +14,12 @@ SCHEMA = "oscilab-run"
 SCHEMA_VERSION = 1
 LIBVER = ("v110", "v110")
 """SWMR needs this format, and every HDF5 since 1.10 reads it."""
+PAGES: Mapping[str, Any] = {"fs_strategy": "page", "fs_page_size": 4096}
+"""How a file that grows is laid out: in pages of the system's size, whose borders no object's
+header crosses. A kill can cut a write in two at such a border, and nowhere else."""
 TARGET_CHUNK = 1_500_000
+OWN_CHUNK = 400_000
+"""Bytes from which on a row has a chunk of its own: batches then follow one another in the file."""
 MOST_ROWS = 8192
 SCALE_ONLY = "This is a netCDF dimension but not a netCDF variable.%10d"
 
@@ -160,14 +165,15 @@ def make_growing_scale(group: Group, name: str, dtype: Any, **attributes: object
 
 
 def chunk_of(tail: tuple[int, ...], itemsize: int, target: int = TARGET_CHUNK) -> tuple[int, ...]:
-    """Chunks of 1 to 2 MB that take whole rows where these fit, `(rows, *tail)`."""
+    """Chunks of 0.4 to 1.5 MB that take whole rows where these fit, `(rows, *tail)`."""
     chunk: list[int] = []
     size = itemsize
     for length in reversed(tail):
         take = max(1, min(length, target // size))
         chunk.append(take)
         size *= take
-    return (max(1, min(MOST_ROWS, target // size)), *reversed(chunk))
+    rows = 1 if size >= OWN_CHUNK else min(MOST_ROWS, target // size)
+    return (rows, *reversed(chunk))
 
 
 def attach(dataset: Dataset, dims: Sequence[Dataset]) -> None:

@@ -36,7 +36,7 @@ def build_image(plan: RunPlan) -> bytes:
         InvalidInput: the configuration cannot be written as JSON.
     """
     with h5py.File(
-        "layout.h5", "w", driver="core", backing_store=False, libver=hdf5.LIBVER
+        "layout.h5", "w", driver="core", backing_store=False, libver=hdf5.LIBVER, **hdf5.PAGES
     ) as file:
         build(file, plan)
         file.flush()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from oscilab.arrays.readings import Trajectory
 from oscilab.errors import InvalidInput
 from oscilab.traces import hdf5
-from oscilab.traces.columns import Column, Scalar
+from oscilab.traces.columns import Column, Scalar, Table
 from oscilab.traces.durable import draft_of, push_to_disk, take_name, write_durably
 from oscilab.traces.hdf5 import h5py
 from oscilab.traces.layout import utc_text
@@ -83,13 +83,13 @@ class Segment:
 
     def _find_columns(self) -> None:
         entry = self._entry
-        self._columns = {
-            "training": _columns(entry, "training", ("batch", *TRAINING_COLUMNS)),
-            "readings": _columns(entry, "readings", _growing(entry, "readings")),
-            "history": _columns(entry, "history", _growing(entry, "history")),
+        self._tables = {
+            "training": _table(entry, "training", ("batch", *TRAINING_COLUMNS)),
+            "readings": _table(entry, "readings", _growing(entry, "readings")),
+            "history": _table(entry, "history", _growing(entry, "history")),
         }
         # What is kept of a reading, beside the batch number.
-        self.reading_names = tuple(name for name in self._columns["readings"] if name != "batch")
+        self.reading_names = tuple(it for it in self._tables["readings"].columns if it != "batch")
         self._state_shapes = {name: item.shape[1:] for name, item in state_arrays(entry).items()}
         self._counters = {
             name: Scalar(entry[name]["n_committed"]) for name in STREAMS if name in entry
@@ -98,7 +98,7 @@ class Segment:
     @property
     def size(self) -> int:
         """Bytes of the file so far."""
-        return self.path.stat().st_size
+        return self._file.id.get_filesize()
 
     def check_reading(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
         """`values` `[shot, oscillator]` as one row for the column of that name.
@@ -107,7 +107,7 @@ class Segment:
             InvalidInput: another number of oscillators, more shots than planned, or a value beyond
                 the converter's codes.
         """
-        return self._columns["readings"][name].row_of(name, values)
+        return self._tables["readings"].columns[name].row_of(name, values)
 
     def check_state(self, state: Rows) -> None:
         """Refuse a checkpoint that does not fit what was planned.
@@ -136,10 +136,8 @@ class Segment:
             ("readings", readings, reading - self.start.readings),
             ("training", rows, row - self.start.rows),
         ):
-            for name, values in block.items():
-                self._columns[stream][name].write(begin, values)
             if block:
-                ends[stream] = begin + len(block["batch"])
+                ends[stream] = self._tables[stream].write(begin, block)
         self._count(ends)
 
     def checkpoint(self, state: Rows, history: Rows) -> None:
@@ -148,10 +146,7 @@ class Segment:
         slot = 1 - max(0, int(group["current"][()]))
         for name, value in state.items():
             group[name][slot] = value
-        begin = self._written["history"]
-        for name, column in self._columns["history"].items():
-            column.write(begin, history[name])
-        self._count({"history": begin + 1})
+        self._count({"history": self._tables["history"].write(self._written["history"], history)})
         Scalar(group["current"]).write(slot)
 
     def write_protocol(self, parameters: NDArray[np.float64]) -> None:
@@ -231,5 +226,6 @@ def _growing(entry: Any, group: str) -> list[str]:
     return [name for name, item in entry[group].items() if item.maxshape[:1] == (None,)]
 
 
-def _columns(entry: Any, group: str, names: Iterable[str]) -> dict[str, Column]:
-    return {name: Column(entry[group][name]) for name in names} if group in entry else {}
+def _table(entry: Any, group: str, names: Iterable[str]) -> Table:
+    found = {name: Column(entry[group][name]) for name in names} if group in entry else {}
+    return Table(found)

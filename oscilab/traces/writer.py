@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -12,18 +11,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from oscilab.arrays.readings import ForceReading, PositionReading, Trajectory
-from oscilab.errors import InvalidInput
 from oscilab.physics.protocol import Protocol
 from oscilab.traces.join import join_run
-from oscilab.traces.layout import build_image
 from oscilab.traces.paths import result_path, segment_folder
 from oscilab.traces.pending import Pending
 from oscilab.traces.plan import RunPlan
 from oscilab.traces.result import write_result_file
-from oscilab.traces.run import open_run
-from oscilab.traces.segment import Segment, Start
-from oscilab.traces.segments import Rotation, Segments, next_segment
-from oscilab.traces.trouble import short
+from oscilab.traces.rows import reading_block, training_block
+from oscilab.traces.segment import Segment
+from oscilab.traces.segments import Rotation, Segments
+from oscilab.traces.starting import begin, go_on
 
 FinalStatus = Literal["finished", "interrupted", "failed"]
 
@@ -36,12 +33,10 @@ class RunWriter:
     `finished`, as `interrupted` on Ctrl-C, and as `failed` on any other exception.
     """
 
-    def __init__(
-        self, path: Path, image: bytes, segment: Segment, rotation: Rotation | None
-    ) -> None:
-        self.path = path
-        self._segments = Segments(path, image, segment, rotation or Rotation())
-        start = segment.start
+    def __init__(self, segments: Segments) -> None:
+        self.path = segments.path
+        self._segments = segments
+        start = segments.current.start
         self._pending = Pending(start.rows, start.readings, last_kept=start.rows - 1)
         self._elapsed = 0.0
         self._closed = False
@@ -53,22 +48,7 @@ class RunWriter:
         Raises:
             InvalidInput: it exists, or its folder cannot be written; nothing is left behind then.
         """
-        path = Path(path)
-        for taken in (path, segment_folder(path)):
-            if taken.exists():
-                raise InvalidInput(
-                    f"run file {path} cannot be made because {taken} exists; give another name or "
-                    "remove it"
-                )
-        image = build_image(plan)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            segment = Segment(path, image, Start(0, 0, 0, "start"))
-        except OSError as error:
-            raise InvalidInput(
-                f"run file {path} cannot be written: {short(error)}; choose a folder that can be"
-            ) from error
-        return cls(path, image, segment, rotation)
+        return cls(begin(Path(path), plan, rotation))
 
     @classmethod
     def resume(cls, path: str | Path, *, rotation: Rotation | None = None) -> Self:
@@ -80,22 +60,7 @@ class RunWriter:
         Raises:
             InvalidInput: the run is finished or still being written.
         """
-        path = Path(path)
-        with open_run(path) as run:
-            if run.status in ("finished", "running"):
-                raise InvalidInput(
-                    f"run {path} is {run.status} and cannot be resumed; "
-                    + ("start another" if run.status == "finished" else "stop its writer first")
-                )
-            after = run.sources[-1].number
-            image, rows, readings = run.continuation()
-        try:
-            segment = next_segment(path, image, after, rows, readings, "resumed")
-        except OSError as error:
-            raise InvalidInput(
-                f"run {path} cannot be resumed in {segment_folder(path)}: {short(error)}"
-            ) from error
-        return cls(path, image, segment, rotation)
+        return cls(go_on(Path(path), rotation))
 
     @property
     def rows(self) -> int:
@@ -124,22 +89,18 @@ class RunWriter:
         Raises:
             InvalidInput: the arrays differ in length.
         """
-        given = {
-            "step": step,
-            "node_number": node,
-            "loss": loss,
-            "gradient_norm": gradient_norm,
-            "redrawn": redrawn,
-            "projected": projected,
-            "elapsed": elapsed,
-            "status": status,
-        }
-        try:
-            arrays = np.broadcast_arrays(*(np.atleast_1d(np.asarray(it)) for it in given.values()))
-        except ValueError as error:
-            raise InvalidInput(f"the columns of a batch differ in length: {error}") from error
-        block: dict[str, NDArray[Any]] = dict(zip(given, arrays, strict=True))
-        block["utc"] = np.full(len(arrays[0]), time.time())
+        block = training_block(
+            {
+                "step": step,
+                "node_number": node,
+                "loss": loss,
+                "gradient_norm": gradient_norm,
+                "redrawn": redrawn,
+                "projected": projected,
+                "elapsed": elapsed,
+                "status": status,
+            }
+        )
         self._elapsed = float(block["elapsed"][-1])
         self._pending.add_rows(block)
 
@@ -160,21 +121,8 @@ class RunWriter:
             InvalidInput: the run keeps no readings or another kind, the shape does not fit, or the
                 row was not appended yet or not after the last one with readings.
         """
-        segment = self._segments.current
         self._pending.check_order(row)
-        names = segment.reading_names
-        if not names:
-            raise InvalidInput(f"run {self.path} was planned to keep no readings (log_every is 0)")
-        kept: dict[str, NDArray[Any]] = {"batch": np.array([row])}
-        for name in names:
-            values = targets if name == "targets" else getattr(reading, name, None)
-            if values is None:
-                raise InvalidInput(
-                    f"run {self.path} keeps {', '.join(names)}; a {type(reading).__name__} has no "
-                    f"{name}: plan the other kind of reading"
-                )
-            kept[name] = segment.check_reading(name, np.asarray(values))
-        self._pending.add_reading(kept)
+        self._pending.add_reading(reading_block(self._segments.current, row, reading, targets))
 
     def commit(self) -> None:
         """Write all that was appended; it is safe from the death of this process on return.

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oscilab.errors import InvalidInput
-from oscilab.traces.hdf5 import MOST_ROWS, TARGET_CHUNK, chunk_of
+from oscilab.traces.hdf5 import MOST_ROWS, OWN_CHUNK, TARGET_CHUNK, chunk_of
 from oscilab.traces.lazy import Stack
 from oscilab.traces.paths import default_path, next_number, segment_files, segment_folder
 from oscilab.traces.pieces import Piece, Pieces
@@ -22,7 +22,7 @@ from oscilab.traces.plan import Coding
     st.lists(st.integers(1, 3000), max_size=3).map(tuple),
     st.sampled_from([1, 2, 4, 8]),
 )
-def test_chunks_are_of_1_to_2_mb_or_as_many_rows_as_they_may(
+def test_a_large_row_has_its_own_chunk_and_small_ones_share_one(
     tail: tuple[int, ...], itemsize: int
 ) -> None:
     chunk = chunk_of(tail, itemsize)
@@ -30,7 +30,7 @@ def test_chunks_are_of_1_to_2_mb_or_as_many_rows_as_they_may(
     assert size <= TARGET_CHUNK
     assert all(1 <= taken <= length for taken, length in zip(chunk[1:], tail, strict=True))
     if chunk[0] < MOST_ROWS:
-        assert size > TARGET_CHUNK / 2 or chunk[1:] != tail
+        assert size > TARGET_CHUNK - OWN_CHUNK or chunk[0] == 1
 
 
 @given(st.data())

@@ -1,0 +1,60 @@
+"""Where the writing of a run begins: a new file, or a segment after the last checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from oscilab.errors import InvalidInput
+from oscilab.traces.layout import build_image
+from oscilab.traces.paths import segment_folder
+from oscilab.traces.plan import RunPlan
+from oscilab.traces.run import open_run
+from oscilab.traces.segment import Segment, Start
+from oscilab.traces.segments import Rotation, Segments, next_segment
+from oscilab.traces.trouble import short
+
+
+def begin(path: Path, plan: RunPlan, rotation: Rotation | None) -> Segments:
+    """The files of a new run.
+
+    Raises:
+        InvalidInput: it exists, or its folder cannot be written; nothing is left behind then.
+    """
+    for taken in (path, segment_folder(path)):
+        if taken.exists():
+            raise InvalidInput(
+                f"run file {path} cannot be made because {taken} exists; give another name or "
+                "remove it"
+            )
+    image = build_image(plan)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        segment = Segment(path, image, Start(0, 0, 0, "start"))
+    except OSError as error:
+        raise InvalidInput(
+            f"run file {path} cannot be written: {short(error)}; choose a folder that can be"
+        ) from error
+    return Segments(path, image, segment, rotation or Rotation())
+
+
+def go_on(path: Path, rotation: Rotation | None) -> Segments:
+    """The files of a torn, interrupted or failed run, with a new one after its last checkpoint.
+
+    Raises:
+        InvalidInput: the run is finished or still being written, or cannot be written.
+    """
+    with open_run(path) as run:
+        if run.status in ("finished", "running"):
+            raise InvalidInput(
+                f"run {path} is {run.status} and cannot be resumed; "
+                + ("start another" if run.status == "finished" else "stop its writer first")
+            )
+        after = run.sources[-1].number
+        image, rows, readings = run.continuation()
+    try:
+        segment = next_segment(path, image, after, rows, readings, "resumed")
+    except OSError as error:
+        raise InvalidInput(
+            f"run {path} cannot be resumed in {segment_folder(path)}: {short(error)}"
+        ) from error
+    return Segments(path, image, segment, rotation or Rotation())
