@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,16 +122,39 @@ def _open_unclosed(path: Path, finding: Finding) -> Source:
             f"run file {path} was not closed by its writer and cannot be read: "
             f"{finding.unreadable}; try oscilab traces repair"
         )
-    if finding.live and finding.pid != os.getpid() and read_superblock(path).is_shared:
-        return Source(path, "live", h5py.File(path, "r", swmr=True), finding=finding)
     if not finding.live:
         return Source(path, "torn", open_view(path), finding.rows, finding)
-    # Within the writer's own process HDF5 would share the writer's open file, and keep it open
-    # when the writer closes it. A view ends where the file did when it was opened, and what is
-    # counted must lie before that.
+    try:
+        return _open_live(path, finding)
+    except (OSError, RuntimeError, KeyError):
+        # It died in the middle of a write after it was looked at, or is in one.
+        again = probe([path])[0]
+    return _open_live(path, again) if again.live else _open_unclosed(path, again)
+
+
+def _open_live(path: Path, finding: Finding) -> Source:
+    """A live file as it is now, read as a torn one is.
+
+    Not by HDF5's own SWMR mode: that waits for a block whose checksum is wrong, twice as long every
+    time, which never ends if the writer died over it. Within the writer's own process it would
+    also keep the writer's file open. A view ends where the file did when it was opened, and what is
+    counted must lie before that.
+    """
     with open_view(path) as earlier:
-        counts = {name: _committed(earlier, name) for name in STREAMS if name in earlier["entry"]}
-    return Source(path, "live", open_view(path), counts, finding)
+        # Rows last: what is kept of a row, which is counted before it, has its row then.
+        held = [name for name in reversed(STREAMS) if name in earlier["entry"]]
+        counts = {name: _committed(earlier, name) for name in held}
+    file = open_view(path)
+    try:
+        # Headers that the writer goes on to change are read now; `values` would pass over those
+        # that cannot be.
+        for group in (file["entry"][name] for name in counts):
+            for name in group:
+                group[name]
+    except (OSError, RuntimeError, KeyError):
+        file.close()
+        raise
+    return Source(path, "live", file, counts, finding)
 
 
 def _committed(file: Any, stream: str) -> int:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import platform
+import signal
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import small_runs
 
 from oscilab.errors import InvalidInput
+from oscilab.traces import opening
+from oscilab.traces.liveness import is_alive, process_start
+from oscilab.traces.probe import Finding
 from oscilab.traces.run import open_run
 from oscilab.traces.segments import Rotation
+from oscilab.traces.view import open_view
 from oscilab.traces.writer import RunWriter
 
 STEPS = 40
@@ -115,6 +123,54 @@ def write_and_wait(path: Path, stop: int, done: Any) -> None:
     small_runs.write_steps(writer, 0, stop)
     done.set()
     time.sleep(60)
+
+
+def write_one_file_and_wait(path: Path, done: Any) -> None:
+    writer = RunWriter.create(path, small_runs.plan())
+    small_runs.write_steps(writer, 0, 3)
+    done.set()
+    time.sleep(60)
+
+
+def read_as_its_writer_dies(path: Path, writer: int, told: Any) -> None:
+    look = opening.probe
+
+    def look_then_kill(paths: list[Path]) -> list[Finding]:
+        found = look(paths)
+        assert found[0].live
+        os.kill(writer, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+        while is_alive(writer, process_start(writer), platform.node()):
+            time.sleep(0.001)
+        with open_view(path) as file:
+            header = h5py.h5o.get_info(file["entry/training/loss"].id).addr
+        with path.open("r+b") as file:
+            # As if the kill had come in the middle of this write.
+            file.seek(header + 100)
+            file.write(b"torn")
+        return found
+
+    opening.probe = look_then_kill
+    try:
+        with open_run(path) as run:
+            told.send(f"{run.tree['training'].loss.sum()} in {run}")
+    except InvalidInput as error:
+        told.send(str(error))
+
+
+def test_a_writer_that_dies_over_a_write_while_its_file_is_opened_hangs_nobody(
+    context: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "run.h5"
+    done, (heard, told) = context.Event(), context.Pipe(duplex=False)
+    writer = context.Process(target=write_one_file_and_wait, args=(path, done))
+    writer.start()
+    assert done.wait(200)
+    reader = context.Process(target=read_as_its_writer_dies, args=(path, writer.pid, told))
+    reader.start()
+    assert heard.poll(50), "the reader hangs"
+    assert "was not closed by its writer and cannot be read" in heard.recv()
+    reader.join()
+    writer.join()
 
 
 def test_a_killed_run_resumes_after_its_last_checkpoint(context: Any, tmp_path: Path) -> None:
