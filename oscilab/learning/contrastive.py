@@ -121,7 +121,8 @@ class ContrastiveDivergence:
         scale = weight / len(drawn.noised)
         contrast = potential.features(reading.start) - potential.features(reading.end)
         forces = noising.speed * drawn.noised + setting.ratio * displacement_force(reading)
-        residuals = forces - noising.reverse_force(drawn.noised, drawn.noise, time)
+        wanted = noising.reverse_force(drawn.noised, drawn.noise, time)
+        residuals = forces - wanted
         bath = setting.ratio**2 * noising.temperature / reading.duration * residuals.shape[1]
         return Estimate(
             loss=0.5 * scale * float(np.vdot(residuals, residuals)) - weight * bath,
@@ -129,4 +130,6 @@ class ContrastiveDivergence:
             curvature=potential.feature_power(scale, drawn.noised),
             redrawn=drawn.redrawn,
             reading=reading,
+            # Those of V, which is what the reading shows.
+            targets=(wanted - noising.speed * drawn.noised) / setting.ratio,
         )

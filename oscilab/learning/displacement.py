@@ -16,7 +16,7 @@ from oscilab.learning.estimate import (
     Estimate,
     ReadingKind,
     Sampling,
-    estimate_from_residuals,
+    estimate_from_forces,
 )
 from oscilab.learning.points import PointSource
 from oscilab.physics import Noising
@@ -57,10 +57,11 @@ class Displacement(Bounded):
         drawn = points.draw(time, sampling.batch, sampling.rng)
         reading = array.relax(parameters, drawn.noised, sampling.release(noising, time))
         target = noising.reverse_force(drawn.noised, drawn.noise, time)
-        found = estimate_from_residuals(
+        found = estimate_from_forces(
             array.description.potential,
             sampling.weight(noising, time),
-            displacement_force(reading) - target,
+            displacement_force(reading),
+            target,
             drawn.noised,
             reading,
             drawn.redrawn,

@@ -23,7 +23,9 @@ class Estimate:
 
     `gradient` `[parameter]` of the loss, `curvature` `[parameter]` the loss's second derivative
     along each parameter alone (local as well), `reading` as it was measured, `redrawn` the share
-    of points that fell beyond the clamps, `residuals` `[batch, oscillator]` where the rule has any.
+    of points that fell beyond the clamps, `targets` `[batch, oscillator]` the forces that the
+    reading would show, but for noise, if all were learned, `residuals` `[batch, oscillator]` how
+    far it is from them where the rule compares forces.
     """
 
     loss: float
@@ -31,6 +33,7 @@ class Estimate:
     curvature: Array
     redrawn: float
     reading: ForceReading | PositionReading
+    targets: Array
     residuals: Array | None = None
 
 
@@ -58,20 +61,24 @@ class Sampling:
         return self.delta * noising.variance(time)
 
 
-def estimate_from_residuals(
+def estimate_from_forces(
     potential: Potential,
     weight: float,
-    residuals: Array,
+    forces: Array,
+    targets: Array,
     positions: Array,
     reading: ForceReading | PositionReading,
     redrawn: float,
 ) -> Estimate:
-    """Loss and gradient from residuals r = F_measured - F* at `positions`, `[batch, oscillator]`.
+    """Loss and gradient from residuals r = F_measured - F*, all `[batch, oscillator]`.
+
+    `forces` were measured where `positions` say, `targets` are what they should have been.
 
     L = weight * E[|r|^2] / 2 and, since the force is -sum_p theta_p d_i u_p,
     dL/dtheta_p = -weight * E[sum_i r_i d_i u_p] with i over the ends of term p only: the rule is
     local (arXiv:2506.19136).
     """
+    residuals = forces - targets
     scale = weight / len(residuals)
     return Estimate(
         loss=0.5 * scale * float(np.vdot(residuals, residuals)),
@@ -79,5 +86,6 @@ def estimate_from_residuals(
         curvature=potential.feature_power(scale, positions),
         redrawn=redrawn,
         reading=reading,
+        targets=targets,
         residuals=residuals,
     )

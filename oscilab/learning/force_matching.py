@@ -12,7 +12,7 @@ from oscilab.learning.estimate import (
     Estimate,
     ReadingKind,
     Sampling,
-    estimate_from_residuals,
+    estimate_from_forces,
 )
 from oscilab.learning.points import PointSource
 from oscilab.physics import Noising
@@ -51,8 +51,12 @@ class ForceMatching(Bounded):
         at = reading.set_points if sampling.at == "set_points" else reading.positions
         # At a measured position the noise that explains it is the one that the residual sees.
         noise = (at - noising.decay(time) * drawn.data) / noising.sigma(time)
-        residuals = reading.forces - noising.reverse_force(at, noise, time)
-        weight = sampling.weight(noising, time)
-        return estimate_from_residuals(
-            array.description.potential, weight, residuals, at, reading, drawn.redrawn
+        return estimate_from_forces(
+            array.description.potential,
+            sampling.weight(noising, time),
+            reading.forces,
+            noising.reverse_force(at, noise, time),
+            at,
+            reading,
+            drawn.redrawn,
         )

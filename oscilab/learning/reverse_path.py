@@ -17,7 +17,7 @@ from oscilab.learning.estimate import (
     Estimate,
     ReadingKind,
     Sampling,
-    estimate_from_residuals,
+    estimate_from_forces,
 )
 from oscilab.learning.points import MOST_ROUNDS, PointSource
 from oscilab.physics import Noising, noising_parameters
@@ -111,10 +111,11 @@ class ReversePath(Bounded):
         noising = points.noising
         path = run_noising(array, points, time, sampling)
         reading = array.measure_forces(parameters, path.end)
-        return estimate_from_residuals(
+        return estimate_from_forces(
             array.description.potential,
             sampling.weight(noising, time),
-            reading.forces - noising.path_force(path.start, path.end, path.duration),
+            reading.forces,
+            noising.path_force(path.start, path.end, path.duration),
             path.end,
             reading,
             path.redrawn,
@@ -149,10 +150,11 @@ class ReversePathDisplacement(ReversePath):
         reading = array.relax(parameters, path.end, sampling.release(noising, time))
         weight = sampling.weight(noising, time)
         target = noising.path_force(path.start, path.end, path.duration)
-        found = estimate_from_residuals(
+        found = estimate_from_forces(
             array.description.potential,
             weight,
-            displacement_force(reading) - target,
+            displacement_force(reading),
+            target,
             path.end,
             reading,
             path.redrawn,

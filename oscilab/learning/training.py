@@ -36,7 +36,8 @@ class Rate:
 class Measured:
     """One measured batch and the update that it led to.
 
-    `residuals` `[batch, oscillator]` are how far forces were from those wanted, where the rule
+    `targets` `[batch, oscillator]` are the forces that learning aimed at, as the reading would
+    show them; `residuals` `[batch, oscillator]` how far forces were from them, where the rule
     compares forces.
     """
 
@@ -46,6 +47,7 @@ class Measured:
     redrawn: float
     projected: int
     reading: ForceReading | PositionReading
+    targets: NDArray[np.floating]
     residuals: NDArray[np.floating] | None = None
 
 
@@ -155,5 +157,6 @@ def _measured(node: int, found: list[Estimate], projected: int) -> Measured:
         redrawn=float(np.mean([each.redrawn for each in found])),
         projected=projected,
         reading=joined([each.reading for each in found]),
+        targets=np.concatenate([each.targets for each in found]),
         residuals=np.concatenate(residuals) if len(residuals) == len(found) else None,
     )

@@ -40,4 +40,4 @@ def log_step(
     )
     for offset, each in enumerate(measured):
         if log_every and (first + offset) % log_every == 0:
-            writer.append_reading(row=first + offset, reading=each.reading)
+            writer.append_reading(row=first + offset, reading=each.reading, targets=each.targets)

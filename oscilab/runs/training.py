@@ -205,6 +205,7 @@ def _plan(
         shots=settings.batch,
         log_every=log_every,
         reading=training.rule.reads,
+        targets=True,
         checkpoint=_state(training, 0.0),
         samples=settings.samples,
         record_times=RECORDED_INSTANTS,

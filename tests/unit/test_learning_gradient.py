@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from oscilab.arrays import ForceReading
-from oscilab.learning.estimate import Sampling, estimate_from_residuals
+from oscilab.learning.estimate import Sampling, estimate_from_forces
 from oscilab.learning.force_matching import ForceMatching
 from oscilab.learning.oracle import quadratic_loss
 from oscilab.learning.points import PointSource
@@ -24,7 +24,8 @@ def random_batch(potential, seed=0, batch=32):
 
 def estimate(potential, residuals, positions, weight=0.7):
     reading = ForceReading(positions, positions, residuals)
-    return estimate_from_residuals(potential, weight, residuals, positions, reading, 0.0)
+    targets = np.zeros_like(residuals)
+    return estimate_from_forces(potential, weight, residuals, targets, positions, reading, 0.0)
 
 
 @pytest.mark.parametrize("topology", [lattice(3, 3, 1.5), all_to_all(3, 3)], ids=lambda t: t.name)

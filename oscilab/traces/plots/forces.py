@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oscilab.errors import InvalidInput
 from oscilab.figures.style import INK, ORANGE, SEQUENTIAL, picture
 from oscilab.traces.plots.shared import Values, group, heading, need, newest_protocol
 from oscilab.traces.run import Run
@@ -33,8 +32,6 @@ def draw_forces(run: Run, path: Path) -> Path:
     """
     need(run, "readings", "kept readings")
     readings = group(run, "readings")
-    if "forces" not in readings:
-        raise InvalidInput(f"run {run.path} keeps positions but no forces to draw")
     nodes = group(run, "training")["node_number"].sel(batch=readings["batch"]).values
     times = group(run, "schedule")["nodes"].values
     present = np.unique(nodes)
@@ -45,20 +42,28 @@ def draw_forces(run: Run, path: Path) -> Path:
         panels: Any = figure.subplots(1, len(chosen), squeeze=False)
         for panel, node in zip(panels[0], chosen[::-1], strict=True):
             kept = np.flatnonzero(nodes == node)[-MOST_BATCHES:]
-            measured = readings["forces"][kept].values
+            measured, across = _measured(readings, kept)
             wanted, name = _wanted(run, int(node), kept)
             good = np.isfinite(measured) & np.isfinite(wanted)
             _draw_pairs(panel, measured[good], wanted[good])
             panel.set_title(f"t = {times[node]:.2g}")
-            panel.set_xlabel("measured force (kT / amplitude)")
-        panels[0, 0].set_ylabel(name)
+            panel.set_xlabel(f"{across} (kT / amplitude)")
+        panels[0, 0].set_ylabel(f"{name} (kT / amplitude)")
     return path
+
+
+def _measured(readings: Any, kept: NDArray[np.intp]) -> tuple[Values, str]:
+    if "forces" in readings:
+        return readings["forces"][kept].values, "measured force"
+    displacement = readings["end"][kept].values - readings["start"][kept].values
+    duration = readings["duration"][kept].values[:, np.newaxis, np.newaxis]
+    return displacement / duration, "displacement / duration"
 
 
 def _wanted(run: Run, node: int, kept: NDArray[np.intp]) -> tuple[Values, str]:
     readings = group(run, "readings")
     if "targets" in readings:
-        return readings["targets"][kept].values, "target"
+        return readings["targets"][kept].values, "target force"
     protocol, which = newest_protocol(run)
     points = readings["set_points"][kept].values.astype(float)
     forces = protocol.potential.forces(
@@ -69,16 +74,25 @@ def _wanted(run: Run, node: int, kept: NDArray[np.intp]) -> tuple[Values, str]:
 
 
 def _draw_pairs(panel: Any, measured: Values, wanted: Values) -> None:
-    reach = float(np.quantile(np.abs(measured), 0.999)) * 1.15 or 1.0
-    extent = (-reach, reach, -reach, reach)
+    across, up = _reach(measured), _reach(wanted)
     panel.hexbin(
-        measured, wanted, gridsize=45, bins="log", extent=extent, cmap=SEQUENTIAL, linewidths=0
+        measured,
+        wanted,
+        gridsize=45,
+        bins="log",
+        extent=(-across, across, -up, up),
+        cmap=SEQUENTIAL,
+        linewidths=0,
     )
     panel.axline((0, 0), slope=1, color=INK, linewidth=0.8, linestyle="--", label="equal")
     centres, means = _binned(measured, wanted)
     panel.plot(centres, means, "o", color=ORANGE, markersize=3, label="mean")
-    panel.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    panel.set(xlim=(-across, across), ylim=(-up, up))
     panel.legend(loc="upper left", fontsize=7)
+
+
+def _reach(values: Values) -> float:
+    return float(np.quantile(np.abs(values), 0.999)) * 1.15 or 1.0
 
 
 def _binned(x: Values, y: Values) -> tuple[Values, Values]:
