@@ -69,7 +69,7 @@ class ClosedView(io.RawIOBase):
             before = bytes(memoryview(buffer)[:count])
             self._file.seek(start)
             count = self._file.readinto(buffer) or 0
-            if memoryview(buffer)[:count] == before:
+            if bytes(memoryview(buffer)[:count]) == before:
                 break
         return count
 

@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 import small_runs
 
 from oscilab.errors import InvalidInput
 from oscilab.traces import opening
+from oscilab.traces.hdf5 import h5py
 from oscilab.traces.liveness import is_alive, process_start
 from oscilab.traces.probe import Finding
 from oscilab.traces.run import open_run

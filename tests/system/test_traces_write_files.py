@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import h5py
 import pytest
 import small_runs
 
 from oscilab.traces.durable import take_name
-from oscilab.traces.hdf5 import PAGES
+from oscilab.traces.hdf5 import PAGES, h5py
 from oscilab.traces.layout import build_image
 from oscilab.traces.run import open_run
 from oscilab.traces.segments import Rotation
