@@ -76,8 +76,8 @@ class Bare:
         self.out.control(TaskMode.TASK_ABORT)
 
 
-def main() -> None:
-    """Time both in turn and print the median ratio."""
+def measured() -> tuple[list[float], list[float]]:
+    """Milliseconds of the bare client, and what the driver takes of these, round by round."""
     here, there = multiprocessing.get_context("spawn").Pipe()
     process = multiprocessing.get_context("spawn").Process(target=serve, args=(there,))
     process.start()
@@ -111,6 +111,12 @@ def main() -> None:
     front_end.close()
     here.close()
     process.join()
+    return own, ratios
+
+
+def main() -> None:
+    """Time both in turn and print the median ratio."""
+    own, ratios = measured()
     print(
         f"{LINES} outputs and {INPUTS} inputs, {POINTS} samples: bare nidaqmx takes "
         f"{statistics.median(own):.1f} ms of CPU time a batch, the driver "

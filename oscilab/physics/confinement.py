@@ -151,7 +151,9 @@ class Confinement:
         return reached
 
     def _positive_definite(self, parameters: NDArray[np.float64], sites: NDArray[np.intp]) -> bool:
-        matrix = self.potential.stiffness_matrix(parameters)[np.ix_(sites, sites)]
+        matrix = self.potential.stiffness_matrix(parameters)
+        if len(sites) < len(matrix):
+            matrix = matrix[np.ix_(sites, sites)]
         diagonal = np.diagonal(matrix)
         # Dominant diagonal is sufficient and cheap; training asks at every step.
         if (2 * diagonal - np.abs(matrix).sum(axis=1) > self.stiffness_margin).all():

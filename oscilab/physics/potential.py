@@ -213,14 +213,27 @@ class Potential:
 
     def stiffness_matrix(self, parameters: Array) -> Array:
         """The quadratic part of U as a symmetric matrix, `[oscillator, oscillator]`."""
-        matrix = np.zeros((self.oscillators, self.oscillators))
-        for family, theta in self._pairs(parameters):
+        count = self.oscillators
+        which, coefficients, places = self._quadratic
+        added = coefficients * parameters[which]
+        flat: Array = np.bincount(places, added, minlength=count * count).astype(np.float64)
+        return flat.reshape(count, count)
+
+    @cached_property
+    def _quadratic(self) -> tuple[NDArray[np.int64], Array, NDArray[np.int64]]:
+        """Parameter, coefficient and flat place of all that adds up to the stiffness matrix."""
+        which: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
+        coefficients: list[Array] = [np.zeros(0)]
+        places: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
+        for family in self.families.values():
+            instances = np.arange(family.where.start, family.where.stop, dtype=np.int64)
             for coefficient, first, last in quadratic_parts(family.term):
                 i, j = family.ends[:, first], family.ends[:, last]
                 # For c x_i^2 both are the diagonal, which then holds the curvature 2c.
-                np.add.at(matrix, (i, j), coefficient * theta)
-                np.add.at(matrix, (j, i), coefficient * theta)
-        return matrix
+                which += [instances, instances]
+                coefficients += [np.full(2 * len(instances), coefficient)]
+                places += [i * self.oscillators + j, j * self.oscillators + i]
+        return np.concatenate(which), np.concatenate(coefficients), np.concatenate(places)
 
     def _pairs(self, parameters: Array) -> list[tuple[Family, Array]]:
         return [(family, parameters[family.where]) for family in self.families.values()]

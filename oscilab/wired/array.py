@@ -27,6 +27,7 @@ from oscilab.wired.plan import hardware_plan
 from oscilab.wired.playback import play_protocol
 from oscilab.wired.points import clamped_readings, released_readings
 from oscilab.wired.record import device_record
+from oscilab.wired.scratch import Scratch
 from oscilab.wired.settings import WiredSettings
 
 Array = NDArray[np.floating]
@@ -55,6 +56,8 @@ class WiredArray:
         )
         channels = wired.front_end.channels
         self.lines = Lines(wired.potential, used, wired.wiring, wired.calibration, channels)
+        self._sensors = (*wired.wiring.positions, *wired.wiring.forces)
+        self.scratch = Scratch()
         self._rate = min(self._settings.rate_hz or np.inf, channels.max_rate_hz)
         timed = FrontEndCapability.HARDWARE_TIMED in wired.front_end.capabilities
         hardware = wired.front_end.hardware
@@ -90,12 +93,8 @@ class WiredArray:
         self._description.require(Capability.FORCE_READOUT, purpose="reading forces")
         theta = self._description.check_parameters(parameters)
         points = self._description.check_set_points(positions)
-        measured, forces = np.empty_like(points), np.empty_like(points)
-        inputs = [*self.wired.wiring.positions, *self.wired.wiring.forces]
-        half = len(self.wired.wiring.positions)
-        for chunk, volts in clamped_readings(self, theta, points, inputs):
-            self.lines.positions(volts[:half], measured[chunk])
-            self.lines.forces(volts[half:], forces[chunk])
+        volts = clamped_readings(self, theta, points, self._sensors)
+        measured, forces = self.lines.into_readings(volts)
         return ForceReading(set_points=points, positions=measured, forces=forces)
 
     def relax(

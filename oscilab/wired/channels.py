@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -56,6 +56,8 @@ class ChannelTable:
         self.update_s = update_s
         self.outputs = [channel for channel in everything if channel.direction == "out"]
         self.inputs = [channel for channel in everything if channel.direction == "in"]
+        # Asked for at every waveform, of a few groups of inputs.
+        self._reach: dict[tuple[str, ...], tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
         counts = Counter(channel.name for channel in everything)
         name, count = counts.most_common(1)[0] if counts else ("", 0)
         if count > 1:
@@ -82,6 +84,15 @@ class ChannelTable:
         lower = [channel.lower + 1.5 * channel.resolution for channel in self.inputs]
         upper = [channel.upper - 1.5 * channel.resolution for channel in self.inputs]
         return np.array(lower), np.array(upper)
+
+    def reach_of(self, inputs: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """`input_reach` of the inputs named, `[input]` in their order."""
+        names = tuple(inputs)
+        if names not in self._reach:
+            numbers = [self.input_numbers[name] for name in names]
+            lower, upper = self.input_reach
+            self._reach[names] = lower[numbers], upper[numbers]
+        return self._reach[names]
 
     def output(self, name: str) -> Channel:
         """The output of that name.

@@ -268,16 +268,14 @@ class Drive:
     def _check_readings(self, inputs: Sequence[str], volts: Volts) -> None:
         if not volts.size:
             return
-        channels = self.front_end.channels
-        numbers = [channels.input_numbers[name] for name in inputs]
+        lower, upper = self.front_end.channels.reach_of(inputs)
         flat = volts[: len(inputs)].reshape(len(inputs), -1)
-        lower, upper = (bound[numbers] for bound in channels.input_reach)
         low, high = flat.min(axis=1), flat.max(axis=1)
         # NaN makes both comparisons false.
         inside = (low > lower) & (high < upper)
         if not inside.all():
             row = int(np.flatnonzero(~inside)[0])
-            channel = channels.inputs[numbers[row]]
+            channel = self.front_end.channels.input(inputs[row])
             raise DeviceFailed(
                 f"input {channel.name} of device {self.name} reads {low[row]:g} to {high[row]:g} "
                 f"V, which reaches the end of its range {channel.lower:g} to {channel.upper:g} V; "

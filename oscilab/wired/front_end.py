@@ -51,7 +51,10 @@ class Aborted(DeviceFailed):
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """What came in: `volts` `[input, repeat, reading]`, and the rate that the clock really had."""
+    """What came in: `volts` `[input, repeat, reading]`, and the rate that the clock really had.
+
+    The volts, of float64 or float32, are the caller's own, who turns them into readings in place.
+    """
 
     volts: Volts
     rate_hz: float

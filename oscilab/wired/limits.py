@@ -84,6 +84,7 @@ class Limits:
                 model = DigitalLimit if digital else AnalogLimit
                 cache[key] = validated(model, _as_table(table[key], key, where), where, [key])
             self._place(number, cache[key], where)
+        self._numbers = np.flatnonzero(self.wired)
 
     def _place(self, number: int, limit: AnalogLimit | DigitalLimit, where: str) -> None:
         channel = self.channels.outputs[number]
@@ -107,16 +108,25 @@ class Limits:
         Raises:
             OutOfLimits: naming the channel, the value and the bound.
         """
-        numbers = np.flatnonzero(self.wired) if lines is None else lines
-        values = (levels[numbers] if lines is None else levels).reshape(len(numbers), -1)
+        numbers = self._numbers if lines is None else lines
+        values = levels[numbers] if lines is None else levels
+        if values.ndim == 1:
+            self._check(numbers, values, values, values)
+        else:
+            self._check(numbers, values, values.min(axis=1), values.max(axis=1))
+
+    def _check(
+        self,
+        numbers: NDArray[np.intp],
+        values: NDArray[np.floating],
+        lowest: NDArray[np.floating],
+        highest: NDArray[np.floating],
+    ) -> None:
         # Comparisons with NaN are false, so this one test also finds what is not finite.
-        inside = (values.min(axis=1) >= self.lower[numbers]) & (
-            values.max(axis=1) <= self.upper[numbers]
-        )
-        for row in np.flatnonzero(inside & self.channels.digital_outputs[numbers]):
-            inside[row] = np.isin(values[row], (0.0, 1.0)).all()
-        if not inside.all():
-            self._refuse_level(numbers, values)
+        inside = (lowest >= self.lower[numbers]) & (highest <= self.upper[numbers])
+        switched = values[self.channels.digital_outputs[numbers]]
+        if not (inside.all() and ((switched == 0) | (switched == 1)).all()):
+            self._refuse_level(numbers, values.reshape(len(numbers), -1))
 
     def _refuse_level(self, numbers: NDArray[np.intp], values: NDArray[np.floating]) -> NoReturn:
         inside = (values >= self.lower[numbers, None]) & (values <= self.upper[numbers, None])
@@ -140,16 +150,13 @@ class Limits:
         Raises:
             OutOfLimits: naming the channel, the value and the bound.
         """
-        self.check(waveform.levels, waveform.lines)
-        levels, slew = waveform.levels, self.slew[waveform.lines]
-        allowed = slew / rate_hz * (1 + ROUNDING) + ROUNDING
-        largest = np.maximum(waveform.steepest, np.abs(levels[:, 0] - start[waveform.lines]))
-        if waveform.repeats > 1:
-            largest = np.maximum(largest, np.abs(levels[:, 0] - levels[:, -1]))
-        fast = np.flatnonzero(~(largest <= allowed))
-        if fast.size:
-            row = int(fast[0])
-            number = int(waveform.lines[row])
+        lines = waveform.lines
+        self._check(lines, waveform.levels, waveform.lowest, waveform.highest)
+        allowed = self.slew[lines] / rate_hz * (1 + ROUNDING) + ROUNDING
+        if not waveform.changes_within(allowed, start[lines]):
+            largest = waveform.largest_change(start[lines])
+            row = int(np.flatnonzero(~(largest <= allowed))[0])
+            number = int(lines[row])
             raise OutOfLimits(
                 f"output {self.channels.outputs[number].name} was to change at "
                 f"{largest[row] * rate_hz:g} V/s, above its slew limit of "

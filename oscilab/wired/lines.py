@@ -58,6 +58,14 @@ class Lines:
         volts[self.enables] = 1.0
         return volts
 
+    def into_readings(self, volts: Array) -> tuple[Array, Array]:
+        """Positions and forces `[reading, oscillator]`, made of `volts` `[input, reading]` where
+        these are: position sensors first, then force sensors.
+        """
+        count = len(self.position_scale.gain)
+        positions = self.position_scale.into_quantity(volts[:count])
+        return positions, self.force_scale.into_quantity(volts[count:])
+
     def positions(self, volts: Array, out: Array | None = None) -> Array:
         """Positions `[..., oscillator]` from volts `[oscillator, ...]`, into `out` where given."""
         return self.position_scale.quantity_by_line(volts, out)

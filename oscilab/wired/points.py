@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oscilab.errors import InvalidInput
+from oscilab.wired.clock import clock_for_ramps, ramp_samples, ramp_seconds
 from oscilab.wired.ramps import with_ramps
 from oscilab.wired.waveform import Waveform
 
@@ -18,40 +19,40 @@ if TYPE_CHECKING:
 
 LARGEST = 1 << 22
 """Numbers that one waveform's levels or one exchange's readings may hold."""
-RAMP_SAMPLES = 1000
-"""Samples in the longest ramp between two points: a faster clock would gain nothing but steps."""
 Array = NDArray[np.floating]
 
 
 def clamped_readings(
-    array: WiredArray, parameters: Array, points: Array, inputs: list[str]
-) -> Iterator[tuple[slice, Array]]:
-    """Volts `[input, point]` at clamped `points` `[point, oscillator]`, chunk by chunk.
+    array: WiredArray, parameters: Array, points: Array, inputs: Sequence[str]
+) -> Array:
+    """Volts `[input, point]` at clamped `points` `[point, oscillator]`; the caller's own.
 
     Every point is held for the settling time and read for `average` samples after it, whose mean
     counts.
     """
     if not len(points):
-        return
+        return np.empty((len(inputs), 0))
     average = array.wired.settings.average
-    slew = array.drive.limits.slew[array.lines.clamps]
+    clamps = array.lines.clamps
+    slew = array.drive.limits.slew[clamps]
     whole = _held(array, points)
-    ramp_s = float((whole.steepest / slew).max(initial=0.0))
-    rate = _slow_enough(array, ramp_s)
+    ramp_s = ramp_seconds(whole, slew, array.rate_hz)
+    rate = clock_for_ramps(array.rate_hz, ramp_s)
     held = array.settle_samples(rate) + average
     whole.samples[:] = held
-    ramp = math.ceil(ramp_s * rate)
-    numbers = max(len(inputs) * average, len(whole.lines) * (ramp + 1))
+    ramp = ramp_samples(ramp_s, rate)
+    numbers = max(len(inputs) * average, len(clamps) * (ramp + 1))
     array.hold(parameters, points[0])
+    found: list[Array] = []
     for chunk in _chunks(array, len(points), numbers, (held + ramp) / rate):
         waveform = whole.part(chunk)
-        start = array.drive.outputs.levels[waveform.lines]
-        ramped = with_ramps(waveform, start, slew, rate)
+        ramped = with_ramps(waveform, array.drive.outputs.levels[clamps], slew, rate)
         read = before(ramped.ends, average)
         volts = array.drive.exchange(ramped.waveform, rate, inputs, read)[:, 0]
         if average > 1:
             volts = volts.reshape(len(inputs), -1, average).mean(axis=2)
-        yield chunk, volts
+        found.append(volts)
+    return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
 
 def released_readings(
@@ -74,10 +75,9 @@ def released_readings(
     if not len(points):
         return
     clamps = array.lines.clamps
-    slew = array.drive.limits.slew[clamps]
     held = _held(array, points)
-    ramp_s = float((held.steepest / slew).max(initial=0.0))
-    fastest = min(array.rate_hz, max(_slow_enough(array, ramp_s), 1 / seconds))
+    ramp_s = ramp_seconds(held, array.drive.limits.slew[clamps], array.rate_hz)
+    fastest = min(array.rate_hz, max(clock_for_ramps(array.rate_hz, ramp_s), 1 / seconds))
     # Rounded down, and the clock slowed to fit: never faster than it can be.
     free = math.floor(seconds * fastest + 1e-6)
     if free < 1:
@@ -87,7 +87,7 @@ def released_readings(
         )
     rate = min(free / seconds, array.rate_hz)
     before_release = array.settle_samples(rate) + average
-    ramp = math.ceil(ramp_s * rate)
+    ramp = ramp_samples(ramp_s, rate)
     lines = np.concatenate([clamps, array.lines.enables])
     numbers = max(len(points.T) * (average + 1), len(lines) * (ramp + 2))
     inputs = array.wired.wiring.positions
@@ -110,7 +110,8 @@ def before(ends: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 
 def _held(array: WiredArray, points: Array) -> Waveform:
-    levels = array.lines.clamp_scale.volts_by_line(points)
+    room = array.scratch.shaped(*points.shape[::-1])
+    levels = array.lines.clamp_scale.volts_by_line(points, room)
     return Waveform(array.lines.clamps, levels, np.ones(len(points), np.int64))
 
 
@@ -124,10 +125,6 @@ def _released(levels: Array, lines: NDArray[np.intp], held: int, free: int) -> W
     samples = np.full(2 * count + 1, held, np.int64)
     samples[1::2] = free
     return Waveform(lines, both, samples)
-
-
-def _slow_enough(array: WiredArray, ramp_s: float) -> float:
-    return min(array.rate_hz, RAMP_SAMPLES / ramp_s) if ramp_s else array.rate_hz
 
 
 def _chunks(array: WiredArray, points: int, numbers: int, seconds: float) -> Iterator[slice]:

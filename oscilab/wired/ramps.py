@@ -50,8 +50,7 @@ def with_ramps(
     """
     levels, samples = waveform.levels, waveform.samples
     steps = np.arange(levels.shape[1], dtype=np.intp)
-    largest = np.maximum(waveform.steepest, np.abs(levels[:, 0] - start))
-    if (largest * rate_hz <= slew * (1 + SLACK)).all():
+    if waveform.changes_within(slew / rate_hz * (1 + SLACK), start):
         return Ramped(waveform, steps, np.zeros(len(steps), np.int64))
     before = np.concatenate([start[:, np.newaxis], levels[:, :-1]], axis=1)
     limited = np.isfinite(slew)

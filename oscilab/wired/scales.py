@@ -38,12 +38,26 @@ class Scale:
         """The quantity of `volts` `[..., line]`."""
         return (volts - self.offset) / self.gain
 
-    def volts_by_line(self, quantity: Array) -> Array:
-        """Volts `[line, step]` of `quantity` `[step, line]`."""
+    def volts_by_line(self, quantity: Array, out: Array | None = None) -> Array:
+        """Volts `[line, step]` of `quantity` `[step, line]`, into `out` where it is given."""
         # Into place at once: temporaries of this size cost more than the arithmetic.
-        volts = np.empty(quantity.shape[::-1])
+        volts = np.empty(quantity.shape[::-1]) if out is None else out
         np.multiply(quantity.T, self.gain[:, np.newaxis], out=volts)
-        return np.add(volts, self.offset[:, np.newaxis], out=volts)
+        # References, clamps among them, mostly have no offset: then a pass less.
+        if self._has_offset:
+            np.add(volts, self.offset[:, np.newaxis], out=volts)
+        return volts
+
+    def into_quantity(self, volts: Array) -> Array:
+        """`volts` `[line, reading]` turned into the quantity where they are: `[reading, line]`.
+
+        In the volts' own precision. The result is a view of them, so that nothing is copied.
+        """
+        offset = self.offset[:, np.newaxis].astype(volts.dtype, copy=False)
+        inverse = self._inverse[:, np.newaxis].astype(volts.dtype, copy=False)
+        if self._has_offset:
+            np.subtract(volts, offset, out=volts)
+        return np.multiply(volts, inverse, out=volts).T
 
     def quantity_by_line(self, volts: Array, out: Array | None = None) -> Array:
         """The quantity `[..., line]` of `volts` `[line, ...]`, into `out` where it is given."""
@@ -51,6 +65,10 @@ class Scale:
         found = np.empty(last.shape) if out is None else out
         np.subtract(last, self.offset, out=found)
         return np.multiply(found, self._inverse, out=found)
+
+    @cached_property
+    def _has_offset(self) -> bool:
+        return bool(self.offset.any())
 
     @cached_property
     def _inverse(self) -> Array:

@@ -19,6 +19,8 @@ class Waveform:
     `lines` `[line]` are output numbers, `levels` `[line, step]` volts (0 or 1 on digital lines),
     `samples` `[step]` for how many samples each step is held, one or more. The whole is played
     `repeats` times back to back, as a board does that regenerates its buffer.
+
+    What is asked of the levels is remembered, so that they cannot be written through it.
     """
 
     lines: NDArray[np.intp]
@@ -26,10 +28,42 @@ class Waveform:
     samples: NDArray[np.int64]
     repeats: int = 1
 
+    def __post_init__(self) -> None:
+        levels = self.levels.view()
+        levels.flags.writeable = False
+        object.__setattr__(self, "levels", levels)
+
     @cached_property
     def ends(self) -> NDArray[np.int64]:
         """One past the last sample of every step, `[step]`, within one repeat."""
         return np.cumsum(self.samples)
+
+    @cached_property
+    def lowest(self) -> NDArray[np.floating]:
+        """The lowest level of each line, `[line]`."""
+        return self.levels.min(axis=1)
+
+    @cached_property
+    def highest(self) -> NDArray[np.floating]:
+        """The highest level of each line, `[line]`."""
+        return self.levels.max(axis=1)
+
+    def changes_within(self, bound: NDArray[np.floating], start: NDArray[np.floating]) -> bool:
+        """Whether no step, nor that from `start` `[line]`, is larger than `bound` `[line]`.
+
+        Where a level is not a number, one is.
+        """
+        # A line whose whole span is less than one step may be needs no look at its steps.
+        span = np.maximum(self.highest, start) - np.minimum(self.lowest, start)
+        return bool((span <= bound).all() or (self.largest_change(start) <= bound).all())
+
+    def largest_change(self, start: NDArray[np.floating]) -> NDArray[np.floating]:
+        """The largest change of each line, `[line]`: from `start`, by a step, into a repeat."""
+        first = self.levels[:, 0]
+        largest = np.maximum(self.steepest, np.abs(first - start))
+        if self.repeats > 1:
+            largest = np.maximum(largest, np.abs(first - self.levels[:, -1]))
+        return largest
 
     @cached_property
     def steepest(self) -> NDArray[np.floating]:
