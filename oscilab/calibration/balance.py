@@ -7,7 +7,7 @@ which only those matter that have an end at i.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -34,13 +34,15 @@ class _End:
 class Balance:
     """Settings of a sweep and what they did: `volts` `[point, line]` of all lines, those of the
     parameters first; `positions` and `forces` `[point, oscillator]` in core units. Oscillators
-    whose force sensor is broken have NaN there, and do not count.
+    whose force sensor is broken have NaN there, and do not count. `sensed` are the volts `[point,
+    neighbour]` of the inputs next to each force sensor's.
     """
 
     potential: Potential
     volts: Array
     positions: Array
     forces: Array
+    sensed: Sequence[Array]
 
     def at(self, positions: Array) -> Balance:
         """The same, with oscillators elsewhere."""
@@ -56,8 +58,14 @@ class Balance:
         """Parameters with an end that is seen: of the others nothing can be said."""
         return sorted({end.parameter for i in self.seen for end in self._ends[i]})
 
-    def fit(self, pairs: list[Pair]) -> Fit:
-        """Unknowns: the slope of each (parameter, line) of `pairs`, then each one's constant.
+    @cached_property
+    def pickups(self) -> list[Pair]:
+        """(oscillator, neighbour) of all that force sensors could pick up."""
+        return [(i, n) for i in self.seen for n in range(self.sensed[i].shape[1])]
+
+    def fit(self, pairs: list[Pair], *, pickups: bool = False) -> Fit:
+        """Unknowns: the slope of each (parameter, line) of `pairs`, then each one's constant, then
+        the force a volt of `pickups`, if these are wanted.
 
         Raises:
             InvalidInput: too many of them, or too few points.
@@ -65,11 +73,16 @@ class Balance:
         lines: dict[int, list[Pair]] = {}
         for column, (parameter, line) in enumerate(pairs):
             lines.setdefault(parameter, []).append((column, line))
-        count = self.potential.parameters
-        return blockwise_least_squares(lambda: self._blocks(lines, len(pairs)), len(pairs) + count)
+        known = len(pairs) + self.potential.parameters
+        first = known if pickups else None
+        unknowns = known + (len(self.pickups) if pickups else 0)
+        return blockwise_least_squares(lambda: self._blocks(lines, len(pairs), first), unknowns)
 
-    def _blocks(self, lines: dict[int, list[Pair]], constants: int) -> Iterator[Block]:
+    def _blocks(
+        self, lines: dict[int, list[Pair]], constants: int, pickups: int | None
+    ) -> Iterator[Block]:
         ones = np.ones(len(self.volts))
+        taken = pickups or 0
         for oscillator in self.seen:
             columns: list[int] = []
             parts: list[Array] = []
@@ -81,6 +94,11 @@ class Balance:
                     parts.append(slope * self.volts[:, line])
                 columns.append(constants + end.parameter)
                 parts.append(slope * ones)
+            if pickups is not None:
+                sensed = self.sensed[oscillator].T
+                columns.extend(range(taken, taken + len(sensed)))
+                parts.extend(sensed)
+                taken += len(sensed)
             yield Block(
                 np.array(columns, np.intp), np.stack(parts, axis=1), self.forces[:, oscillator]
             )

@@ -7,6 +7,7 @@ everything else is measured against them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -22,7 +23,6 @@ from oscilab.calibration.sweep import Sweep, sweep_lines
 from oscilab.calibration.thermal import (
     Thermal,
     is_quick_enough,
-    spring_constant,
     thermal_motion,
 )
 from oscilab.progress import Progress, Quiet
@@ -76,8 +76,13 @@ def calibrate(
     beside = _beside(array)
     set_points = lines.clamp_scale.quantity(sweep.clamps)
     count = lines.used.parameters
+    # Positions next to each other show what their clamps do, which are taken in as lines.
+    other = [
+        sweep.sensors[:, [n for n in beside if n >= lines.used.oscillators]]
+        for beside in _next_inputs(array, wiring.positions)
+    ]
     sensors = fit_sensors(
-        set_points, sweep.positions, sweep.lines, beside[count:], wiring.positions
+        set_points, sweep.positions, sweep.lines, beside[count:], other, wiring.positions
     )
     faults = list(sensors.faults)
     forces = lines.forces(sweep.forces.T)
@@ -85,7 +90,7 @@ def calibrate(
         if np.ptp(sweep.forces[:, site]) < 1e-9 + 4 * _resolution(array, channel):
             faults.append(f"{channel} (force[{site}]) does not answer: dead or stuck")
             forces[:, site] = np.nan
-    drives, notes = _drives(array, sweep, set_points, forces, sensors, names, beside)
+    drives, mixing, notes = _drives(array, sweep, set_points, forces, sensors, names, beside)
     faults += [f"{names[p]} is dead" for p in drives.dead]
     faults += [f"{names[p]} is stuck at {volts:.3g} V" for p, volts in drives.stuck.items()]
     faults += [f"{names[p]} and {names[q]} are swapped" for p, q in drives.swapped]
@@ -104,8 +109,7 @@ def calibrate(
         calibration = replace(calibration, response_s=response.seconds)
         if is_quick_enough(better, response):
             with progress.task("thermal motion", 1) as task:
-                error = _stiffness_error(better, drives)
-                thermal = thermal_motion(better, releases, error, response)
+                thermal = thermal_motion(better, releases, response, mixing, rng)
                 task.advance()
             calibration = _with_thermal(calibration, thermal)
         else:
@@ -125,15 +129,21 @@ def _drives(
     sensors: Sensors,
     names: list[str],
     beside: list[list[int]],
-) -> tuple[Drives, list[str]]:
-    """The drives' fit, and what clamps or sensors pick up: whichever explains the forces better."""
+) -> tuple[Drives, Array, list[str]]:
+    """The drives' fit, and what clamps or sensors pick up: whichever explains the forces better.
+
+    In between what each sensor shows of every position, `[oscillator, oscillator]`.
+    """
     lines = array.lines
-    balance = Balance(lines.used, sweep.lines, set_points, forces)
+    neighbours = _next_inputs(array, array.wired.wiring.forces)
+    sensed = [sweep.sensors[:, beside] for beside in neighbours]
+    balance = Balance(lines.used, sweep.lines, set_points, forces, sensed)
     pairs = [(p, q) for p in range(lines.used.parameters) for q in beside[p]]
     design = lines.parameter_scale.gain
     drives = fit_drives(balance, design, pairs)
+    count, mixing = lines.used.parameters, np.eye(lines.used.oscillators)
     if not sensors.crosstalk:
-        return drives, []
+        return drives, mixing, _picked_up(array, drives, neighbours)
     moved = set_points.copy()
     for site, line, share in sensors.crosstalk:
         moved[:, site] += share * sweep.lines[:, line]
@@ -143,10 +153,36 @@ def _drives(
     notes: list[str] = []
     for site, line, share in sensors.crosstalk:
         of_volts = share * float(lines.clamp_scale.gain[site])
-        clamp, sensor = names[lines.used.parameters + site], f"{channels[site]} (position[{site}])"
+        clamp, sensor = names[count + site], f"{channels[site]} (position[{site}])"
+        if not really and line >= count:
+            mixing[site, line - count] += share * float(lines.clamp_scale.gain[line - count])
         if abs(of_volts) > LEAST_CROSSTALK:
             notes.append(f"{clamp if really else sensor} picks up {of_volts:.2%} of {names[line]}")
-    return (better if really else drives), notes
+    chosen = better if really else drives
+    return chosen, mixing, notes + _picked_up(array, chosen, neighbours)
+
+
+def _picked_up(array: WiredArray, drives: Drives, neighbours: list[list[int]]) -> list[str]:
+    """What force sensors pick up, in sentences."""
+    wiring, gain = array.wired.wiring, array.lines.force_scale.gain
+    names = [f"{c} ({wiring.targets[c]})" for c in (*wiring.positions, *wiring.forces)]
+    forces = names[len(wiring.positions) :]
+    return [
+        f"{forces[i]} picks up {value * gain[i]:.2%} of {names[neighbours[i][n]]}"
+        for i, n, value in drives.pickups
+        if abs(value * gain[i]) > LEAST_CROSSTALK
+    ]
+
+
+def _next_inputs(array: WiredArray, channels: Sequence[str]) -> list[list[int]]:
+    """The sensors whose inputs are next to those of `channels`, as numbers among all sensors."""
+    wiring, numbers = array.wired.wiring, array.wired.front_end.channels.input_numbers
+    sensors = (*wiring.positions, *wiring.forces)
+    place = {numbers[channel]: sensor for sensor, channel in enumerate(sensors)}
+    return [
+        [place[n] for n in (numbers[channel] - 1, numbers[channel] + 1) if n in place]
+        for channel in channels
+    ]
 
 
 def _names(array: WiredArray) -> list[str]:
@@ -203,15 +239,6 @@ def _with_lines(
         device=DeviceIdentity(name=array.wired.name, kind=identity.kind, serial=identity.serial),
         nominal=False,
     )
-
-
-def _stiffness_error(array: WiredArray, drives: Drives) -> float:
-    """Relative standard error of the springs in which oscillators move, their mean."""
-    k = spring_constant(array)
-    family = array.lines.used.family("stiffness")
-    fits = [drives.lines[p] for p in range(family.where.start, family.where.stop)]
-    errors = [np.hypot(fit.gain_error, fit.offset_error / k) / abs(fit.gain) for fit in fits]
-    return float(np.sqrt(np.mean(np.square(errors)) / len(errors)))
 
 
 def _with_thermal(calibration: Calibration, thermal: Thermal) -> Calibration:

@@ -26,7 +26,8 @@ MOST_SILENT = 40
 class Drives:
     """`lines` by parameter number, of those in order; faults by parameter number.
 
-    `swapped` are pairs, `crosstalk` (parameter, line, share of that line's volts).
+    `swapped` are pairs, `crosstalk` (parameter, line, share of that line's volts), `pickups`
+    (oscillator, neighbour, force a volt) what force sensors pick up of the inputs beside them.
     """
 
     lines: dict[int, Straight]
@@ -34,6 +35,7 @@ class Drives:
     stuck: dict[int, float]
     swapped: list[Pair]
     crosstalk: list[tuple[int, int, float]]
+    pickups: list[tuple[int, int, float]]
     residual: float
 
 
@@ -54,12 +56,22 @@ def fit_drives(balance: Balance, design: Array, beside: Sequence[Pair]) -> Drive
     if swapped:
         fit = balance.fit([(p, _partner(p, swapped)) for p in range(count)])
         silent = _silent(fit, balance, design)
+    crosstalk: list[tuple[int, int, float]] = []
+    pickups: list[tuple[int, int, float]] = []
+    constants = len(own)
+    unknowns = len(own) + len(beside) + count + len(balance.pickups)
+    if not silent and not swapped and unknowns <= MOST_UNKNOWNS:
+        # Whatever is picked up has a mean, which would pass for an offset.
+        constants += len(beside)
+        fit = balance.fit([*own, *beside], pickups=True)
+        crosstalk = _crosstalk(beside, fit, len(own))
+        pickups = _pickups(balance, fit, constants + count)
     lines: dict[int, Straight] = {}
     dead: list[int] = []
     stuck: dict[int, float] = {}
     for p in balance.judged:
-        slope, constant = float(fit.values[p]), float(fit.values[count + p])
-        covariance = fit.covariance[np.ix_([p, count + p], [p, count + p])]
+        slope, constant = float(fit.values[p]), float(fit.values[constants + p])
+        covariance = fit.covariance[np.ix_([p, constants + p], [p, constants + p])]
         if p in silent:
             volts = constant * design[p]
             if abs(constant) > SIGNIFICANT * np.sqrt(covariance[1, 1]) and abs(volts) > 0.05:
@@ -68,9 +80,7 @@ def fit_drives(balance: Balance, design: Array, beside: Sequence[Pair]) -> Drive
                 dead.append(p)
         else:
             lines[p] = inverted(slope, constant, covariance)
-    healthy = not silent and not swapped and len(beside) + 2 * count <= MOST_UNKNOWNS
-    crosstalk = _crosstalk(balance, own, beside, fit) if healthy else []
-    return Drives(lines, dead, stuck, swapped, crosstalk, fit.residual)
+    return Drives(lines, dead, stuck, swapped, crosstalk, pickups, fit.residual)
 
 
 def _silent(fit: Fit, balance: Balance, design: Array) -> list[int]:
@@ -103,16 +113,22 @@ def _answers(fit: Fit, design: Array, parameters: Sequence[int], first: int) -> 
     return fit.values[columns] * gains, np.abs(errors * gains)
 
 
-def _crosstalk(
-    balance: Balance, own: list[Pair], beside: Sequence[Pair], fit: Fit
-) -> list[tuple[int, int, float]]:
+def _crosstalk(beside: Sequence[Pair], fit: Fit, first: int) -> list[tuple[int, int, float]]:
     """What lines pick up of those beside them, where that is certain and worth a name."""
-    both = balance.fit([*own, *beside])
-    errors = np.sqrt(np.diagonal(both.covariance))
+    errors = np.sqrt(np.diagonal(fit.covariance))
     found: list[tuple[int, int, float]] = []
-    for column, (parameter, line) in enumerate(beside, start=len(own)):
-        slope, error = float(both.values[column]), float(errors[column])
+    for column, (parameter, line) in enumerate(beside, start=first):
+        slope, error = float(fit.values[column]), float(errors[column])
         share = slope / float(fit.values[parameter])
         if abs(slope) > SIGNIFICANT * error and abs(share) > LEAST_CROSSTALK:
             found.append((parameter, line, share))
     return found
+
+
+def _pickups(balance: Balance, fit: Fit, first: int) -> list[tuple[int, int, float]]:
+    errors = np.sqrt(np.diagonal(fit.covariance))
+    return [
+        (oscillator, neighbour, float(fit.values[column]))
+        for column, (oscillator, neighbour) in enumerate(balance.pickups, start=first)
+        if abs(fit.values[column]) > SIGNIFICANT * errors[column]
+    ]

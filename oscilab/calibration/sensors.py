@@ -37,12 +37,14 @@ def fit_sensors(
     volts: Array,
     everything: Array,
     beside: Sequence[Sequence[int]],
+    sensed: Sequence[Array],
     channels: Sequence[str],
 ) -> Sensors:
     """Sensor `volts` `[point, oscillator]` by the clamps' `quantity` `[point, oscillator]`.
 
     `everything` `[point, line]` are the volts of all lines driven; `beside` `[oscillator]` those
-    next to its clamp.
+    next to its clamp, `sensed` `[oscillator]` the volts `[point, neighbour]` of inputs next to its
+    sensor that show other things than positions.
     """
     found = Sensors({}, [], [])
     follows: dict[int, int] = {}
@@ -59,11 +61,14 @@ def fit_sensors(
             continue
         follows[site] = best
         lines = list(beside[best])
-        line, shares = _line(quantity[:, best], everything[:, lines], volts[:, site])
+        others = np.column_stack([everything[:, lines], sensed[site]])
+        line, shares = _line(quantity[:, best], others, volts[:, site])
         found.lines[site] = line
         if best == site:
             found.crosstalk.extend(
-                (site, lines[place], value) for place, value in enumerate(shares) if value
+                (site, lines[place], value)
+                for place, value in enumerate(shares[: len(lines)])
+                if value
             )
     found.faults.extend(_crossed(follows, channels))
     return found

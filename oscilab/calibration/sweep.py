@@ -34,6 +34,11 @@ class Sweep:
     forces: Array
 
     @property
+    def sensors(self) -> Array:
+        """Volts of all sensors, `[point, sensor]`: positions, then forces."""
+        return np.concatenate([self.positions, self.forces], axis=1)
+
+    @property
     def lines(self) -> Array:
         """Volts of all lines driven, `[point, line]`: parameters, then clamps."""
         return np.concatenate([self.drives, self.clamps], axis=1)

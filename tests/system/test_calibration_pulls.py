@@ -32,7 +32,7 @@ def board(seed, **plant):
     flaws = {
         "seed": seed, "gain_error": 0.01, "offset_error_V": 0.005, "input_noise_V": 5e-4,
         "kT_error": float(rng.normal(0, 0.05)), "mobility_error": float(rng.normal(0, 0.05)),
-        "step_fraction": 0.002, **plant,
+        "step_fraction": 0.0005, **plant,
     }  # fmt: skip
     return opened(pair(connection={"imperfections": flaws}))
 
