@@ -85,8 +85,9 @@ class Springs:
             means.append(mean)
         grid = step * np.arange(steps + 1)
         # Logarithms are nearly straight, so that little is lost between the steps.
-        logs = np.log(np.stack(means, axis=1) / start)
-        return np.exp(np.stack([np.interp(durations, grid, row) for row in logs], axis=1))
+        logs: Array = np.log(np.stack(means, axis=1) / start)
+        between: list[Array] = [np.interp(durations, grid, row) for row in logs]
+        return np.exp(np.stack(between, axis=1))
 
 
 def measure_springs(
