@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oscilab.wired.array import WiredArray
+from oscilab.wired.clock import clock_for_ramps
 from oscilab.wired.ramps import with_ramps
 from oscilab.wired.waveform import Waveform
 
@@ -45,7 +46,10 @@ def measure_response(array: WiredArray) -> Response:
     Raises:
         OutOfLimits, InterlockTripped, DeviceFailed: outputs are safe then.
     """
-    rate = array.rate_hz
+    clamps = array.lines.clamps
+    span = np.ptp(array.lines.clamp_scale.volts_by_line(np.stack([-_reach(array), _reach(array)])))
+    ramp_s = float(span / array.drive.limits.slew[clamps].min())
+    rate = clock_for_ramps(array.rate_hz, ramp_s)
     while True:
         lags, followed = _lags(array, rate)
         seconds = lags.mean(axis=1)
@@ -64,7 +68,7 @@ def _lags(array: WiredArray, rate: float) -> tuple[Array, bool]:
     sent within the window.
     """
     lines, clamps = array.lines, array.lines.clamps
-    reach = REACH * np.minimum(-array.description.clamp_lower, array.description.clamp_upper)
+    reach = _reach(array)
     theta = array.description.potential.vector(stiffness=1.0)
     array.hold(theta, -reach)
     points = np.where(np.arange(STEPS)[:, np.newaxis] % 2 == 0, reach, -reach)
@@ -99,3 +103,7 @@ def _lags(array: WiredArray, rate: float) -> tuple[Array, bool]:
         settled = left[0] + share * (left[1] - left[0])
         areas.append((missing[:, first:last] - settled).sum(axis=1) / height)
     return np.stack(areas, axis=1) / rate, followed
+
+
+def _reach(array: WiredArray) -> Array:
+    return REACH * np.minimum(-array.description.clamp_lower, array.description.clamp_upper)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oscilab.wired.array import WiredArray
+from oscilab.wired.clock import clock_for_ramps
 from oscilab.wired.points import before
 from oscilab.wired.ramps import with_ramps
 from oscilab.wired.waveform import Waveform
@@ -60,16 +61,19 @@ def sweep_lines(array: WiredArray, points: int, rng: np.random.Generator) -> Swe
     volts = rng.uniform(lower, upper, (points, len(which)))
     read: list[Array] = []
     average = array.wired.settings.average
-    held = array.settle_samples(array.rate_hz) + average
+    # Of all settings that may follow each other, as wide apart as can be.
+    ramp_s = float(((upper - lower) / limits.slew[which]).max())
+    rate = clock_for_ramps(array.rate_hz, ramp_s)
+    held = array.settle_samples(rate) + average
     for first in range(0, points, POINTS_AT_ONCE):
         levels = volts[first : first + POINTS_AT_ONCE].T
         steps = np.full(levels.shape[1], held, np.int64)
         start = array.drive.outputs.levels[which]
         ramped = with_ramps(
-            Waveform(which, levels, steps), start, limits.slew[which], array.rate_hz
+            Waveform(which, levels, steps), start, limits.slew[which], rate
         )
         last = before(ramped.ends, average)
-        found = array.drive.exchange(ramped.waveform, array.rate_hz, inputs, last)[:, 0]
+        found = array.drive.exchange(ramped.waveform, rate, inputs, last)[:, 0]
         read.append(found.reshape(len(inputs), -1, average).mean(axis=2).T)
     readings = np.concatenate(read)
     count, sites = lines.used.parameters, lines.used.oscillators

@@ -13,6 +13,7 @@ from oscilab.arrays.readings import Trajectory
 from oscilab.errors import InvalidInput
 from oscilab.physics import Potential
 from oscilab.physics.protocol import Protocol, Stairs, noising_parameters
+from oscilab.wired.clock import RAMP_SAMPLES, ramp_samples
 from oscilab.wired.ramps import Ramped, with_ramps
 from oscilab.wired.waveform import Waveform
 
@@ -131,17 +132,22 @@ def _play_thermal(
     samples = np.concatenate([[held, wait], np.diff(timing.edges), [held]])
     clamped = np.zeros(len(samples), np.bool_)
     clamped[[0, -1]] = True
-    waveform = _waveform(array, settings, samples, clamped, None)
-    ramped = _ramped(array, waveform, clamped, timing.rate_hz)
+    # Where the way back is a long one at the protocol's clock, it is gone at the outputs' own pace.
+    slow = _is_slow(array, settings[-2:], timing.rate_hz)
+    last = len(samples) - slow
+    waveform = _waveform(array, settings[:last], samples[:last], clamped[:last], None)
+    ramped = _ramped(array, waveform, clamped[:last], timing.rate_hz)
     read = held + wait - 1 + timing.reads
     inputs = array.wired.wiring.positions
     per_copy = ramped.waveform.seconds(timing.rate_hz)
     most = min(LARGEST // (len(inputs) * len(read)), array.wired.settings.longest_s / per_copy)
     while found.missing:
-        repeats = min(max(1, int(most)), found.missing)
+        repeats = 1 if slow else min(max(1, int(most)), found.missing)
         waveform = replace(ramped.waveform, repeats=repeats)
         volts = array.drive.exchange(waveform, timing.rate_hz, inputs, read)
         found.add(lines.positions(volts))
+        if slow:
+            array.hold(theta, origin)
 
 
 def _play_from(
@@ -160,11 +166,13 @@ def _play_from(
     )
     per_copy = int(samples.sum()) / timing.rate_hz
     most = min(LARGEST // numbers, array.wired.settings.longest_s / per_copy)
-    array.hold(settings[0], starts[0])
+    if _is_slow(array, settings[[-1, 0]], timing.rate_hz, starts):
+        most = 1
     while found.missing:
         done = len(starts) - found.missing
         batch = starts[done : done + max(1, int(most))]
         count = len(batch)
+        array.hold(settings[0], batch[0])
         waveform = _waveform(
             array, np.tile(settings, (count, 1)), np.tile(samples, count), np.tile(clamped, count),
             batch,
@@ -174,7 +182,22 @@ def _play_from(
         read = (begins[:, np.newaxis] + timing.reads).ravel()
         volts = array.drive.exchange(ramped.waveform, timing.rate_hz, inputs, read)
         found.add(lines.positions(volts[:, 0].reshape(len(inputs), count, -1)))
-        array.hold(settings[0], batch[-1])
+    array.hold(settings[0], starts[-1])
+
+
+def _is_slow(
+    array: WiredArray, settings: Array, rate_hz: float, starts: Array | None = None
+) -> bool:
+    """Whether a ramp between two `settings` `[2, parameter]`, or two `starts` in a row, is so long
+    that the protocol's clock would make too many samples of it.
+    """
+    lines, slew = array.lines, array.drive.limits.slew
+    change = np.abs(np.diff(lines.parameter_scale.volts_by_line(settings)))[:, 0]
+    longest = float((change / slew[lines.parameters]).max())
+    if starts is not None and len(starts) > 1:
+        steps = np.abs(np.diff(lines.clamp_scale.volts_by_line(starts))).max(axis=1)
+        longest = max(longest, float((steps / slew[lines.clamps]).max()))
+    return ramp_samples(longest, rate_hz) > RAMP_SAMPLES
 
 
 def _waveform(

@@ -23,6 +23,8 @@ from oscilab_sim.board.truth import true_calibration
 from oscilab_sim.engine_choice import choose_engine
 from oscilab_sim.settings import EngineName
 
+FORGOTTEN = 10.0
+"""Relaxation times of a unit spring after which where an oscillator was is of no account."""
 Array = NDArray[np.floating]
 Volts = NDArray[np.floating]
 Indices = NDArray[np.int64]
@@ -85,14 +87,19 @@ class VirtualBoard(NotedOutputs):
             self._shown = self._x = self._held()
 
     def advance(self, seconds: float) -> None:
-        """Let the board's clock run, outputs as they are."""
+        """Let the board's clock run, outputs as they are.
+
+        Of a long time only the last `FORGOTTEN` relaxation times are moved through: no clock may
+        run ahead of what this computer can follow.
+        """
+        moved = min(seconds / self._unit_time, FORGOTTEN)
         if seconds > 0 and not self._to.is_clamped(self.levels):
             theta = self._to.parameters(self.levels)[:, np.newaxis]
             found, self._x = self._plant.free(
                 self._x,
                 theta,
-                np.array([seconds / self._unit_time]),
-                [np.array([seconds / self._unit_time])],
+                np.array([moved]),
+                [np.array([moved])],
                 self._shown,
             )
             self._shown = found[-1]
