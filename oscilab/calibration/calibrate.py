@@ -69,9 +69,8 @@ def calibrate(
     progress = progress or Quiet()
     lines, wiring, known = array.lines, array.wired.wiring, array.calibration
     rng = np.random.default_rng(seed)
-    with progress.task("sweeping", 1) as task:
-        sweep = sweep_lines(array, points, rng)
-        task.advance()
+    with progress.task("sweeping", points) as task:
+        sweep = sweep_lines(array, points, rng, task.advance)
     names = _names(array)
     beside = _beside(array)
     set_points = lines.clamp_scale.quantity(sweep.clamps)
@@ -90,7 +89,9 @@ def calibrate(
         if np.ptp(sweep.forces[:, site]) < 1e-9 + 4 * _resolution(array, channel):
             faults.append(f"{channel} (force[{site}]) does not answer: dead or stuck")
             forces[:, site] = np.nan
-    drives, mixing, notes = _drives(array, sweep, set_points, forces, sensors, names, beside)
+    with progress.task("fitting", 1) as task:
+        drives, mixing, notes = _drives(array, sweep, set_points, forces, sensors, names, beside)
+        task.advance()
     faults += [f"{names[p]} is dead" for p in drives.dead]
     faults += [f"{names[p]} is stuck at {volts:.3g} V" for p, volts in drives.stuck.items()]
     faults += [f"{names[p]} and {names[q]} are swapped" for p, q in drives.swapped]

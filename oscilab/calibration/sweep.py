@@ -6,6 +6,7 @@ its neighbours do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,8 +46,15 @@ class Sweep:
         return np.concatenate([self.drives, self.clamps], axis=1)
 
 
-def sweep_lines(array: WiredArray, points: int, rng: np.random.Generator) -> Sweep:
+def sweep_lines(
+    array: WiredArray,
+    points: int,
+    rng: np.random.Generator,
+    advance: Callable[[int], None] = lambda points: None,
+) -> Sweep:
     """Drive `points` random settings of all lines and read all sensors; outputs end clamped.
+
+    `advance` is told how many more were read.
 
     Raises:
         OutOfLimits, InterlockTripped, DeviceFailed: outputs are safe then.
@@ -69,12 +77,11 @@ def sweep_lines(array: WiredArray, points: int, rng: np.random.Generator) -> Swe
         levels = volts[first : first + POINTS_AT_ONCE].T
         steps = np.full(levels.shape[1], held, np.int64)
         start = array.drive.outputs.levels[which]
-        ramped = with_ramps(
-            Waveform(which, levels, steps), start, limits.slew[which], rate
-        )
+        ramped = with_ramps(Waveform(which, levels, steps), start, limits.slew[which], rate)
         last = before(ramped.ends, average)
         found = array.drive.exchange(ramped.waveform, rate, inputs, last)[:, 0]
         read.append(found.reshape(len(inputs), -1, average).mean(axis=2).T)
+        advance(len(steps))
     readings = np.concatenate(read)
     count, sites = lines.used.parameters, lines.used.oscillators
     return Sweep(volts[:, :count], volts[:, count:], readings[:, :sites], readings[:, sites:])

@@ -115,13 +115,18 @@ def _check_target(path: Path) -> None:
 
 
 def _print_report(result: Result, design: Calibration) -> None:
-    from oscilab.calibration.report import HEADINGS, constant_rows, line_rows
+    from oscilab.calibration import report
 
     print(f"gauge: {result.calibration.gauge}\n")
-    print_table(HEADINGS, line_rows(result, design))
+    rows = report.line_rows(result, design)
+    if len(rows) <= report.MOST_ROWS:
+        print_table(report.HEADINGS, rows)
+    else:
+        print_table(report.FAMILY_HEADINGS, report.family_rows(result, design))
+        print(f"{len(rows)} lines; the calibration file has each")
     print()
     if result.thermal is not None:
-        print_table(["constant", "value", "uncertainty"], constant_rows(result))
+        print_table(["constant", "value", "uncertainty"], report.constant_rows(result))
         print()
     _print_faults(result)
 

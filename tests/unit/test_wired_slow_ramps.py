@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from wired_benches import opened, pair
@@ -64,10 +66,25 @@ def test_playback_from_given_starts(slow):
 def test_sweeps(slow):
     array, _ = slow
     found = sweep_lines(array, 8, np.random.default_rng(0))
-    np.testing.assert_allclose(array.lines.positions(found.positions.T),
-                               array.lines.clamp_scale.quantity(found.clamps), atol=1e-9)  # fmt: skip
+    expected = array.lines.clamp_scale.quantity(found.clamps)
+    np.testing.assert_allclose(array.lines.positions(found.positions.T), expected, atol=1e-9)
 
 
 def test_the_response(slow):
     array, _ = slow
     assert measure_response(array).seconds == 0
+
+
+def test_a_board_much_quicker_than_real_time_does_not_stall():
+    """Free between calls, it would have ten thousand relaxation times to catch up a millisecond."""
+    array = opened(pair(connection={"pace": 1e-5}))
+    front_end = array.wired.front_end
+    array.drive.energise()
+    levels = front_end.read_outputs()
+    levels[-1] = 0.0
+    front_end.set_outputs(levels)
+    before = front_end.board.seconds
+    time.sleep(0.02)
+    assert np.isfinite(front_end.read_inputs(["ai0"])).all()
+    assert front_end.board.seconds > before + 0.02 / 1e-5
+    array.close()
