@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,10 @@ def fit_sensors(
         lines = list(beside[best])
         others = np.column_stack([everything[:, lines], sensed[site]])
         line, shares = _line(quantity[:, best], others, volts[:, site])
-        found.lines[site] = line
+        # What the neighbour's reading has of this one comes back with it, to second order.
+        back = sum((value * line.gain) ** 2 for value in shares[len(lines) :])
+        error = float(np.hypot(line.gain_error, abs(line.gain) * back))
+        found.lines[site] = replace(line, gain_error=error)
         if best == site:
             found.crosstalk.extend(
                 (site, lines[place], value)

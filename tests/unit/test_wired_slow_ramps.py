@@ -26,7 +26,7 @@ def slow():
         "clamp_enable": {"safe": True},
     }
     # A second a relaxation time: slices hold their ramps.
-    settings = {"time_s": 1.0, "longest_s": 1e4, "samples_per_slice": 20_000}
+    settings = {"time_s": 1.0, "longest_s": 1e4, "samples_per_slice": 10_000}
     array = opened(pair(limits=limits, settings=settings))
     steps = []
     exchange = array.wired.front_end.exchange
