@@ -73,6 +73,15 @@ def fit_sensors(
                 for place, value in enumerate(shares[: len(lines)])
                 if value
             )
+    first = everything.shape[1] - quantity.shape[1]
+    for site, line, share in found.crosstalk:
+        other = found.lines.get(line - first) if line >= first else None
+        if other is not None:
+            # A neighbour that is picked up brings its own offset along, if a sensor is.
+            of_quantity = np.std(everything[:, line]) / np.std(quantity[:, line - first])
+            brought = share * found.lines[site].gain * of_quantity / other.gain * other.offset
+            error = float(np.hypot(found.lines[site].offset_error, brought))
+            found.lines[site] = replace(found.lines[site], offset_error=error)
     found.faults.extend(_crossed(follows, channels))
     return found
 
