@@ -5,8 +5,7 @@
 Every seed is another board (its gains, offsets, noise and bath) and another run on it. Flawed
 boards have 16-bit converters, noise of 0.5 mV, a bath and a mobility 3 % off, and gain and offset
 errors of two sizes: 0.1 % and 1 mV, 2 % and 20 mV. The intervals are of 95 % over the seeds, by
-Student's t. Rules that release measure fewer of a batch's points well than a force does, so that
-they get eight times the batch; what they call their loss is another thing for every rule.
+Student's t. What a rule calls its loss is another thing for each.
 """
 
 from __future__ import annotations
@@ -33,10 +32,6 @@ FIGURES = (
 )  # fmt: skip
 LAST_STEPS = 20
 Settings = Mapping[str, str | int | float]
-SETTINGS: Mapping[str, Settings] = {
-    "displacement": {"batch": 1024},
-    "cd1": {"batch": 1024},
-}
 
 
 def main(
@@ -46,7 +41,7 @@ def main(
     rule: str = "force-matching",
 ) -> None:
     """Calibrate, train and print the table, a row as soon as it is known."""
-    settings = {"steps": steps, "rule": rule, **SETTINGS.get(rule, {})}
+    settings = {"steps": steps, "rule": rule}
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     names = ["loss", *(name.removeprefix("largest_").replace("_", " ") for name in FIGURES)]

@@ -33,6 +33,11 @@ from oscilab.wired.units import Units
 Array = NDArray[np.floating]
 SETTLED = 7.0
 """Response times after which a thousandth of a step is left."""
+BOTH = (
+    "outputs and sensors both pick up of their neighbours, which one sweep cannot tell apart: "
+    "gains, offsets, kT and mobility may be off by more than their errors say; shield either, then "
+    "calibrate again"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +104,8 @@ def calibrate(
         f"{names[to]} picks up {share:.2%} of {names[source]}"
         for to, source, share in drives.crosstalk
     ]
+    if drives.crosstalk and drives.pickups:
+        notes.append(BOTH)
     calibration = _with_lines(array, known, sensors.lines, drives)
     thermal = None
     if not faults and releases:

@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from oscilab.calibration import calibrate
+from oscilab.calibration.calibrate import BOTH
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from wired_benches import opened, pair
@@ -73,8 +74,8 @@ def test_errors_are_as_large_as_stated():
 )
 @pytest.mark.parametrize(("plant", "names"), PLANTS)
 def test_what_is_broken_is_named_and_nothing_else(plant, names, seeds):
-    """On 20 boards a kind. False-alarm rate 3e-5: seven lines answer or not at six standard errors,
-    2e-9 each for 7 lines, 7 kinds and 20 boards, and crosstalk of 40 pairs by the same bound.
+    """On 20 boards a kind, 140 in all. Lines answer or not, and pick up or not, at six standard
+    errors: 2e-9 for each of 7 lines and some 40 pairs, a false-alarm rate of 1.3e-5.
     """
     for seed in seeds:
         result = calibrate(board(seed, **plant), points=400, releases=0, seed=seed)
@@ -102,6 +103,20 @@ def test_crosstalk_does_not_spoil_the_calibration(kind):
         for name in ("kT", "mobility"):
             off = getattr(found.units, name) - getattr(truth.units, name)
             assert abs(off) < 5 * getattr(found, f"{name}_error"), (seed, name)
+
+
+@pytest.mark.parametrize(
+    ("crosstalk", "is_said"),
+    [
+        ({"output_crosstalk": 0.01}, False),
+        ({"input_crosstalk": 0.01}, False),
+        ({"output_crosstalk": 0.01, "input_crosstalk": 0.01}, True),
+    ],
+)
+def test_what_crosstalk_cannot_be_told_apart_is_said(crosstalk, is_said):
+    """Of a hundredth between neighbours, by lines that are significant at six standard errors."""
+    notes = calibrate(board(1, **crosstalk), points=1500, releases=0, seed=1).notes
+    assert (BOTH in notes) is is_said
 
 
 def test_crosstalk_is_named_where_it_is():
