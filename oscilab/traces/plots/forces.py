@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oscilab.figures.style import INK, ORANGE, SEQUENTIAL, picture
+from oscilab.figures.style import BLUE, FAINT, INK, ORANGE, SEQUENTIAL, picture
 from oscilab.traces.plots.shared import Values, group, heading, need, newest_protocol
 from oscilab.traces.run import Run
 
@@ -25,7 +25,8 @@ def draw_forces(run: Run, path: Path) -> Path:
 
     Where the run keeps targets, the mean target at each measured force lies on the diagonal once
     the node has learned all it can (targets scatter by the noise that made them). Otherwise the
-    forces are those that the newest protocol exerts at the same set-points.
+    forces are those that the newest protocol exerts at the same set-points. Of displacements the
+    means at the same set-points are drawn, bars being two standard errors.
 
     Raises:
         InvalidInput: the run keeps no force readings, or the picture cannot be written.
@@ -36,28 +37,31 @@ def draw_forces(run: Run, path: Path) -> Path:
     times = group(run, "schedule")["nodes"].values
     present = np.unique(nodes)
     chosen = present[np.unique(np.linspace(0, len(present) - 1, NODES_SHOWN).astype(int))]
+    displaced = "forces" not in readings
     name = ""
     with picture(path, 2.5 * len(chosen) + 0.6, 3.15) as figure:
         figure.suptitle(f"Forces of {heading(run)}", x=0.01, ha="left")
         panels: Any = figure.subplots(1, len(chosen), squeeze=False)
         for panel, node in zip(panels[0], chosen[::-1], strict=True):
             kept = np.flatnonzero(nodes == node)[-MOST_BATCHES:]
-            measured, across = _measured(readings, kept)
             wanted, name = _wanted(run, int(node), kept)
-            good = np.isfinite(measured) & np.isfinite(wanted)
-            _draw_pairs(panel, measured[good], wanted[good])
             panel.set_title(f"t = {times[node]:.2g}")
-            panel.set_xlabel(f"{across} (kT / amplitude)")
-        panels[0, 0].set_ylabel(f"{name} (kT / amplitude)")
+            if displaced:
+                points = readings["set_points"][kept].values
+                _draw_means(panel, points, _displaced(readings, kept), wanted, name)
+                panel.set_xlabel("set-point (amplitude)")
+            else:
+                _draw_pairs(panel, readings["forces"][kept].values, wanted)
+                panel.set_xlabel("measured force (kT / amplitude)")
+        panels[0, 0].set_ylabel(f"{'mean' if displaced else name} (kT / amplitude)")
+        if displaced:
+            panels[0, 0].legend(fontsize=7)
     return path
 
 
-def _measured(readings: Any, kept: NDArray[np.intp]) -> tuple[Values, str]:
-    if "forces" in readings:
-        return readings["forces"][kept].values, "measured force"
-    displacement = readings["end"][kept].values - readings["start"][kept].values
-    duration = readings["duration"][kept].values[:, np.newaxis, np.newaxis]
-    return displacement / duration, "displacement / duration"
+def _displaced(readings: Any, kept: NDArray[np.intp]) -> Values:
+    moved = readings["end"][kept].values - readings["start"][kept].values
+    return moved / readings["duration"][kept].values[:, np.newaxis, np.newaxis]
 
 
 def _wanted(run: Run, node: int, kept: NDArray[np.intp]) -> tuple[Values, str]:
@@ -74,6 +78,8 @@ def _wanted(run: Run, node: int, kept: NDArray[np.intp]) -> tuple[Values, str]:
 
 
 def _draw_pairs(panel: Any, measured: Values, wanted: Values) -> None:
+    good = np.isfinite(measured) & np.isfinite(wanted)
+    measured, wanted = measured[good], wanted[good]
     across, up = _reach(measured), _reach(wanted)
     panel.hexbin(
         measured,
@@ -85,20 +91,32 @@ def _draw_pairs(panel: Any, measured: Values, wanted: Values) -> None:
         linewidths=0,
     )
     panel.axline((0, 0), slope=1, color=INK, linewidth=0.8, linestyle="--", label="equal")
-    centres, means = _binned(measured, wanted)
+    centres, means, _ = _binned(measured, wanted)
     panel.plot(centres, means, "o", color=ORANGE, markersize=3, label="mean")
     panel.set(xlim=(-across, across), ylim=(-up, up))
     panel.legend(loc="upper left", fontsize=7)
+
+
+def _draw_means(panel: Any, points: Values, moved: Values, wanted: Values, name: str) -> None:
+    """Both scatter widely about what they are at a set-point, so that only means can agree."""
+    good = np.isfinite(points) & np.isfinite(moved) & np.isfinite(wanted)
+    for values, colour, marker, label in (
+        (moved[good], BLUE, "o", "displacement / duration"), (wanted[good], ORANGE, "s", name)
+    ):  # fmt: skip
+        centres, means, errors = _binned(points[good], values)
+        panel.errorbar(centres, means, 2 * errors, fmt=marker, markersize=3, linewidth=0.8,
+                       color=colour, label=label)  # fmt: skip
+    panel.axhline(0, color=FAINT, linewidth=0.6)
 
 
 def _reach(values: Values) -> float:
     return float(np.quantile(np.abs(values), 0.999)) * 1.15 or 1.0
 
 
-def _binned(x: Values, y: Values) -> tuple[Values, Values]:
-    """Means of y in bins of equally many x."""
-    order = np.argsort(x)
-    parts = [part for part in np.array_split(order, BINS) if len(part)]
-    return np.array([x[part].mean() for part in parts]), np.array(
-        [y[part].mean() for part in parts]
-    )
+def _binned(x: Values, y: Values) -> tuple[Values, Values, Values]:
+    """Means of x and y in bins of equally many x, and the standard errors of y's."""
+    parts = [part for part in np.array_split(np.argsort(x), BINS) if len(part)]
+    centres = np.array([x[part].mean() for part in parts])
+    means = np.array([y[part].mean() for part in parts])
+    errors = np.array([y[part].std() / np.sqrt(len(part)) for part in parts])
+    return centres, means, errors
