@@ -56,6 +56,7 @@ class FirmwareFrontEnd:
         self._lost = False
         self._watched = False
         self._unfed: str | None = None
+        self._told: str | None = None
         self._exchange = secrets.randbelow(1 << 30)
 
     @classmethod
@@ -103,7 +104,7 @@ class FirmwareFrontEnd:
         except BaseException:
             session.close()
             raise
-        self._session, self._unfed = session, None
+        self._session, self._unfed, self._told = session, None, None
         self._lost = self._watched = False
         flags = session.capabilities.flags
         return Identity(
@@ -214,6 +215,8 @@ class FirmwareFrontEnd:
                 # Which input it was comes with the event.
                 session.inbox.wait(lambda: _with_channel(session.inbox.tripped), EVENT_WAIT_S)
             self._tell_trip(session)
+            if failed.code == Refusal.INTERLOCK:
+                self._tell_again()
             if failed.code == Refusal.ABORTED:
                 raise Aborted(f"{self._name} stopped a waveform that was aborted") from failed
             if failed.report is not None:
@@ -252,7 +255,7 @@ class FirmwareFrontEnd:
             return
         self._tell_trip(session)
         self._wait_until_safe(session)
-        self._watched = False
+        self._watched, self._told = False, None
         self._watch_interlocks(session)
         session.clear()
         session.status()
@@ -272,7 +275,14 @@ class FirmwareFrontEnd:
             trip = trip_of(event, self._banks, self._name)
             if event.status.trip == Trip.WATCHDOG:
                 self._unfed = str(trip)
+            if event.status.trip == Trip.INTERLOCK:
+                self._told = str(trip)
             raise trip
+
+    def _tell_again(self) -> None:
+        """One trip ends what every thread was doing, but only one of them finds its event."""
+        if self._told is not None:
+            raise InterlockTripped(self._told)
 
     def _wait_until_safe(self, session: Session) -> None:
         while not session.status().at_safe:
@@ -299,8 +309,14 @@ class FirmwareFrontEnd:
             self._lost = True
             raise
         except Refused as refused:
-            if refused.report.code == Refusal.TRIPPED and self._session is not None:
-                self._tell_trip(self._session)
+            report, session = refused.report, self._session
+            cut_short = report.code == Refusal.INTERLOCK and report.channel == NO_CHANNEL
+            if session is not None and cut_short:
+                session.inbox.wait(lambda: _with_channel(session.inbox.tripped), EVENT_WAIT_S)
+            if session is not None and (cut_short or report.code == Refusal.TRIPPED):
+                self._tell_trip(session)
+            if cut_short:
+                self._tell_again()
             raise sentence_of(refused.report, self._banks, self._name) from refused
 
 

@@ -28,6 +28,9 @@ def sentence_of(report: Report, banks: Banks, name: str) -> DeviceFailed | OutOf
             f"{report.upper * step:g} V that its slew limit allows; slow it down, or change the "
             "bench's limits"
         )
+    if report.code == Refusal.INTERLOCK and report.channel >= len(banks.inputs):
+        # Of a reading that a trip cut short, where nobody is left to say which input it was.
+        return InterlockTripped(f"{device} stopped driving: an interlock did not hold; {RESUME}")
     if report.code == Refusal.INTERLOCK:
         channel = banks.inputs[report.channel].name
         return InterlockTripped(

@@ -109,6 +109,18 @@ def test_a_door_that_opens_during_a_run(rack):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("after_ms", range(500, 620, 8))
+def test_a_door_that_opens_at_any_moment(rack, after_ms):
+    """Whatever the trip cuts short in which thread, all are told the same."""
+    rack.start(events=f"[{{ channel = 'di0', at_s = {after_ms / 1e3}, volts = 0.0 }}]")
+    process = rack.train("--steps", "50")
+    said = sentence(process)
+    assert process.returncode == 6, said
+    assert "di0" in said
+    assert is_safe(rack.written().levels())
+
+
+@pytest.mark.slow
 def test_a_door_that_stands_open_refuses_the_start(rack):
     rack.start(events="[{ channel = 'di0', at_s = 0.0, volts = 0.0 }]")
     process = rack.train()
