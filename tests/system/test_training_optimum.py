@@ -64,6 +64,7 @@ def excess(training, samples, nodes):
     return np.array(found)
 
 
+@pytest.mark.slow
 def test_two_gaussians_reach_their_optimum_in_every_slice():
     """Below 2 % in every slice, readout node included; the seeds are fixed."""
     training = trained("two-gaussians", slices=8)

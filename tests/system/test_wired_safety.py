@@ -147,7 +147,7 @@ def only_sentence(err):
     "numbers",
     [
         [signal.SIGINT],
-        [signal.SIGTERM, signal.SIGINT],
+        pytest.param([signal.SIGTERM, signal.SIGINT], marks=pytest.mark.slow),
         pytest.param([signal.SIGINT] * 3, marks=pytest.mark.slow),
         pytest.param([signal.SIGTERM], marks=pytest.mark.slow),
     ],
