@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from oscilab.calibration.balance import Balance
 from oscilab.calibration.drives import LEAST_CROSSTALK, Drives, fit_drives
-from oscilab.calibration.fit import Straight
+from oscilab.calibration.fit import MOST_UNKNOWNS, Straight
 from oscilab.calibration.response import Response, measure_response
 from oscilab.calibration.sensors import Sensors, fit_sensors
 from oscilab.calibration.sweep import Sweep, sweep_lines
@@ -106,6 +106,12 @@ def calibrate(
     ]
     if drives.crosstalk and drives.pickups:
         notes.append(BOTH)
+    if drives.too_many:
+        notes.append(
+            "crosstalk of parameter lines and of force sensors was not looked for: its "
+            f"{drives.too_many} unknowns are more than the {MOST_UNKNOWNS} that are fitted at "
+            "once; gains and offsets may be off by what there is of it"
+        )
     calibration = _with_lines(array, known, sensors.lines, drives)
     thermal = None
     if not faults and releases:

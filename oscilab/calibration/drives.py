@@ -28,6 +28,7 @@ class Drives:
 
     `swapped` are pairs, `crosstalk` (parameter, line, share of that line's volts), `pickups`
     (oscillator, neighbour, force a volt) what force sensors pick up of the inputs beside them.
+    Neither is looked for where that takes `too_many` unknowns, which is 0 otherwise.
     """
 
     lines: dict[int, Straight]
@@ -36,6 +37,7 @@ class Drives:
     swapped: list[Pair]
     crosstalk: list[tuple[int, int, float]]
     pickups: list[tuple[int, int, float]]
+    too_many: int
     residual: float
 
 
@@ -60,7 +62,8 @@ def fit_drives(balance: Balance, design: Array, beside: Sequence[Pair]) -> Drive
     pickups: list[tuple[int, int, float]] = []
     constants = len(own)
     unknowns = len(own) + len(beside) + count + len(balance.pickups)
-    if not silent and not swapped and unknowns <= MOST_UNKNOWNS:
+    too_many = unknowns if unknowns > MOST_UNKNOWNS else 0
+    if not silent and not swapped and not too_many:
         # Whatever is picked up has a mean, which would pass for an offset.
         constants += len(beside)
         fit = balance.fit([*own, *beside], pickups=True)
@@ -80,7 +83,7 @@ def fit_drives(balance: Balance, design: Array, beside: Sequence[Pair]) -> Drive
                 dead.append(p)
         else:
             lines[p] = inverted(slope, constant, covariance)
-    return Drives(lines, dead, stuck, swapped, crosstalk, pickups, fit.residual)
+    return Drives(lines, dead, stuck, swapped, crosstalk, pickups, too_many, fit.residual)
 
 
 def _silent(fit: Fit, balance: Balance, design: Array) -> list[int]:

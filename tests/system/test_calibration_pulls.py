@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from oscilab.calibration import calibrate
+from oscilab.calibration import calibrate, drives
 from oscilab.calibration.calibrate import BOTH
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
@@ -117,6 +117,12 @@ def test_what_crosstalk_cannot_be_told_apart_is_said(crosstalk, is_said):
     """Of a hundredth between neighbours, by lines that are significant at six standard errors."""
     notes = calibrate(board(1, **crosstalk), points=1500, releases=0, seed=1).notes
     assert (BOTH in notes) is is_said
+
+
+def test_crosstalk_that_is_not_looked_for_is_said(monkeypatch):
+    monkeypatch.setattr(drives, "MOST_UNKNOWNS", 10)
+    notes = calibrate(board(1, output_crosstalk=0.01), points=400, releases=0, seed=1).notes
+    assert any("parameter lines and of force sensors was not looked for" in note for note in notes)
 
 
 def test_crosstalk_is_named_where_it_is():
