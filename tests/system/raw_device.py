@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 from cobs import cobs
 
 GOLDEN = Path(__file__).parents[2] / "firmware_bridge" / "golden"
@@ -24,6 +25,10 @@ from transcript import body  # noqa: E402
 
 NAMES = {number: name for name, number in TYPES.items()}
 PATIENCE_S = 60.0
+
+
+ZERO = 32768
+STEP_V = 312.5e-6
 
 
 class Refused(Exception):
@@ -169,3 +174,24 @@ def _fields(layout: str, payload: bytes) -> tuple[dict[str, Any], int]:
 
 
 __all__ = ["GOLDEN", "RawDevice", "Refused", "pack"]
+
+
+def code(volts):
+    return round(volts / STEP_V) + ZERO
+
+
+def volts(codes):
+    return (np.asarray(codes) - ZERO) * STEP_V
+
+
+def allow(device, outputs, digital, slew=1e7, timeout_ms=60_000):
+    """Limits for analog outputs 0 to `outputs` - 1 and one digital one, and the watchdog."""
+    limits = [
+        {"output": n, "lower": 768, "upper": 64768, "safe": ZERO, "slew": slew}
+        for n in range(outputs)
+    ]
+    device.ask("LIMITS", limits=limits)
+    device.ask(
+        "LIMITS", limits=[{"output": digital, "lower": 0, "upper": 1, "safe": 1, "slew": 0.0}]
+    )
+    device.ask("WATCHDOG", timeout_ms=timeout_ms)
