@@ -19,10 +19,10 @@ from oscilab.traces import hdf5
 from oscilab.traces.clone import clone_image
 from oscilab.traces.extent import Extent
 from oscilab.traces.layout_array import read_potential, read_schedule
-from oscilab.traces.layout_streams import state_arrays
 from oscilab.traces.opening import Files, living, open_files
 from oscilab.traces.plan import Kind, Provenance
 from oscilab.traces.source import Source
+from oscilab.traces.state import current_slot, read_state
 
 if TYPE_CHECKING:
     import xarray
@@ -183,41 +183,33 @@ class Run:
         """The newest training state: step, parameters `[node, parameter]`, arrays by name.
 
         Raises:
-            InvalidInput: there is none.
+            InvalidInput: there is none, or its writer replaced it or joined the file meanwhile.
         """
-        found = self._find_state()
-        if found is None:
+        source = self._source_of_state()
+        if source is None:
             raise InvalidInput(f"run {self.path} holds no checkpoint; train for longer")
-        source, slot = found
-        arrays = {
-            name: np.asarray(array[slot]) for name, array in state_arrays(source.entry).items()
-        }
+        arrays = read_state(source)
         step, _, parameters = (arrays.pop(name) for name in MARKS)
         return int(step), parameters, arrays
 
     @property
     def has_checkpoint(self) -> bool:
         """Whether there is a training state to continue from."""
-        return self._find_state() is not None
+        return self._source_of_state() is not None
 
     def continuation(self) -> Continuation:
         """Where a writer goes on, in a file of the same structure: after the last checkpoint, or
         from the start if there is none.
         """
-        found = self._find_state()
-        if found is None:
+        source = self._source_of_state()
+        if source is None:
             return Continuation(clone_image(self.sources[0].file), 0, 0)
-        source, slot = found
-        row = int(source.entry["checkpoint/batch"][slot])
+        row = int(source.entry["checkpoint/batch"][current_slot(source.entry)])
         return Continuation(clone_image(self.sources[0].file), row, self._readings_before(row))
 
-    def _find_state(self) -> tuple[Source, int] | None:
-        for source in reversed(self.sources):
-            if "checkpoint" in source.entry:
-                slot = int(source.entry["checkpoint/current"][()])
-                if slot >= 0:
-                    return source, slot
-        return None
+    def _source_of_state(self) -> Source | None:
+        states = (it for it in reversed(self.sources) if current_slot(it.entry) >= 0)
+        return next(states, None)
 
     def _readings_before(self, row: int) -> int:
         found = 0

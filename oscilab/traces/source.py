@@ -137,14 +137,13 @@ def _open_live(path: Path, finding: Finding) -> Source:
 
     Not by HDF5's own SWMR mode: that waits for a block whose checksum is wrong, twice as long every
     time, which never ends if the writer died over it. Within the writer's own process it would
-    also keep the writer's file open. A view ends where the file did when it was opened, and what is
-    counted must lie before that.
+    also keep the writer's file open.
     """
-    with open_view(path) as earlier:
+    with open_view(path, grows=True) as earlier:
         # Rows last: what is kept of a row, which is counted before it, has its row then.
         held = [name for name in reversed(STREAMS) if name in earlier["entry"]]
         counts = {name: _committed(earlier, name) for name in held}
-    file = open_view(path)
+    file = open_view(path, grows=True)
     try:
         # Headers that the writer goes on to change are read now; `values` would pass over those
         # that cannot be.

@@ -43,20 +43,20 @@ class Superblock:
         """Whether its writer lets others read, which it does a moment after opening it."""
         return self.version >= 3 and bool(self.data[FLAGS_AT] & SWMR)
 
-    def closed(self) -> bytes:
-        """The superblock that a proper close would have left, for the file's real length.
+    def closed(self, end: int) -> bytes:
+        """The superblock that a proper close would have left in a file of `end` bytes.
 
         Raises:
             InvalidInput: a version that oscilab does not write.
         """
         data = bytearray(self.data)
         if self.version == 0:
-            struct.pack_into("<Q", data, OLD_END_AT, self.length)
+            struct.pack_into("<Q", data, OLD_END_AT, end)
             return bytes(data)
         if self.version < 2:
             raise InvalidInput(f"an HDF5 file of superblock version {self.version} is not mended")
         data[FLAGS_AT] &= ~(WRITING | SWMR) & 0xFF
-        struct.pack_into("<Q", data, END_AT, self.length)
+        struct.pack_into("<Q", data, END_AT, end)
         struct.pack_into("<I", data, CHECKED, lookup3(bytes(data[:CHECKED])))
         return bytes(data)
 

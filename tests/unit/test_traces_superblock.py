@@ -35,7 +35,7 @@ def test_the_checksum_is_the_one_that_hdf5_writes(tmp_path: Path, version: str) 
     assert block.version in (2, 3)
     assert lookup3(block.data[:CHECKED]) == int.from_bytes(block.data[CHECKED:SIZE], "little")
     assert not block.is_open
-    assert block.closed() == block.data
+    assert block.closed(block.length) == block.data
 
 
 def test_an_open_file_becomes_the_closed_one(tmp_path: Path) -> None:
