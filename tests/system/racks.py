@@ -1,21 +1,25 @@
-"""Virtual racks in this process, and devices whose front end talks to them."""
+"""Virtual racks in this process, and devices and front ends that talk to them."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tomlkit
 
 from oscilab.bench import Bench, Device, device_named
 from oscilab.bench.schema import DeviceTable
+from oscilab.wired.opening import open_front_end
 from oscilab_sim.scpi.twin import RackTwin
 
 EXAMPLE = device_named("rack0")
+SILENCE_S = 5.0
+"""What a test of silence waits; nothing else takes as long, even on a busy machine."""
 
 
 def described(**changes: Any) -> dict[str, Any]:
@@ -46,6 +50,58 @@ def twin_of(values: dict[str, Any]) -> Iterator[tuple[RackTwin, Device]]:
         yield twin, replace(device, table=table, is_twin=True)
     finally:
         twin.stop()
+
+
+class Rack:
+    """A twin, the front end that talks to it, and every message that its instruments got."""
+
+    def __init__(self, twin: RackTwin, device: Device) -> None:
+        self.twin, self.device = twin, device
+        self.front_end: Any = open_front_end(device)
+        self.heard: dict[str, list[str]] = {name: [] for name in twin.instruments}
+        for name, instrument in twin.instruments.items():
+            self._overhear(name, instrument)
+
+    def _overhear(self, name: str, instrument: Any) -> None:
+        handle = instrument.handle
+
+        def overhear(message: bytes) -> str | None:
+            self.heard[name].append(message.decode("latin-1"))
+            return handle(message)
+
+        instrument.handle = overhear
+
+    def levels(self, *names: str) -> list[float]:
+        numbers = self.twin.board.channels.output_numbers
+        return [float(self.twin.board.levels[numbers[name]]) for name in names]
+
+    def zeros(self, **levels: float) -> np.ndarray:
+        """Volts of every output: 0 but for `levels`."""
+        volts = np.zeros(len(self.front_end.channels.outputs))
+        for name, value in levels.items():
+            volts[self.front_end.channels.output_numbers[name]] = value
+        return volts
+
+    def silence(self, name: str) -> None:
+        """The instrument takes messages and never answers."""
+        instrument: Any = self.twin.instruments[name]
+        instrument.handle = lambda message: None
+
+
+@contextmanager
+def making_racks() -> Iterator[Callable[..., Rack]]:
+    """What builds racks, until the end; `changes` are to the connection table."""
+    with ExitStack() as stack:
+
+        def build(instruments: dict[str, Any] | None = None, **changes: Any) -> Rack:
+            values = described(**changes)
+            for name, keys in (instruments or {}).items():
+                values["connection"]["instruments"].setdefault(name, {}).update(keys)
+            rack = Rack(*stack.enter_context(twin_of(values)))
+            stack.callback(rack.front_end.close)
+            return rack
+
+        yield build
 
 
 def write_bench(path: Path, device: Device) -> None:

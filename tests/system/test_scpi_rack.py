@@ -1,4 +1,4 @@
-"""The front end over virtual instruments: what it sends, what arrives, what it refuses."""
+"""The front end over virtual instruments: what it sends, and what arrives."""
 
 from __future__ import annotations
 
@@ -6,69 +6,16 @@ import threading
 
 import numpy as np
 import pytest
-from racks import described, device_of, twin_of
+from racks import Rack, described, making_racks, twin_of
 
-from oscilab.errors import DeviceFailed, InvalidInput
+from oscilab.errors import DeviceFailed
 from oscilab.wired.front_end import AnalogFrontEnd, FrontEndCapability
-from oscilab.wired.opening import open_front_end
-from oscilab_sim.scpi.errors import ScpiError
-
-SILENCE_S = 5.0
-"""What a test of silence waits; nothing else takes as long, even on a busy machine."""
-
-
-class Rack:
-    """A twin, the front end that talks to it, and every message that its instruments got."""
-
-    def __init__(self, twin, device):
-        self.twin, self.device = twin, device
-        self.front_end = open_front_end(device)
-        self.heard = {name: [] for name in twin.instruments}
-        for name, instrument in twin.instruments.items():
-            self._overhear(name, instrument)
-
-    def _overhear(self, name, instrument):
-        handle = instrument.handle
-
-        def overhear(message):
-            self.heard[name].append(message.decode("latin-1"))
-            return handle(message)
-
-        instrument.handle = overhear
-
-    def levels(self, *names):
-        numbers = self.twin.board.channels.output_numbers
-        return [float(self.twin.board.levels[numbers[name]]) for name in names]
-
-    def zeros(self, **levels):
-        volts = np.zeros(len(self.front_end.channels.outputs))
-        for name, value in levels.items():
-            volts[self.front_end.channels.output_numbers[name]] = value
-        return volts
-
-    def silence(self, name):
-        """The instrument takes messages and never answers."""
-        self.twin.instruments[name].handle = lambda message: None
 
 
 @pytest.fixture
-def make(request):
-    """Builds racks; `changes` are to the connection table."""
-    stack = []
-
-    def build(instruments=None, **changes):
-        values = described(**changes)
-        for name, keys in (instruments or {}).items():
-            values["connection"]["instruments"].setdefault(name, {}).update(keys)
-        twin = twin_of(values)
-        rack = Rack(*twin.__enter__())
-        stack.append((twin, rack))
-        return rack
-
-    yield build
-    for twin, rack in stack:
-        rack.front_end.close()
-        twin.__exit__(None, None, None)
+def make():
+    with making_racks() as build:
+        yield build
 
 
 @pytest.fixture
@@ -241,103 +188,6 @@ def test_threads_may_read_while_another_sets(rack):
     assert rack.levels("dac_1", "awg_1") == [2.9, -2.9]
 
 
-@pytest.mark.parametrize(
-    ("name", "identity", "sentence"),
-    [("dac", "Keysight Technologies,33512B,MY1,1", "says that it is 'Keysight .* not a QDAC-II"),
-     ("awg", "QDevil, QDAC-II, A1, 1-2.3", "not a 335 or 336"),
-     ("daq", "HEWLETT-PACKARD,34970A,0,9-1-2", "not a DAQ970A or DAQ973A"),
-     ("daq", "nonsense", "says that it is 'nonsense'")],
-)  # fmt: skip
-def test_another_instrument_than_the_bench_file_says(make, name, identity, sentence):
-    rack = make()
-    rack.twin.instruments[name].identity = identity
-    with pytest.raises(DeviceFailed, match=f"instrument {name} at TCPIP.*{sentence}"):
-        rack.front_end.connect()
-    assert rack.twin.board.writes == 0
-
-
-def test_another_serial_number_module_or_range(make):
-    rack = make({"dac": {"serial": "A1"}})
-    rack.twin.instruments["dac"].identity = "QDevil, QDAC-II, A2, 1-2.3"
-    with pytest.raises(DeviceFailed, match="serial number A2, not A1"):
-        rack.front_end.connect()
-    rack = make()
-    rack.twin.instruments["daq"]._modules[1] = "DAQM901A"
-    with pytest.raises(DeviceFailed, match="in slot 1, not the DAQM900A"):
-        rack.front_end.connect()
-    rack = make()
-    rack.twin.server.do(lambda: rack.twin.instruments["dac"].handle(b"SOUR3:RANG LOW"))
-    with pytest.raises(DeviceFailed, match="channel 3 in its low range, not the high one"):
-        rack.front_end.connect()
-
-
-def test_an_instrument_that_is_not_there(make):
-    rack = make()
-    rack.twin.server.switch_off(rack.twin.instruments["awg"])
-    with pytest.raises(DeviceFailed, match=r"instrument awg at TCPIP.* did not answer to '\*IDN"):
-        rack.front_end.connect()
-    with pytest.raises(DeviceFailed, match="not connected"):
-        rack.front_end.read_inputs(["daq_101"])
-
-
-def test_an_error_in_the_queue_has_its_code_and_command(rack):
-    rack.front_end.read_outputs()
-    dac = rack.twin.instruments["dac"]
-    handle = dac.handle
-
-    def refuse(message):
-        if b"VOLT 1.0" in message:
-            dac.note(ScpiError(-222))
-            dac.note(ScpiError(-221))
-        return handle(message)
-
-    dac.handle = refuse
-    with pytest.raises(
-        DeviceFailed, match=r"instrument dac .* -222 'Data out of range' and 1 more errors after"
-    ):
-        rack.front_end.set_outputs(rack.zeros(dac_1=1.0))
-    rack.front_end.set_outputs(rack.zeros(dac_1=2.0))
-    assert rack.levels("dac_1") == [2.0]
-
-
-@pytest.mark.slow
-def test_a_question_that_an_instrument_does_not_understand(make):
-    rack = make(timeout_s=SILENCE_S)
-    rack.front_end.connect()
-    with pytest.raises(DeviceFailed, match="error -113 'Undefined header' after 'NOSUCH:HEADER"):
-        rack.front_end._links["dac"].ask("NOSUCH:HEADER?")
-    assert rack.front_end._links["dac"].ask("*OPC?") == "1"
-
-
-@pytest.mark.slow
-def test_a_silent_instrument_is_lost_once_and_the_others_are_put_off(make):
-    rack = make(timeout_s=SILENCE_S)
-    rack.front_end.connect()
-    rack.front_end.set_outputs(rack.zeros(dac_1=5.0, awg_1=4.0))
-    rack.silence("dac")
-    with pytest.raises(DeviceFailed, match=r"dac .* 'SOUR:VOLT\?.*no answer within 5 s"):
-        rack.front_end.read_outputs()
-    with pytest.raises(DeviceFailed, match="every other instrument of rack is off"):
-        rack.front_end.make_safe()
-    assert rack.levels("dac_1", "awg_1") == [5.0, 0.0]
-
-
-def test_an_answer_that_was_not_waited_for_is_not_taken_for_the_next(rack):
-    """As when Ctrl-C falls into a read: the line is made anew."""
-    link = rack.front_end._links["dac"]
-    resource = link._opened()
-    read = resource.read
-
-    def interrupted(*args, **kwargs):
-        raise KeyboardInterrupt
-
-    resource.read = interrupted
-    with pytest.raises(KeyboardInterrupt):
-        link.ask("*IDN?")
-    resource.read = read
-    assert link.ask("*OPC?") == "1"
-
-
 def test_an_abort_ends_a_pause_of_the_computer_s_clock():
     from oscilab.wired.front_end import Aborted
     from oscilab_visa.clock import HostClock
@@ -349,33 +199,3 @@ def test_an_abort_ends_a_pause_of_the_computer_s_clock():
         clock.wait(120.0)
     assert clock.now() - begin < 60
     clock.wait(0.001)
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [({"dac": {"channels": "1:25"}}, "channels 1 to 24, not 25"),
-     ({"dac": {"channels": "1,1"}}, "names a channel twice"),
-     ({"dac": {"channels": "all"}}, "must be numbers such as 1:3,7"),
-     ({"dac": {"resources": ["TCPIP::a::1::SOCKET"]}}, "either resource or resources"),
-     ({"awg": {"channels": "3"}}, "there are 1 and 2"),
-     ({"daq": {"inputs": "121"}}, "no input 121 on its modules .inputs: 101 to 120"),
-     ({"daq": {"modules": {"4": "DAQM900A"}}}, "slot '4'"),
-     ({"daq": {"modules": {"1": "DAQM90A"}}}, "known: DAQM900A, DAQM901A"),
-     ({"daq": {"range_V": 5.0}}, "the ranges are 0.1, 1, 10"),
-     ({"box": {"kind": "generic", "resource": "x", "identity": "B", "outputs": ["A"]}},
-      "need the commands set and off"),
-     ({"box": {"kind": "generic", "resource": "x", "identity": "B", "inputs": ["A"],
-               "read": "V{volt}?"}}, "knows {channel}, not {volt}"),
-     ({"box": {"kind": "oscilloscope", "resource": "x"}}, "must be one of")],
-)  # fmt: skip
-def test_mistakes_in_a_bench_file(change, sentence):
-    values = described()
-    for name, keys in change.items():
-        values["connection"]["instruments"].setdefault(name, {}).update(keys)
-    with pytest.raises(InvalidInput, match=sentence):
-        open_front_end(device_of(values))
-
-
-def test_a_master_that_is_none():
-    with pytest.raises(InvalidInput, match="must be a QDAC-II of the rack; those are: dac"):
-        open_front_end(device_of(described(trigger={"master": "daq"})))
