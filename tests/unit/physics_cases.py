@@ -44,6 +44,7 @@ MIXED = {
     ),
     "every term": Potential(gated(), [*BUILT_IN, Cosine()]),
 }
+CASES = {**FAMILIES, **MIXED}
 
 
 def pieces(potential):
