@@ -159,21 +159,6 @@ def test_cont_gen_voltage_wfm_int_clk_non_regen(task):
     task.stop()
 
 
-def test_old_samples_are_not_played_where_regeneration_is_forbidden(daq, task):
-    task.ao_channels.add_ao_voltage_chan("Dev1/ao0")
-    task.out_stream.regen_mode = RegenerationMode.DONT_ALLOW_REGENERATION
-    task.timing.cfg_samp_clk_timing(1000.0, sample_mode=AcquisitionType.CONTINUOUS)
-    task.write(np.linspace(0.0, 1.0, 100))
-    with nidaqmx.Task(grpc_options=daq) as reader:
-        reader.ai_channels.add_ai_voltage_chan("Dev1/ai2")
-        reader.timing.cfg_samp_clk_timing(1000.0, samps_per_chan=300)
-        task.start()
-        reader.read(READ_ALL_AVAILABLE)
-    with pytest.raises(nidaqmx.DaqError) as error:
-        task.is_task_done()
-    assert error.value.error_type == DAQmxErrors.GEN_STOPPED_TO_PREVENT_REGEN_OF_OLD_SAMPLES
-
-
 def test_cont_gen_voltage_wfm_int_clk_every_n_samples_event(task):
     transferred = threading.Event()
 
@@ -250,16 +235,3 @@ def test_stream_readers_and_writers(daq):
         data = np.empty((2, 10))
         assert AnalogMultiChannelReader(ai.in_stream).read_many_sample(data, 10) == 10
         np.testing.assert_array_equal(data, np.repeat([[-0.5], [0.25]], 10, axis=1))
-
-
-def test_the_fixture_for_other_peoples_tests(virtual_daq_options):
-    with nidaqmx.Task(grpc_options=virtual_daq_options) as task:
-        task.ai_channels.add_ai_voltage_chan("Dev1/ai0")
-        assert task.read() == 0.0
-
-
-def test_an_rpc_that_is_not_implemented_is_refused_by_name():
-    with virtual_daq() as daq, nidaqmx.Task(grpc_options=daq) as task:
-        with pytest.raises(nidaqmx.DaqError, match="does not implement the RPC CreateAIRTDChan"):
-            task.ai_channels.add_ai_rtd_chan("Dev1/ai0")
-        assert daq.server.unimplemented == ["CreateAIRTDChan"]
