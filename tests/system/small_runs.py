@@ -28,6 +28,7 @@ SHOTS = 8
 COPIES = 6
 TIMES = 11
 CHECKPOINT_EVERY = 10
+TORN_STEPS = 11
 POTENTIAL = Potential(lattice(3, 3, 1.5), ["bias", "stiffness", "quartic", "coupling"])
 PARAMETERS = (NODES, POTENTIAL.parameters)
 FEW_ROWS = Rotation(most_bytes=0)
@@ -141,6 +142,14 @@ def write_run(
     with RunWriter.create(path, plan(**changes), rotation=rotation) as writer:
         write_steps(writer, 0, steps)
         write_end(writer, steps)
+    return path
+
+
+def write_torn_run(path: Path) -> Path:
+    """A run of several segments whose writer gave up."""
+    writer = RunWriter.create(path, plan(), rotation=FEW_ROWS)
+    write_steps(writer, 0, TORN_STEPS)
+    writer.close("failed")
     return path
 
 
