@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -177,30 +176,6 @@ def test_ctrl_c_keeps_the_run_and_says_how_to_go_on(tmp_path):
         assert run.checkpoint()[0] == 12
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--device", "daq9"], "unknown device 'daq9'; the devices are: sim"),
-        (["--bench", "gone.toml"], "gone.toml (from --bench) does not exist"),
-        (["two-gaussian"], "unknown experiment 'two-gaussian'; installed: "),
-        (["gone.toml"], "experiment file gone.toml cannot be read"),
-        (["--set", "colour=red"], "unknown key colour; known: "),
-        (["--set", "slices=many"], "slices is 'many', but must be an integer"),
-        (["--rule", "guess"], "unknown rule 'guess'; the rules are "),
-        (["--topology", "ring"], "unknown topology 'ring'; use "),
-        (["--resume", "gone.h5"], "gone.h5 cannot be read"),
-        (["digits", "--resume", "gone.h5"], "leave EXPERIMENT 'digits' away"),
-    ],
-)
-def test_a_training_that_cannot_be_is_one_sentence(cli, tmp_path, arguments, words):
-    code, out, err = cli("train", *arguments)
-    assert (code, out) == (2, "")
-    assert err.startswith("oscilab: ")
-    assert err.count("\n") == 1
-    assert words in err
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_an_existing_run_is_not_touched(trained, cli, tmp_path):
     folder, _ = trained
     before = (folder / "run.h5").read_bytes()
@@ -212,14 +187,6 @@ def test_an_existing_run_is_not_touched(trained, cli, tmp_path):
     assert code == 2
     assert "is finished" in err
     assert (folder / "run.h5").read_bytes() == before
-
-
-def test_a_folder_that_cannot_be_written(cli, tmp_path):
-    (tmp_path / "file.txt").write_text("")
-    code, out, err = cli(*SMALL, "--out", "file.txt/run.h5")
-    assert (code, out) == (2, "")
-    assert err.splitlines()[-1].startswith("oscilab: run file file.txt")
-    assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
 
 
 @pytest.mark.parametrize(
@@ -237,29 +204,3 @@ def test_a_sampling_that_cannot_be_leaves_nothing(trained, cli, tmp_path, argume
     assert (code, out) == (2, "")
     assert words in err.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []
-
-
-def test_experiments_are_listed(cli):
-    code, out, _ = cli("experiments")
-    assert code == 0
-    for name in ("digits", "two-gaussians", "mnist01"):
-        assert any(line.startswith(name) for line in out.splitlines())
-
-
-def test_every_setting_is_listed(cli):
-    code, out, _ = cli("experiments", "--settings")
-    assert code == 0
-    keys = [line.split()[0] for line in out.splitlines() if line]
-    assert {"t_min", "encoder.rms", "checkpoint_every"} <= set(keys)
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_a_full_standard_output_is_no_fault():
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "oscilab", "experiments"],
-            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
-        )  # fmt: skip
-    assert done.returncode == 1
-    assert done.stderr.startswith("oscilab: what standard output goes to is full")
-    assert done.stderr.count("\n") == 1

@@ -158,6 +158,20 @@ def test_a_bad_bench_is_one_sentence(refused, work):
         assert "is not valid TOML" in refused(command)
 
 
+def test_experiments_are_listed(cli):
+    code, out, _ = cli("experiments")
+    assert code == 0
+    for name in ("digits", "two-gaussians", "mnist01"):
+        assert any(line.startswith(name) for line in out.splitlines())
+
+
+def test_every_setting_is_listed(cli):
+    code, out, _ = cli("experiments", "--settings")
+    assert code == 0
+    keys = [line.split()[0] for line in out.splitlines() if line]
+    assert {"t_min", "encoder.rms", "checkpoint_every"} <= set(keys)
+
+
 @pytest.fixture
 def packages(tmp_path, monkeypatch):
     folder = tmp_path / "site"
