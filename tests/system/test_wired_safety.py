@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
+from virtual_rack import PATIENCE_S, Rack, only_sentence
 
-from oscilab.cli.main import main
-from oscilab.errors import OscilabError
 from oscilab.traces.run import open_run
 
 SLEW = 40.0
@@ -19,127 +16,15 @@ RAMP_S = 10.0 / SLEW
 """The longest way to a safe value, 10 V, at the slew limit."""
 MARGIN_S = 20.0
 """For a process on a machine that is busy with much else to notice and ramp."""
-PATIENCE_S = 240.0
-"""For what has no deadline to happen at all."""
-BENCH = """\
-schema = 1
-[devices.rack]
-array = "wired"
-front_end = "virtual"
-topology = {{ kind = "all-to-all", rows = 1, columns = 2 }}
-terms = ["bias", "stiffness", "cubic", "quartic", "coupling", "square_linear", "square_square"]
-wiring = {{ in_order = true }}
-[devices.rack.connection]
-levels_file = {levels!r}
-pace = {pace}
-events = {events}
-[devices.rack.settings]
-faults = {faults}
-[devices.rack.limits]
-outputs = {{ range = [-10.0, 10.0], slew = {slew}, safe = 0.5 }}
-clamp_enable = {{ safe = true }}
-[devices.rack.interlocks]
-door = {{ channel = "di0", level = 1 }}
-"""
 STOPPED = {
     signal.SIGINT: (130, "stopped by Ctrl-C"),
     signal.SIGTERM: (143, "stopped by SIGTERM"),
 }
-SIZES = ["--set", "samples=20", "--set", "checkpoint_every=1", "--slices", "4"]
-OUTPUTS = 15
-
-
-class Rack:
-    """A device in a folder, whose outputs can be seen from outside."""
-
-    def __init__(self, folder, capsys):
-        self.folder = folder
-        self.capsys = capsys
-        self.bench = ["--bench", str(folder / "bench.toml")]
-        self.levels_file = folder / "levels.bin"
-        self.run = folder / "run.h5"
-        self.describe()
-
-    def describe(self, pace=0.0, slew=1e7, events="[]", faults="[]"):
-        text = BENCH.format(
-            levels=str(self.levels_file), pace=pace, slew=slew, events=events, faults=faults
-        )
-        (self.folder / "bench.toml").write_text(text)
-
-    def start(self, *arguments):
-        return subprocess.Popen(
-            [sys.executable, "-m", "oscilab", *arguments, *self.bench],
-            cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    def do(self, *arguments):
-        """A command in this process, by the entry point of the command line."""
-        self.capsys.readouterr()
-        code = main([*arguments, *self.bench])
-        out, err = self.capsys.readouterr()
-        return code, out, err
-
-    def train(self, *arguments):
-        return (
-            "train", "two-gaussians", "--device", "rack", "--out", str(self.run), *SIZES,
-            "--steps", "3", "--batch", "40", *arguments,
-        )  # fmt: skip
-
-    @property
-    def levels(self):
-        return np.fromfile(self.levels_file, np.float64)
-
-    @property
-    def is_safe(self):
-        return bool((self.levels == [0.5] * (OUTPUTS - 1) + [1.0]).all())
-
-    @property
-    def is_unpowered(self):
-        """What the last resort leaves, where no ramp could be run."""
-        return not self.levels.any()
-
-    def wait_until_driven(self):
-        """Until a clamp stands somewhere that is neither safe nor zero."""
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline:
-            if self.levels_file.exists() and self.run.exists():
-                levels = self.levels
-                if len(levels) == OUTPUTS and levels[3] not in (0.0, 0.5):
-                    return
-            time.sleep(0.01)
-        raise AssertionError("the run never drove anything")
-
-    def wait_until_safe(self):
-        """Seconds until the outputs are at their safe values."""
-        began = time.monotonic()
-        while not self.is_safe:
-            assert time.monotonic() - began < PATIENCE_S, "the outputs never became safe"
-            time.sleep(0.005)
-        return time.monotonic() - began
-
-    def wait_for_a_checkpoint(self):
-        """Until a run that is stopped now can be resumed."""
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline:
-            try:
-                with open_run(self.run) as run:
-                    run.checkpoint()
-                    return
-            except (OscilabError, OSError):
-                time.sleep(0.05)
-        raise AssertionError("the run never made a checkpoint")
 
 
 @pytest.fixture
 def rack(tmp_path, capsys):
     return Rack(tmp_path, capsys)
-
-
-def only_sentence(err):
-    lines = [line for line in err.splitlines() if line.startswith("oscilab: ")]
-    assert len(lines) == 1, err
-    assert "Traceback" not in err
-    return lines[0]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals between processes")
