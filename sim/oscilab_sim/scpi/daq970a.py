@@ -9,46 +9,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from oscilab_sim.scpi.backplane import Backplane, Program
 from oscilab_sim.scpi.call import INFINITY, Call, block_of, channel_list, quoted
+from oscilab_sim.scpi.daq970a_memory import Reading, ReadingMemory, figure
+from oscilab_sim.scpi.daq970a_modules import named, port_numbers, volt_rates
+from oscilab_sim.scpi.daq970a_ports import DigitalPorts
+from oscilab_sim.scpi.daq970a_settings import WORDS, add_settings
 from oscilab_sim.scpi.errors import ScpiError
 from oscilab_sim.scpi.instrument import Instrument
-from oscilab_sim.scpi.settings import Setting, SettingsTable
+from oscilab_sim.scpi.settings import SettingsTable
 
-
-@dataclass(frozen=True)
-class Module:
-    """What a plug-in module offers: channels with a voltmeter, ports, and readings a second."""
-
-    volts: int = 0
-    ports: int = 0
-    rate_hz: float = math.inf
-
-
-MODULES = {
-    "DAQM900A": Module(volts=20, rate_hz=450.0),
-    "DAQM901A": Module(volts=20, rate_hz=80.0),
-    "DAQM902A": Module(volts=16, rate_hz=250.0),
-    "DAQM908A": Module(volts=40, rate_hz=80.0),
-    "DAQM907A": Module(ports=2),
-}
 LINE_HZ = 50.0
 RANGES = (0.1, 1.0, 10.0, 100.0, 300.0)
 OVER_RANGE = 1.2
-MOST_READINGS = 100_000
-WORDS = {"AUTO": 0.0, "DEF": 0.0, "DEFAULT": 0.0}
 RESOLUTIONS = {"DEF": 0.0, "DEFAULT": 0.0, "MIN": 1e-9, "MAX": 1.0}
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One reading in memory."""
-
-    value: float
-    channel: int
-    seconds: float
 
 
 class Daq970a(Instrument):
@@ -65,25 +40,19 @@ class Daq970a(Instrument):
         super().__init__(f"Keysight Technologies,DAQ970A,{serial},A.03.03-01.00-02.01-00.03-02-00")
         self._name, self._backplane = name, backplane
         self._modules = dict(modules)
-        kinds = {slot: MODULES[module] for slot, module in modules.items()}
-        self._rates = {
-            100 * slot + n: kind.rate_hz for slot, kind in kinds.items()
-            for n in range(1, kind.volts + 1)
-        }  # fmt: skip
-        self._ports = {
-            100 * slot + n for slot, kind in kinds.items() for n in range(1, kind.ports + 1)
-        }
+        self._rates = volt_rates(modules)
+        ports = port_numbers(modules)
+        self._known = [*self._rates, *ports]
         self._scan: list[int] = []
-        self._memory: list[Reading] = []
-        self._port_bytes: dict[int, int] = {}
         self._waiting = 0
         self._endless = False
-        every = [*self._rates, *self._ports]
-        self.settings = SettingsTable(self.tree, every or [0], lists=True, style=_figure)
-        self._add_settings()
+        self.settings = SettingsTable(self.tree, self._known or [0], lists=True, style=figure)
+        self._memory = ReadingMemory(self.settings)
+        self._ports = DigitalPorts(name, backplane, ports)
+        add_settings(self.settings)
         self._add_measuring()
-        self._add_reading()
-        self._add_ports()
+        self._memory.add_commands(self.tree)
+        self._ports.add_commands(self.tree)
         backplane.listen(lambda: self._triggered("EXT"))
 
     def reset(self) -> None:
@@ -92,8 +61,7 @@ class Daq970a(Instrument):
         self._scan.clear()
         self._memory.clear()
         self._waiting, self._endless = 0, False
-        self._write_ports(dict.fromkeys(self._port_bytes, 0))
-        self._port_bytes.clear()
+        self._ports.reset()
 
     def trigger(self) -> None:
         """`*TRG` lets one scan begin that waits for the bus."""
@@ -105,60 +73,24 @@ class Daq970a(Instrument):
         """What one scan over `channels` takes."""
         return sum(self._channel_seconds(number) for number in channels)
 
-    def _add_settings(self) -> None:
-        volts = "[SENSe]:VOLTage[:DC]"
-        for setting in (
-            Setting("range", f"{volts}:RANGe", 0.0, unit="V", low=0.1, high=300.0, words=WORDS),
-            Setting("auto", f"{volts}:RANGe:AUTO", 1.0, "boolean"),
-            Setting("nplc", f"{volts}:NPLCycles", 1.0, low=0.02, high=200.0),
-            Setting("zero", f"{volts}:ZERO:AUTO", 1.0, "boolean"),
-            Setting("impedance", "INPut:IMPedance:AUTO", 0.0, "boolean"),
-            Setting("delay", "ROUTe:CHANnel:DELay", 0.0, unit="S", low=0.0, high=60.0),
-            Setting("delay auto", "ROUTe:CHANnel:DELay:AUTO", 1.0, "boolean"),
-        ):
-            self.settings.add(setting)
-        infinite = {"INF": INFINITY, "INFINITY": INFINITY}
-        sources = ("IMMediate", "BUS", "EXTernal", "TIMer")
-        for setting in (
-            Setting("source", "TRIGger:SOURce", "IMM", "word", choices=sources),
-            Setting("count", "TRIGger:COUNt", 1.0, low=1, high=MOST_READINGS, words=infinite),
-            Setting("timer", "TRIGger:TIMer", 0.0, unit="S", low=0.0, high=359_999.0),
-            Setting("with unit", "FORMat:READing:UNIT", 0.0, "boolean"),
-            Setting("with time", "FORMat:READing:TIME", 0.0, "boolean"),
-            Setting("with channel", "FORMat:READing:CHANnel", 0.0, "boolean"),
-            Setting("with alarm", "FORMat:READing:ALARm", 0.0, "boolean"),
-            Setting("display", "DISPlay[:STATe]", 1.0, "boolean"),
-        ):
-            self.settings.add(setting, lone=True)
-        self.tree.add("SYSTem:CTYPe", ask=self._card)
-        self.tree.add("SYSTem:LFRequency", ask=lambda call: f"{LINE_HZ:+.0f}")
-
     def _add_measuring(self) -> None:
-        self.tree.add("CONFigure:VOLTage[:DC]", self._configure)
-        self.tree.add("MEASure:VOLTage[:DC]", ask=self._measure)
-        self.tree.add("[SENSe]:FUNCtion", self._set_function, self._ask_function)
-        self.tree.add("ROUTe:SCAN", self._set_scan, self._ask_scan)
-        self.tree.add("ROUTe:SCAN:SIZE", ask=lambda call: f"{len(self._scan):+d}")
-
-    def _add_reading(self) -> None:
         add = self.tree.add
+        add("SYSTem:CTYPe", ask=self._card)
+        add("SYSTem:LFRequency", ask=lambda call: f"{LINE_HZ:+.0f}")
+        add("CONFigure:VOLTage[:DC]", self._configure)
+        add("MEASure:VOLTage[:DC]", ask=self._measure)
+        add("[SENSe]:FUNCtion", self._set_function, self._ask_function)
+        add("ROUTe:SCAN", self._set_scan, self._ask_scan)
+        add("ROUTe:SCAN:SIZE", ask=lambda call: f"{len(self._scan):+d}")
         add("INITiate[:IMMediate]", lambda call: self._initiate())
         add("ABORt", lambda call: self._abort())
         add("READ", ask=self._read)
-        add("FETCh", ask=lambda call: self._told(self._memory))
-        add("R", ask=lambda call: self._taken(call, as_block=True))
         add("DATA:POINts", ask=lambda call: self._points())
-        add("DATA:REMove", ask=lambda call: self._taken(call, as_block=False))
-        add("DATA:LAST", ask=lambda call: self._told(self._memory[-1:]))
-
-    def _add_ports(self) -> None:
-        self.tree.add("SOURce:DIGital:DATA[:BYTE]", self._set_port, self._ask_port)
-        self.tree.add("[SENSe]:DIGital:DATA[:BYTE]", ask=self._read_port)
 
     def _configure(self, call: Call) -> None:
         call.expect(1, 3)
         last = len(call.parameters) - 1
-        numbers = self._volt_channels(call, last)
+        numbers = named(call, last, self._rates)
         chosen = call.number(0, "V", 0.1, 300.0, WORDS) if last > 0 else 0.0
         if last > 1:
             call.number(1, "V", 1e-9, 10.0, RESOLUTIONS)
@@ -178,12 +110,12 @@ class Daq970a(Instrument):
 
     def _ask_function(self, call: Call) -> str:
         call.expect(0, 1)
-        numbers = self._volt_channels(call, 0) if call.has(0) else self._scan
+        numbers = named(call, 0, self._rates) if call.has(0) else self._scan
         return ",".join(quoted("VOLT") for _ in numbers)
 
     def _set_scan(self, call: Call) -> None:
         call.expect(1)
-        self._begin_list(call.channels(0, self._known()))
+        self._begin_list(call.channels(0, self._known))
 
     def _begin_list(self, numbers: list[int]) -> None:
         if self._waiting:
@@ -232,11 +164,14 @@ class Daq970a(Instrument):
             volts = self._backplane.read(lines, each[0][1])
             self.busy_s += each[0][1] * len(each)
             values |= {number: value for (number, _), value in zip(each, volts, strict=True)}
-        for number in self._scan:
-            value = values[number] if number in self._rates else float(self._port(number))
-            now = self._backplane.now
-            self._memory.append(Reading(self._ranged(number, value), number, now))
-        del self._memory[:-MOST_READINGS]
+        self._memory.add([self._reading(number, values) for number in self._scan])
+
+    def _reading(self, number: int, volts: Mapping[int, float]) -> Reading:
+        if number in self._rates:
+            value, unit = self._ranged(number, volts[number]), "VDC"
+        else:
+            value, unit = float(self._ports.byte(number)), ""
+        return Reading(value, unit, number, self._backplane.now)
 
     def _wait(self, seconds: float) -> None:
         self._backplane.wait(seconds)
@@ -249,7 +184,7 @@ class Daq970a(Instrument):
         return 1 / self._rates[number] + aperture + self.settings.number("delay", number)
 
     def _ranged(self, number: int, value: float) -> float:
-        if number not in self._rates or self.settings.number("auto", number):
+        if self.settings.number("auto", number):
             return value if abs(value) <= RANGES[-1] else math.copysign(INFINITY, value)
         wanted = self.settings.number("range", number)
         reach = next(reach for reach in RANGES if reach >= wanted)
@@ -260,7 +195,7 @@ class Daq970a(Instrument):
         if self.settings.number("count") >= INFINITY or self.settings.get("source") == "BUS":
             raise ScpiError(-221)
         self._initiate()
-        return self._told(self._memory)
+        return self._memory.told()
 
     def _points(self) -> str:
         if self._endless:
@@ -268,84 +203,10 @@ class Daq970a(Instrument):
             self._run(1)
         return f"{len(self._memory):+d}"
 
-    def _taken(self, call: Call, as_block: bool) -> str:
-        call.expect(0 if as_block else 1, 1)
-        most = call.integer(0, 1, MOST_READINGS) if call.has(0) else len(self._memory)
-        if most > len(self._memory) and not as_block:
-            raise ScpiError(-222)
-        readings, self._memory = self._memory[:most], self._memory[most:]
-        text = self._told(readings) if readings else ""
-        return block_of(text.encode()) if as_block else text
-
-    def _told(self, readings: list[Reading]) -> str:
-        if not readings:
-            raise ScpiError(-230)
-        begin = readings[0].seconds
-        return ",".join(self._one_told(reading, begin) for reading in readings)
-
-    def _one_told(self, reading: Reading, begin: float) -> str:
-        parts = [_figure(reading.value)]
-        if self.settings.number("with unit") and reading.channel in self._rates:
-            parts[0] += " VDC"
-        if self.settings.number("with time"):
-            parts.append(f"{reading.seconds - begin:012.3f}")
-        if self.settings.number("with channel"):
-            parts.append(str(reading.channel))
-        if self.settings.number("with alarm"):
-            parts.append("0")
-        return ",".join(parts)
-
-    def _set_port(self, call: Call) -> None:
-        call.expect(2)
-        value = call.integer(0, 0, 255)
-        self._write_ports(dict.fromkeys(self._port_channels(call, 1), value))
-
-    def _write_ports(self, values: Mapping[int, int]) -> None:
-        self._port_bytes.update(values)
-        self._backplane.drive(
-            {
-                f"{self._name}_{port}_{bit}": float(value >> bit & 1)
-                for port, value in values.items() for bit in range(8)
-            }
-        )  # fmt: skip
-
-    def _ask_port(self, call: Call) -> str:
-        return ",".join(f"{self._port_bytes.get(n, 0):+d}" for n in self._port_channels(call, 0))
-
-    def _read_port(self, call: Call) -> str:
-        numbers = self._port_channels(call, 0)
-        return ",".join(_figure(float(self._port(number))) for number in numbers)
-
-    def _port(self, number: int) -> int:
-        if number in self._port_bytes:
-            return self._port_bytes[number]
-        lines = [f"{self._name}_{number}_{bit}" for bit in range(8)]
-        bits = self._backplane.read(lines, 0.0)
-        return sum(1 << bit for bit, level in enumerate(bits) if level > 0.5)
-
-    def _known(self) -> list[int]:
-        return [*self._rates, *self._ports]
-
-    def _volt_channels(self, call: Call, place: int) -> list[int]:
-        return _channels(call, place, self._rates)
-
-    def _port_channels(self, call: Call, place: int) -> list[int]:
-        return _channels(call, place, self._ports)
-
     def _card(self, call: Call) -> str:
         call.expect(1)
         module = self._modules.get(call.integer(0, 1, 3), "0")
         return f"Keysight Technologies,{module},0,1.0" if module != "0" else "NONE,0,0,0"
-
-
-def _channels(call: Call, place: int, known: Mapping[int, float] | set[int]) -> list[int]:
-    call.expect(place + 1)
-    try:
-        return call.channels(place, list(known))
-    except ScpiError as error:
-        if error.code == -222:
-            raise ScpiError(112, "Channel list: channel number out of range") from None
-        raise
 
 
 def _alike(timed: list[tuple[int, float]]) -> list[list[tuple[int, float]]]:
@@ -359,7 +220,3 @@ def _alike(timed: list[tuple[int, float]]) -> list[list[tuple[int, float]]]:
         else:
             runs.append([(number, seconds)])
     return runs
-
-
-def _figure(value: float) -> str:
-    return f"{value:+.8E}"

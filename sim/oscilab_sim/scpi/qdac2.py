@@ -9,22 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from oscilab_sim.scpi.backplane import Backplane, Program
 from oscilab_sim.scpi.call import Call, plain
 from oscilab_sim.scpi.errors import ScpiError
 from oscilab_sim.scpi.instrument import Instrument
-from oscilab_sim.scpi.qdac2_settings import GENERATORS, TRIGGERS, add_settings
+from oscilab_sim.scpi.qdac2_settings import CHANNELS, GENERATORS, HIGH_V, TRIGGERS, add_settings
+from oscilab_sim.scpi.qdac2_waveforms import Waveforms, repeated
 from oscilab_sim.scpi.settings import SettingsTable
 
-CHANNELS = range(1, 25)
-HIGH_V, LOW_V = 10.0, 2.0
+LOW_V = 2.0
 AWG_HZ = 1e6
-MOST_POINTS = 2_000_000
-SLEW_V_PER_S = 2e7
-Volts = NDArray[np.float64]
 
 
 class Qdac2(Instrument):
@@ -36,13 +30,12 @@ class Qdac2(Instrument):
         self.settings = SettingsTable(self.tree, CHANNELS, lists=True)
         self._staged: dict[int, float] = {}
         self._armed: set[tuple[str, int]] = set()
-        self._traces: dict[str, Volts] = {}
-        self._lists: dict[int, Volts] = {}
+        self._waveforms = Waveforms()
         self.settings.keep("level", 0.0)
         add_settings(self.settings, self._rearmed)
         self._add_levels()
         self._add_starts()
-        self._add_waveforms()
+        self._waveforms.add_commands(self.tree)
         self._add_sensors()
         backplane.listen(lambda: self._on_trigger("EXT1"))
 
@@ -51,8 +44,7 @@ class Qdac2(Instrument):
         self.settings.reset()
         self._armed.clear()
         self._staged.clear()
-        self._traces.clear()
-        self._lists.clear()
+        self._waveforms.clear()
         self._drive(dict.fromkeys(CHANNELS, 0.0))
 
     def trigger(self) -> None:
@@ -70,23 +62,12 @@ class Qdac2(Instrument):
         for generator in ("DC", *GENERATORS):
             for command, act in (("INITiate[:IMMediate]", self._arm), ("ABORt", self._disarm)):
                 self.tree.add(f"SOURce#:{generator}:{command}", self._each(act, generator))
+        for generator in GENERATORS:
+            self.tree.add(f"SOURce#:{generator}:NCLeft", ask=self._none_left)
         self.tree.add("SOURce#:ALL:ABORt", self._each(self._disarm_all, ""))
         self.tree.add("ABORt", lambda call: self._armed.clear())
         self.tree.add("TINTernal", self._internal)
         self.tree.add("OUTPut:TRIGger#:SIGNal", lambda call: self._pulse())
-
-    def _add_waveforms(self) -> None:
-        add = self.tree.add
-        add("TRACe:DEFine", self._define)
-        add("TRACe:DATA", self._fill)
-        add("TRACe:REMove", self._remove)
-        add("TRACe:REMove:ALL", lambda call: self._traces.clear())
-        add("TRACe:CATalog", ask=lambda call: ",".join(f'"{name}"' for name in self._traces))
-        add("SOURce#:LIST:VOLTage", self._set_list, self._ask_list)
-        add("SOURce#:LIST:VOLTage:APPend", self._append_list)
-        add("SOURce#:LIST:POINts", ask=lambda call: str(len(self._list_of(call))))
-        for generator in GENERATORS:
-            add(f"SOURce#:{generator}:NCLeft", ask=self._none_left)
 
     def _add_sensors(self) -> None:
         zeros = self._zeros
@@ -198,59 +179,24 @@ class Qdac2(Instrument):
     def _program(self, kind: str, number: int) -> Program | None:
         level = self.settings.number("level", number)
         if kind == "AWG":
-            name = self.settings.get("AWG trace", number)
-            if name not in self._traces:
+            trace = self._waveforms.traces.get(str(self.settings.get("AWG trace", number)))
+            if trace is None:
                 self.note(ScpiError(-221))
                 return None
-            shape = self._traces[str(name)] * self.settings.number("AWG scale", number)
+            shape = trace * self.settings.number("AWG scale", number)
             volts = level + shape + self.settings.number("AWG offset", number)
             count = self.settings.number("AWG count", number)
-            return Program(self._line(number), _repeated(volts, count), AWG_HZ, level)
-        if kind == "DC" and self.settings.get("mode", number) == "LIST" and number in self._lists:
+            return Program(self._line(number), repeated(volts, count), AWG_HZ, level)
+        if kind == "DC" and self._plays_list(number):
             rate = 1 / self.settings.number("LIST dwell", number)
-            volts = _repeated(self._lists[number], self.settings.number("LIST count", number))
+            count = self.settings.number("LIST count", number)
+            volts = repeated(self._waveforms.lists[number], count)
             self.settings.put("level", number, float(volts[-1]))
             return Program(self._line(number), volts, rate, float(volts[-1]))
         return None
 
-    def _define(self, call: Call) -> None:
-        call.expect(2)
-        self._traces[call.text(0)] = np.zeros(call.integer(1, 1, MOST_POINTS))
-
-    def _fill(self, call: Call) -> None:
-        name = call.text(0)
-        if name not in self._traces:
-            raise ScpiError(-224)
-        values = call.numbers(1, swapped=True)
-        if len(values) > len(self._traces[name]):
-            raise ScpiError(-223)
-        self._traces[name] = values
-
-    def _remove(self, call: Call) -> None:
-        call.expect(1)
-        if self._traces.pop(call.text(0), None) is None:
-            raise ScpiError(-224)
-
-    def _set_list(self, call: Call) -> None:
-        number = self._channel(call)
-        self._lists[number] = call.numbers(0, swapped=True, low=-HIGH_V, high=HIGH_V)
-
-    def _append_list(self, call: Call) -> None:
-        number = self._channel(call)
-        more = call.numbers(0, swapped=True, low=-HIGH_V, high=HIGH_V)
-        self._lists[number] = np.concatenate([self._lists.get(number, np.zeros(0)), more])
-
-    def _list_of(self, call: Call) -> Volts:
-        return self._lists.get(self._channel(call), np.zeros(0))
-
-    def _ask_list(self, call: Call) -> str:
-        return ",".join(plain(value) for value in self._list_of(call).tolist())
-
-    def _channel(self, call: Call) -> int:
-        number = call.suffixes[0]
-        if number not in CHANNELS:
-            raise ScpiError(-114)
-        return number
+    def _plays_list(self, number: int) -> bool:
+        return self.settings.get("mode", number) == "LIST" and number in self._waveforms.lists
 
     def _none_left(self, call: Call) -> str:
         return self._of_channel(call, "0")
@@ -265,9 +211,3 @@ class Qdac2(Instrument):
 
 def _short(generator: str) -> str:
     return "".join(letter for letter in generator if not letter.islower())
-
-
-def _repeated(volts: Volts, count: float) -> Volts:
-    # A generator that runs for ever is stopped by the next command; one round tells its shape.
-    times = int(count) if 0 < count < MOST_POINTS / len(volts) else 1
-    return np.tile(volts, times)

@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 from oscilab_sim.scpi.settings import Setting, SettingsTable
 
+CHANNELS = range(1, 25)
+HIGH_V = 10.0
+"""The reach of a channel in its high range."""
 GENERATORS = ("LIST", "SWEep", "SQUare", "SINe", "TRIangle", "AWG")
 PERIODIC = ("SQUare", "SINe", "TRIangle")
 TRIGGERS = range(1, 6)
