@@ -11,13 +11,13 @@ from oscilab.physics import Potential
 from oscilab.wired.calibration import Calibration
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.waveform import Waveform
-from oscilab.wired.wiring import FORCE, POSITION, Wiring
-from oscilab_sim.board.converters import InputStage, OutputStage
+from oscilab.wired.wiring import Wiring
+from oscilab_sim.board.converters import OutputStage
 from oscilab_sim.board.episodes import Episode, episodes_of
 from oscilab_sim.board.imperfections import Imperfections
 from oscilab_sim.board.noted import NotedOutputs
-from oscilab_sim.board.outside import Outside
 from oscilab_sim.board.plant import Plant, Sensor
+from oscilab_sim.board.sensing import Sensing
 from oscilab_sim.board.soldering import AtPlant, Soldering
 from oscilab_sim.board.truth import true_calibration
 from oscilab_sim.engine_choice import choose_engine
@@ -55,15 +55,9 @@ class VirtualBoard(NotedOutputs):
         sensor = Sensor(flaws.sensor_settling_s / units.time, flaws.clamp_stiffness)
         built = choose_engine(engine, potential, threads)
         self._plant = Plant(potential, built, flaws.seed, sensor, flaws.step_fraction)
-        self._rng = np.random.default_rng([flaws.seed, 4])
-        self._in = InputStage(channels, flaws, self._rng)
         self._to = Soldering(potential, channels, wiring, self.truth, OutputStage(channels, flaws))
-        self.outside = {
-            # Nothing wired to a digital input reads as high: a pull-up, a closed door.
-            channel.name: Outside(1.0 if channel.kind == "digital" else 0.0)
-            for channel in channels.inputs
-            if channel.name not in wiring.targets
-        }
+        self._sensing = Sensing(channels, wiring, self._to, flaws, units.time)
+        self.outside = self._sensing.outside
         self._x = np.zeros((1, potential.oscillators))
         self._shown = self._x
 
@@ -71,8 +65,7 @@ class VirtualBoard(NotedOutputs):
         """Begin bath and noise anew; gains, offsets and drifts stay those of this board."""
         mixed = np.random.SeedSequence([self.flaws.seed, seed])
         self._plant.reseed(int(mixed.generate_state(1, np.uint64)[0] >> 1))
-        # In place: the input stage draws from the same generator.
-        self._rng.bit_generator.state = np.random.PCG64(mixed.spawn(1)[0]).state
+        self._sensing.reseed(mixed.spawn(1)[0])
 
     @property
     def is_clamped(self) -> bool:
@@ -116,10 +109,10 @@ class VirtualBoard(NotedOutputs):
         if clamped:
             theta, points = self._to.parameters(self.levels), self._to.points(self.levels)
             x = self._plant.clamped(theta, np.repeat(points[np.newaxis], samples, axis=0))
-            if self._wants_forces(self._numbers(inputs)):
+            if self._sensing.reads_forces(inputs):
                 forces = self._plant.forces(theta, x)
         times = np.full(samples, self.seconds if seconds is None else seconds)
-        return self._sensed(inputs, x, forces, times, 1 / self.channels.max_rate_hz)
+        return self._sensing.readings(inputs, x, forces, times, 1 / self.channels.max_rate_hz)
 
     def run(
         self, waveform: Waveform, rate_hz: float, inputs: Sequence[str], read: Indices
@@ -130,12 +123,13 @@ class VirtualBoard(NotedOutputs):
         read = np.maximum(read - self.flaws.latency_samples, 0)
         lags = self.flaws.output_settling_s, self.flaws.sensor_settling_s
         at_plant = AtPlant(self._to, self.levels, waveform, period, *lags)
-        forces_wanted = self._wants_forces(self._numbers(inputs))
+        forces_wanted = self._sensing.reads_forces(inputs)
         x, forces = self._played(waveform, at_plant, read, period, forces_wanted)
         count = waveform.repeats * len(read)
         begin = np.arange(waveform.repeats)[:, np.newaxis] * waveform.length
         times = self.seconds + ((begin + read + 1) * period).ravel()
-        volts = self._sensed(inputs, x.reshape(count, -1), forces.reshape(count, -1), times, period)
+        x, forces = x.reshape(count, -1), forces.reshape(count, -1)
+        volts = self._sensing.readings(inputs, x, forces, times, period)
         self.seconds += waveform.seconds(rate_hz)
         self.driven_until(self.seconds)
         self.levels[waveform.lines] = waveform.levels[:, -1]
@@ -235,33 +229,6 @@ class VirtualBoard(NotedOutputs):
                         x[number, row[place]] = shown[which, 0]
             self._x = end[-1:]
             self._shown = found[-1][-1:] if found else self._x
-
-    def _sensed(
-        self, inputs: Sequence[str], x: Array, forces: Array, times: Array, period: float
-    ) -> Volts:
-        """Readings `[input, reading]` of positions and forces `[reading, oscillator]`."""
-        numbers = self._numbers(inputs)
-        units = self._to.position_scale.volts(x)
-        if self.flaws.bath_on_force:
-            spread = np.sqrt(2 * self._unit_time / period)
-            forces = forces + spread * self._rng.standard_normal(forces.shape)
-        reaction = self._to.force_scale.volts(forces) if len(self._to.force_scale.gain) else forces
-        volts = np.empty((len(numbers), len(times)))
-        for row, source in enumerate(self._in.source(numbers).tolist()):
-            family, oscillator = self._to.sensor_of[source]
-            if family == POSITION:
-                volts[row] = units[:, oscillator]
-            elif family == FORCE:
-                volts[row] = reaction[:, oscillator]
-            else:
-                volts[row] = self.outside[self.channels.inputs[source].name].at(times)
-        return self._in.readings(volts, numbers, times)
-
-    def _numbers(self, inputs: Sequence[str]) -> NDArray[np.intp]:
-        return np.array([self.channels.input_numbers[name] for name in inputs], np.intp)
-
-    def _wants_forces(self, numbers: NDArray[np.intp]) -> bool:
-        return self._to.reads_forces(self._in.source(numbers))
 
     def _held(self) -> Array:
         points = self._to.points(self.levels)[np.newaxis]

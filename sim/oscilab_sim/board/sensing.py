@@ -1,0 +1,82 @@
+"""What a board's inputs read: the plant's sensors, or what lies outside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.wired.channels import ChannelTable
+from oscilab.wired.wiring import FORCE, POSITION, Wiring
+from oscilab_sim.board.converters import InputStage
+from oscilab_sim.board.imperfections import Imperfections
+from oscilab_sim.board.outside import Outside
+from oscilab_sim.board.soldering import Soldering
+
+Array = NDArray[np.floating]
+Volts = NDArray[np.floating]
+
+
+class Sensing:
+    """Inputs by name, from positions and forces in core units to readings in volts.
+
+    `outside` is what drives the inputs that no oscillator does. `unit_time` is the core's in
+    seconds, in which the bath shakes the force sensors.
+    """
+
+    def __init__(
+        self,
+        channels: ChannelTable,
+        wiring: Wiring,
+        to: Soldering,
+        flaws: Imperfections,
+        unit_time: float,
+    ) -> None:
+        self._channels, self._to = channels, to
+        self._bath_on_force, self._unit_time = flaws.bath_on_force, unit_time
+        self._rng = np.random.default_rng([flaws.seed, 4])
+        self._in = InputStage(channels, flaws, self._rng)
+        self.outside = {
+            # Nothing wired to a digital input reads as high: a pull-up, a closed door.
+            channel.name: Outside(1.0 if channel.kind == "digital" else 0.0)
+            for channel in channels.inputs
+            if channel.name not in wiring.targets
+        }
+
+    def reseed(self, seed: np.random.SeedSequence) -> None:
+        """Begin noise anew."""
+        # In place: the input stage draws from the same generator.
+        self._rng.bit_generator.state = np.random.PCG64(seed).state
+
+    def reads_forces(self, inputs: Sequence[str]) -> bool:
+        """Whether any of the named inputs senses a force."""
+        return self._to.reads_forces(self._in.source(self._numbers(inputs)))
+
+    def readings(
+        self, inputs: Sequence[str], x: Array, forces: Array, times: Array, period: float
+    ) -> Volts:
+        """Readings `[input, reading]` of positions and forces `[reading, oscillator]`.
+
+        `times` `[reading]` are seconds of the board's clock, ascending; over `period` seconds each
+        the bath is averaged where it shows in forces.
+        """
+        numbers = self._numbers(inputs)
+        units = self._to.position_scale.volts(x)
+        if self._bath_on_force:
+            spread = np.sqrt(2 * self._unit_time / period)
+            forces = forces + spread * self._rng.standard_normal(forces.shape)
+        reaction = self._to.force_scale.volts(forces) if len(self._to.force_scale.gain) else forces
+        volts = np.empty((len(numbers), len(times)))
+        for row, source in enumerate(self._in.source(numbers).tolist()):
+            family, oscillator = self._to.sensor_of[source]
+            if family == POSITION:
+                volts[row] = units[:, oscillator]
+            elif family == FORCE:
+                volts[row] = reaction[:, oscillator]
+            else:
+                volts[row] = self.outside[self._channels.inputs[source].name].at(times)
+        return self._in.readings(volts, numbers, times)
+
+    def _numbers(self, inputs: Sequence[str]) -> NDArray[np.intp]:
+        return np.array([self._channels.input_numbers[name] for name in inputs], np.intp)
