@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,21 +14,13 @@ from oscilab.errors import DeviceFailed, InvalidInput
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.front_end import FrontEndCapability, Samples
 from oscilab.wired.waveform import Waveform
-from oscilab_visa.clock import Clock, HostClock, InstrumentClock
-from oscilab_visa.connection import Connection, GenericTable, Unit, units_of
-from oscilab_visa.daq970a import Daq970a
-from oscilab_visa.generic import GenericInstrument
-from oscilab_visa.instrument import RackInstrument, Triggered
-from oscilab_visa.keysight33500 import Keysight33500
-from oscilab_visa.library import clock_unit, resource_manager
-from oscilab_visa.link import ERROR, Link
-from oscilab_visa.qdac2 import Qdac2
+from oscilab_visa.connection import Connection
+from oscilab_visa.rack import Rack
 from oscilab_visa.timing import RackTiming
 
 if TYPE_CHECKING:
     from oscilab.bench.devices import Device
 
-logger = logging.getLogger(__name__)
 Volts = NDArray[np.floating]
 
 
@@ -42,14 +33,9 @@ class RackFrontEnd:
     """
 
     def __init__(self, connection: Connection, name: str = "rack") -> None:
-        self._connection, self._name = connection, name
-        self.units = units_of(connection)
-        self.instruments: dict[str, RackInstrument] = {}
-        for unit in self.units:
-            if unit.name in self.instruments:
-                raise InvalidInput(f"two instruments are called {unit.name}; rename one")
-            self.instruments[unit.name] = _instrument(unit, connection)
-        self._check_master()
+        self._name = name
+        self.rack = Rack(connection)
+        self.instruments = self.rack.instruments
         self.timing = RackTiming(connection, self.instruments)
         self._channels = ChannelTable(
             [channel for each in self.instruments.values() for channel in each.outputs]
@@ -61,8 +47,6 @@ class RackFrontEnd:
         self._owner = {
             channel.name: name for name, each in self.instruments.items() for channel in each.inputs
         }
-        self._links: dict[str, Link] = {}
-        self._clock: Clock = HostClock()
         self._levels: Volts | None = None
         self._reading_since: float | None = None
         self._read_for = 0.0
@@ -99,7 +83,7 @@ class RackFrontEnd:
     @property
     def hardware(self) -> str | None:
         """All addresses."""
-        return "scpi " + " ".join(sorted(unit.resource for unit in self.units))
+        return "scpi " + " ".join(sorted(unit.resource for unit in self.rack.units))
 
     def connect(self) -> Identity:
         """Open every instrument and see that it is the right one; nothing is driven.
@@ -108,21 +92,8 @@ class RackFrontEnd:
             DeviceFailed: one does not answer, is another one, or is not as the bench file says.
         """
         finished = False
-        serials: dict[str, str] = {}
         try:
-            manager = resource_manager(self._connection.library)
-            for unit in self.units:
-                error = unit.table.error if isinstance(unit.table, GenericTable) else ERROR
-                link = Link(unit, manager, self._connection.timeout_s, error)
-                self._links[unit.name] = link
-                _begin(link, unit)
-                serials[unit.name] = self.instruments[unit.name].connect(link)
-            table = self._connection.clock
-            if table is not None:
-                self._links["its clock"] = Link(
-                    clock_unit(table), manager, self._connection.timeout_s, None
-                )
-                self._clock = InstrumentClock(self._links["its clock"], table)
+            serials = self.rack.connect()
             finished = True
         finally:
             if not finished:
@@ -137,14 +108,13 @@ class RackFrontEnd:
 
     def close(self) -> None:
         """Let go of all instruments, outputs as they are; idempotent."""
-        for link in self._links.values():
-            link.close()
+        self.rack.close()
         self._levels = None
 
     def read_outputs(self) -> Volts:
         """What the instruments say their outputs are at, `[output]`."""
         self._check_open()
-        self._clock.catch_up()
+        self.rack.clock.catch_up()
         found = np.array([v for each in self.instruments.values() for v in each.read_outputs()])
         self._levels = found.copy()
         return found
@@ -152,22 +122,13 @@ class RackFrontEnd:
     def set_outputs(self, volts: Volts) -> None:
         """Put every output at `volts` `[output]`; only what changes is sent."""
         self._check_open()
-        self._clock.catch_up()
+        self.rack.clock.catch_up()
         known, self._levels = self._levels, None
         changes: dict[str, dict[int, float]] = {}
         for number, (name, place) in enumerate(self._places):
             if known is None or known[number] != volts[number]:
                 changes.setdefault(name, {})[place] = float(volts[number])
-        staged = self._staged(changes)
-        for name in staged:
-            instrument = self.instruments[name]
-            assert isinstance(instrument, Triggered)
-            instrument.stage(changes[name])
-        if staged:
-            self._fire()
-        for name, levels in changes.items():
-            if name not in staged:
-                self.instruments[name].set(levels)
+        self.rack.set(changes)
         self._levels = np.array(volts, np.float64)
         self._reading_since, self._read_for = None, 0.0
 
@@ -175,9 +136,9 @@ class RackFrontEnd:
         """`samples` readings of the named inputs, `[input, sample]`, one scan after the other."""
         self._check_open()
         if self._reading_since is None:
-            self._reading_since = self._clock.now()
+            self._reading_since = self.rack.clock.now()
         else:
-            self._clock.catch_up()
+            self.rack.clock.catch_up()
         found = np.empty((len(inputs), samples))
         by_owner: dict[str, list[int]] = {}
         for row, name in enumerate(inputs):
@@ -192,12 +153,12 @@ class RackFrontEnd:
         self._check_open()
         begin, self._reading_since = self._reading_since, None
         if begin is not None:
-            self._read_for += self._clock.now() - begin
+            self._read_for += self.rack.clock.now() - begin
         # A long scan is made up for by several short pauses.
         passed = min(self._read_for, seconds)
         self._read_for -= passed
         if seconds > passed:
-            self._clock.wait(seconds - passed)
+            self.rack.clock.wait(seconds - passed)
         # What another thread read meanwhile took none of the time that is counted here.
         self._reading_since = None
 
@@ -220,7 +181,7 @@ class RackFrontEnd:
 
     def abort(self) -> None:
         """End a pause that is going on."""
-        self._clock.interrupt()
+        self.rack.clock.interrupt()
 
     def make_safe(self) -> None:
         """The last resort: every instrument that answers to zero volts or disconnected.
@@ -229,16 +190,7 @@ class RackFrontEnd:
             DeviceFailed: naming those that do not answer; the others are off.
         """
         self._levels = None
-        lost: list[str] = []
-        for name, instrument in self.instruments.items():
-            link = self._links.get(name)
-            if link is None:
-                continue
-            link.revive()
-            try:
-                instrument.off()
-            except DeviceFailed as error:
-                lost.append(str(error))
+        lost = self.rack.off()
         if lost:
             raise DeviceFailed(
                 f"{'; '.join(lost)}; every other instrument of {self._name} is off, and its own "
@@ -252,50 +204,6 @@ class RackFrontEnd:
             for place in range(len(each.outputs))
         ]
 
-    def _staged(self, changes: Mapping[str, Mapping[int, float]]) -> list[str]:
-        """The instruments whose changes wait for one trigger, where there are several."""
-        if self._connection.trigger is None:
-            return []
-        able = [name for name in changes if isinstance(self.instruments[name], Triggered)]
-        return able if len(able) > 1 else []
-
-    def _fire(self) -> None:
-        assert self._connection.trigger is not None
-        master = self.instruments[self._connection.trigger.master]
-        assert isinstance(master, Triggered)
-        master.fire()
-
-    def _check_master(self) -> None:
-        trigger = self._connection.trigger
-        if trigger is None:
-            return
-        able = [name for name, each in self.instruments.items() if isinstance(each, Triggered)]
-        if trigger.master not in able:
-            raise InvalidInput(
-                f"trigger.master is {trigger.master!r}, which must be a QDAC-II of the rack; "
-                f"those are: {', '.join(able) or 'none'}"
-            )
-
     def _check_open(self) -> None:
-        if not self._links:
+        if not self.rack.links:
             raise DeviceFailed(f"front end {self._name} is not connected; open the device first")
-
-
-def _begin(link: Link, unit: Unit) -> None:
-    """Clear and reset where told; say what the error queue held before."""
-    if unit.table.clear:
-        link.ask("*CLS;*OPC?")
-    if unit.table.reset:
-        link.ask("*RST;*OPC?", extra_s=10.0)
-    for error in link.errors():
-        logger.warning("%s had error %s in its queue before this run", link, error)
-
-
-def _instrument(unit: Unit, connection: Connection) -> RackInstrument:
-    kinds: dict[str, Callable[[], RackInstrument]] = {
-        "qdac2": lambda: Qdac2(unit, connection.trigger),
-        "keysight33500": lambda: Keysight33500(unit),
-        "daq970a": lambda: Daq970a(unit),
-        "generic": lambda: GenericInstrument(unit),
-    }
-    return kinds[unit.table.kind]()

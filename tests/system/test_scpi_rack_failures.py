@@ -47,8 +47,8 @@ def test_a_question_that_an_instrument_does_not_understand(make):
     rack = make(timeout_s=SILENCE_S)
     rack.front_end.connect()
     with pytest.raises(DeviceFailed, match="error -113 'Undefined header' after 'NOSUCH:HEADER"):
-        rack.front_end._links["dac"].ask("NOSUCH:HEADER?")
-    assert rack.front_end._links["dac"].ask("*OPC?") == "1"
+        rack.front_end.rack.links["dac"].ask("NOSUCH:HEADER?")
+    assert rack.front_end.rack.links["dac"].ask("*OPC?") == "1"
 
 
 @pytest.mark.slow
@@ -66,7 +66,7 @@ def test_a_silent_instrument_is_lost_once_and_the_others_are_put_off(make):
 
 def test_an_answer_that_was_not_waited_for_is_not_taken_for_the_next(rack):
     """As when Ctrl-C falls into a read: the line is made anew."""
-    link = rack.front_end._links["dac"]
+    link = rack.front_end.rack.links["dac"]
     resource = link._opened()
     read = resource.read
 
