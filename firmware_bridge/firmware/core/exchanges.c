@@ -1,5 +1,6 @@
 /* The commands of waveforms. */
 #include "bytes.h"
+#include "commands.h"
 #include "hal.h"
 #include "link.h"
 #include "outputs.h"
@@ -30,7 +31,7 @@ static uint16_t plan(const struct header *header, const uint8_t *payload, struct
     device.credit_told = store_free();
     put_u32(link_answer(), plan.exchange);
     put_u32(link_answer() + 4, store_free());
-    link_send_answer(header, T_EXCHANGE | T_ANSWER, 0, 8);
+    command_answer(header, 0, 8);
     return E_NONE;
 }
 
@@ -60,7 +61,7 @@ static uint16_t segment(const struct header *header, const uint8_t *payload, str
     put_u32(link_answer(), progress->exchange);
     put_u32(link_answer() + 4, progress->accepted);
     put_u32(link_answer() + 8, store_free());
-    link_send_answer(header, T_SEGMENT | T_ANSWER, 0, 12);
+    command_answer(header, 0, 12);
     return E_NONE;
 }
 
@@ -74,11 +75,11 @@ static uint16_t trigger(const struct header *header, const uint8_t *payload, str
         return fault->code;
     put_u32(link_answer(), sequencer_progress()->exchange);
     put_u32(link_answer() + 4, 0);
-    link_send_answer(header, T_TRIGGER | T_ANSWER, 0, 8);
+    command_answer(header, 0, 8);
     return E_NONE;
 }
 
-uint16_t exchange_do(const struct header *header, const uint8_t *payload, struct fault *fault)
+uint16_t command_exchange(const struct header *header, const uint8_t *payload, struct fault *fault)
 {
     if (header->type == T_EXCHANGE)
         return plan(header, payload, fault);

@@ -35,13 +35,15 @@ struct device {
 
 extern struct device device;
 
+/* listening.c: forget what was half received; take bytes from the host as long as answers have room,
+ * true if some are left. */
+void listen_start(void);
+bool listen_on(void);
 /* commands.c: carry out a command that is due; E_NONE once it was answered or is under way. */
 uint16_t command_do(const struct header *header, const uint8_t *payload, struct fault *fault);
 /* waiting.c: go on with what takes time, or end it with an error. */
 void waiting_go_on(void);
 void waiting_end(uint16_t code);
-/* exchanges.c: the commands of waveforms. */
-uint16_t exchange_do(const struct header *header, const uint8_t *payload, struct fault *fault);
 /* report.c: what the device says by itself, and the status. */
 uint16_t report_status(uint8_t *payload);
 bool report_go_on(bool idle);

@@ -18,7 +18,8 @@ NODE = re.compile(r'node: \{ title: "([^"]+)" label: "([^"]*)"')
 EDGE = re.compile(r'edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"')
 BYTES = re.compile(r"(\d+) bytes \((\w+)")
 INDIRECT = "__indirect_call"
-TABLE = ("command_do", "core/commands.c")
+HANDLER = re.compile(r"(^|:)command_(?!do$)|/commands\.c:")
+"""Functions that the table of commands points to."""
 INTERRUPT_FRAME = 104
 """Bytes that a Cortex-M4F stacks for an interrupt, floating point included."""
 
@@ -54,9 +55,7 @@ def deepest(
 def main(folder: Path, image: Path) -> None:
     """Print the figures."""
     stack, calls = graphs(folder)
-    handlers = {name for name in stack if name.startswith(f"{TABLE[1]}:") or "/commands.c:" in name}
-    handlers |= {name for name in stack if name.endswith("exchange_do")}
-    handlers = {name for name in handlers if TABLE[0] not in name}
+    handlers = {name for name in stack if HANDLER.search(name)}
     for callees in calls.values():
         if INDIRECT in callees:
             callees.discard(INDIRECT)
