@@ -124,3 +124,11 @@ uint16_t begin_exchange(uint32_t exchange, uint32_t records, uint32_t repeats, u
         put16(0);
     return ask(T_EXCHANGE, reads ? 2 : 1);
 }
+
+void record(uint32_t samples, uint32_t read, int code)
+{
+    put32(code < 0 ? samples | WIRE_HOLD : samples);
+    put32(read);
+    if (code >= 0)
+        put16((uint16_t)code);
+}

@@ -6,6 +6,8 @@
 
 #define SESSION 0x1234u
 #define ZERO 32768
+/* A sample period in which 100 V/s are 32 codes. */
+#define PERIOD 100000u
 
 struct client {
     bool careless; /* looks at no readings */
@@ -36,5 +38,8 @@ void client_hear(void);
 uint16_t set_output(uint16_t output, uint16_t code);
 uint16_t begin_exchange(uint32_t exchange, uint32_t records, uint32_t repeats, uint32_t period,
                         uint32_t bytes, uint16_t output, bool reads);
+
+/* A record as the next field, with the level `code`, or with that of the record before if -1. */
+void record(uint32_t samples, uint32_t read, int code);
 
 #endif
