@@ -9,6 +9,8 @@ from frames import TYPES, codes, frame, pack, record
 
 SESSION = 0x0C0FFEE1
 MAGIC = 0x4643534F
+UPDATE = 1_000_000
+"""Nanoseconds of one static update."""
 ZERO = 32768
 STORE, READINGS = 4096, 1024
 DEVICE = {
