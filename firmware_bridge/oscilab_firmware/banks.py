@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from oscilab.errors import DeviceFailed, OutOfLimits
 from oscilab.wired.channels import Channel
-from oscilab_firmware.messages import Bank, BankKind, Codes
+from oscilab_firmware.messages import BankKind
+from oscilab_firmware.payloads import Bank, Codes
 
 Volts = NDArray[np.floating]
 NAMES = {

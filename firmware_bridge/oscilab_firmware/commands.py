@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from oscilab.errors import DeviceFailed
 from oscilab_firmware.frames import Frame
 from oscilab_firmware.inbox import Inbox
 from oscilab_firmware.link import Link
-from oscilab_firmware.messages import ANSWER, Kind, Refusal, Report
+from oscilab_firmware.messages import ANSWER, Kind, Refusal
+from oscilab_firmware.payloads import Report
+from oscilab_firmware.unanswered import WRAP, Sent, Unanswered
 
-WRAP = 1 << 16
 NOT_USED_UP = frozenset(
     {Refusal.SESSION, Refusal.VERSION, Refusal.SEQUENCE, Refusal.BUSY, Refusal.BAD_FRAME}
 )
@@ -37,12 +36,6 @@ class Refused(Exception):
 
 class SessionLost(DeviceFailed):
     """The device knows nothing of the session: it restarted, or another host drives it."""
-
-
-class _Sent(NamedTuple):
-    kind: int
-    sequence: int
-    data: bytes
 
 
 @dataclass(frozen=True)
@@ -66,9 +59,7 @@ class Commands:
         self._patience = patience
         self._room = room
         self._lock = threading.RLock()
-        self._unanswered: deque[_Sent] = deque()
-        self._next = first % WRAP
-        self._under_way = 0
+        self._unanswered = Unanswered(first)
         self._sent_at = 0.0
         self._rewound_to = -1
         self._in_vain = 0
@@ -94,7 +85,7 @@ class Commands:
 
     def fits(self, size: int) -> bool:
         """Whether a frame of `size` bytes can be posted now."""
-        return self._under_way + size <= self._room or not self._unanswered
+        return self._unanswered.size + size <= self._room or not self._unanswered
 
     def post(self, kind: Kind, payload: bytes, count: int) -> None:
         """Send a command that others may follow before it is answered."""
@@ -131,15 +122,13 @@ class Commands:
                         raise
 
     def _send(self, kind: Kind, payload: bytes, count: int) -> int:
-        waiting = self._unanswered
-        number = (waiting[-1].sequence + 1) % WRAP if waiting else self._next
+        number = self._unanswered.next_number
         data = Frame(kind, payload, number, self._session, count).encoded()
         if not self._unanswered:
             self._sent_at = time.monotonic()
         # The frame is on record before its first byte leaves: whatever interrupts the next line,
         # its number stays taken and it is sent again.
-        self._unanswered.append(_Sent(kind, number, data))
-        self._under_way += len(data)
+        self._unanswered.add(Sent(kind, number, data))
         self._link.send(data)
         return number
 
@@ -172,31 +161,18 @@ class Commands:
 
     def _answered_up_to(self, sequence: int, kind: int | None = None) -> bool:
         """Strike out a command and all before it; whether it was among the unanswered."""
-        place = self._place_of(sequence)
-        if place is None or kind not in (None, self._unanswered[place].kind):
+        place = self._unanswered.place_of(sequence)
+        if place is None or kind not in (None, self._unanswered.kind_at(place)):
             return False
-        for _ in range(place + 1):
-            # In this order, so that an interruption between two lines loses no number.
-            self._next = (self._unanswered[0].sequence + 1) % WRAP
-            self._under_way -= len(self._unanswered.popleft().data)
-        if not self._unanswered:
-            self._under_way = 0
+        self._unanswered.strike_out(place)
         self._sent_at = time.monotonic()
         self._rewound_to = -1
         self._in_vain = 0
         return True
 
-    def _place_of(self, sequence: int) -> int | None:
-        if not self._unanswered:
-            return None
-        place = (sequence - self._unanswered[0].sequence) % WRAP
-        return place if place < len(self._unanswered) else None
-
     def _refuse_busy(self, sequence: int, report: Report) -> None:
         """Take back a command whose time has not come; its number is free again."""
-        if self._unanswered and self._unanswered[-1].sequence == sequence:
-            self._next = sequence
-            self._under_way -= len(self._unanswered.pop().data)
+        if self._unanswered.take_back(sequence):
             raise Refused(report)
 
     def _out_of_step(self, report: Report) -> None:
@@ -216,11 +192,11 @@ class Commands:
         if report.code == Refusal.SEQUENCE:
             # Those before the one expected were carried out; their answers were lost.
             self._answered_up_to((report.expected - 1) % WRAP)
-            if self._place_of(report.expected) is None:
+            if self._unanswered.place_of(report.expected) is None:
                 return
         # Every frame behind a lost one says so; to go back once is enough.
-        if self._unanswered and self._rewound_to != self._unanswered[0].sequence:
-            self._rewound_to = self._unanswered[0].sequence
+        if self._unanswered and self._rewound_to != self._unanswered.oldest:
+            self._rewound_to = self._unanswered.oldest
             self._repeat()
 
     def _repeat_if_overdue(self) -> None:
@@ -243,15 +219,15 @@ class Commands:
         if self._in_vain < IN_VAIN or status is None:
             return
         # A command under way may take its time; one that is not even expected never ends.
-        ahead = (status.expected - self._unanswered[0].sequence) % WRAP
+        ahead = (status.expected - self._unanswered.oldest) % WRAP
         if ahead > len(self._unanswered):
             raise DeviceFailed(
                 f"the device on {self._link.name} expects command {status.expected}, but "
-                f"{self._unanswered[0].sequence} is under way; start again"
+                f"{self._unanswered.oldest} is under way; start again"
             )
 
     def _repeat(self) -> None:
         self._sent_at = time.monotonic()
-        for sent in list(self._unanswered):
+        for sent in self._unanswered:
             self.repeated += 1
             self._link.send(sent.data)

@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 from oscilab.bench.tables import Table
 from oscilab_firmware.banks import Banks
 from oscilab_firmware.discovery import UsbIdentity
-from oscilab_firmware.messages import Bank, BankKind
+from oscilab_firmware.messages import BankKind
+from oscilab_firmware.payloads import Bank
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=0xFFFF)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import threading
-import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,26 +13,26 @@ from numpy.typing import NDArray
 
 from oscilab.arrays.description import Identity
 from oscilab.bench.tables import validated
-from oscilab.errors import DeviceFailed, InterlockTripped
+from oscilab.errors import DeviceFailed
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.front_end import Aborted, FrontEndCapability, Samples
 from oscilab.wired.waveform import Waveform
 from oscilab_firmware.commands import Refused, SessionLost
 from oscilab_firmware.connection import Connection
 from oscilab_firmware.guards import Guards, guards_of
-from oscilab_firmware.messages import NO_CHANNEL, Codes, DeviceFlag, Event, Refusal, Trip
+from oscilab_firmware.messages import DeviceFlag, Refusal
 from oscilab_firmware.opening import check_device, open_session
-from oscilab_firmware.playing import Failed, Playing
-from oscilab_firmware.records import LONGEST, records_of
-from oscilab_firmware.sentences import failure_of, sentence_of, trip_of
+from oscilab_firmware.payloads import Codes
+from oscilab_firmware.playing import Failed, Playing, period_of
+from oscilab_firmware.records import records_of
+from oscilab_firmware.sentences import failure_of, sentence_of
 from oscilab_firmware.session import Session
+from oscilab_firmware.trips import Trips
 
 if TYPE_CHECKING:
     from oscilab.bench.devices import Device
 
 Volts = NDArray[np.floating]
-SAFE_WAIT_S = 0.02
-EVENT_WAIT_S = 0.2
 
 
 class FirmwareFrontEnd:
@@ -52,11 +51,9 @@ class FirmwareFrontEnd:
             self._banks.channels(), connection.max_rate_hz, connection.update_s
         )
         self._session: Session | None = None
+        self._trips: Trips | None = None
         self._aborted = threading.Event()
         self._lost = False
-        self._watched = False
-        self._unfed: str | None = None
-        self._told: str | None = None
         self._exchange = secrets.randbelow(1 << 30)
 
     @classmethod
@@ -104,8 +101,8 @@ class FirmwareFrontEnd:
         except BaseException:
             session.close()
             raise
-        self._session, self._unfed, self._told = session, None, None
-        self._lost = self._watched = False
+        self._trips = Trips(session, self._guards, self._banks, self._channels, self._name)
+        self._session, self._lost = session, False
         flags = session.capabilities.flags
         return Identity(
             name=self._name,
@@ -122,24 +119,24 @@ class FirmwareFrontEnd:
 
     def read_outputs(self) -> Volts:
         """What the outputs are at, `[output]`."""
-        session = self._opened()
+        session, _ = self._opened()
         with self._refusals():
             return self._banks.output_volts(session.get_outputs())
 
     def set_outputs(self, volts: Volts) -> None:
         """Put every output at `volts` `[output]`; the device refuses what limits forbid."""
-        session = self._opened()
+        session, trips = self._opened()
         with self._refusals():
             numbers = np.arange(len(volts))
             codes = self._banks.output_codes(np.asarray(volts, np.float64), numbers)
-            if self._stopped(session) and np.array_equal(codes, session.get_outputs()):
+            if trips.stopped and np.array_equal(codes, session.get_outputs()):
                 return  # After a trip the device has brought them there by itself.
-            self._allow_driving(session)
+            trips.allow_driving()
             session.set_outputs(codes)
 
     def read_inputs(self, inputs: Sequence[str], samples: int = 1) -> Volts:
         """Readings of this instant, `[input, sample]`; also while a waveform runs."""
-        session = self._opened()
+        session, _ = self._opened()
         with self._refusals():
             numbers = self._input_numbers(inputs)
             codes = session.read_inputs(numbers, samples)
@@ -148,7 +145,7 @@ class FirmwareFrontEnd:
     def pause(self, seconds: float) -> None:
         """Let so much of the device's own time pass."""
         self._aborted.clear()
-        session = self._opened()
+        session, _ = self._opened()
         with self._refusals():
             try:
                 session.pause(round(seconds * 1e9))
@@ -165,11 +162,11 @@ class FirmwareFrontEnd:
     ) -> Samples:
         """Play a waveform; see `AnalogFrontEnd`."""
         self._aborted.clear()
-        session = self._opened()
+        session, trips = self._opened()
         with self._refusals():
-            period = self._period(session, rate_hz)
-            self._allow_driving(session)
-            self._watch_interlocks(session)
+            period = period_of(session.capabilities, rate_hz, self._name)
+            trips.allow_driving()
+            trips.watch_interlocks()
             self._exchange = self._exchange % (1 << 30) + 1
             numbers = self._input_numbers(inputs)
             codes = self._banks.output_codes(waveform.levels, waveform.lines)
@@ -184,7 +181,7 @@ class FirmwareFrontEnd:
                 waveform.repeats * len(read),
                 self._aborted,
             )
-            found = self._played(playing, session)
+            found = self._played(playing, trips)
         volts = self._banks.input_volts(found, numbers).T
         return Samples(
             volts.reshape(len(inputs), waveform.repeats, len(read)),
@@ -201,104 +198,34 @@ class FirmwareFrontEnd:
 
     def make_safe(self) -> None:
         """Let the device bring its outputs to their safe values, within their slew limits."""
-        session = self._opened()
+        session, trips = self._opened()
         status = session.make_safe()
         session.inbox.tripped = None
         if not status.at_safe:
-            self._wait_until_safe(session)
+            trips.wait_until_safe()
 
-    def _played(self, playing: Playing, session: Session) -> Codes:
+    def _played(self, playing: Playing, trips: Trips) -> Codes:
         try:
             return playing.run()
         except Failed as failed:
-            if failed.code in (Refusal.INTERLOCK, Refusal.TRIPPED):
-                # Which input it was comes with the event.
-                session.inbox.wait(lambda: _with_channel(session.inbox.tripped), EVENT_WAIT_S)
-            self._tell_trip(session)
-            if failed.code == Refusal.INTERLOCK:
-                self._tell_again()
+            trips.ended_exchange(failed.code)
             if failed.code == Refusal.ABORTED:
                 raise Aborted(f"{self._name} stopped a waveform that was aborted") from failed
             if failed.report is not None:
                 raise sentence_of(failed.report, self._banks, self._name) from failed
             raise failure_of(failed.code, self._name) from failed
 
-    def _period(self, session: Session, rate_hz: float) -> int:
-        made = session.capabilities
-        period = round(made.clock_hz / rate_hz)
-        if period < made.min_period:
-            raise DeviceFailed(
-                f"device {self._name} was asked for {rate_hz:g} samples a second; its firmware "
-                f"can do {made.clock_hz / made.min_period:g}"
-            )
-        if period > LONGEST:
-            raise DeviceFailed(
-                f"device {self._name} was asked for {rate_hz:g} samples a second; the slowest "
-                f"that its firmware can do is {made.clock_hz / LONGEST:g}"
-            )
-        return period
-
-    def _stopped(self, session: Session) -> bool:
-        return session.inbox.tripped is not None or bool(
-            session.inbox.status is not None and session.inbox.status.trip
-        )
-
-    def _allow_driving(self, session: Session) -> None:
-        """Raise a trip that nobody was told of; clear one that was.
-
-        Whoever was told and drives on resumes; the device refuses it while its interlocks do not
-        hold. A watchdog that tripped stays so until the next `connect`.
-        """
-        if self._unfed is not None:
-            raise InterlockTripped(self._unfed)
-        if not self._stopped(session):
-            return
-        self._tell_trip(session)
-        self._wait_until_safe(session)
-        self._watched, self._told = False, None
-        self._watch_interlocks(session)
-        session.clear()
-        session.status()
-
-    def _watch_interlocks(self, session: Session) -> None:
-        # Not before a waveform: a device that is only looked at, or made safe while a door is
-        # open, must not move by itself.
-        if not self._watched:
-            self._guards.hand_over_interlocks(session, self._banks, self._channels)
-            self._watched = True
-
-    def _tell_trip(self, session: Session) -> None:
-        event = session.inbox.tripped
-        session.inbox.tripped = None
-        if event is not None and event.status.trip != Trip.MAKE_SAFE:
-            self._wait_until_safe(session)
-            trip = trip_of(event, self._banks, self._name)
-            if event.status.trip == Trip.WATCHDOG:
-                self._unfed = str(trip)
-            if event.status.trip == Trip.INTERLOCK:
-                self._told = str(trip)
-            raise trip
-
-    def _tell_again(self) -> None:
-        """One trip ends what every thread was doing, but only one of them finds its event."""
-        if self._told is not None:
-            raise InterlockTripped(self._told)
-
-    def _wait_until_safe(self, session: Session) -> None:
-        while not session.status().at_safe:
-            time.sleep(SAFE_WAIT_S)
-
     def _input_numbers(self, inputs: Sequence[str]) -> list[int]:
         return [self._channels.input_numbers[name] for name in inputs]
 
-    def _opened(self) -> Session:
+    def _opened(self) -> tuple[Session, Trips]:
         if self._lost:
             # The device restarted: whoever was told of it may look after its outputs.
             self.close()
             self.connect()
-        if self._session is None:
+        if self._session is None or self._trips is None:
             raise DeviceFailed(f"front end {self._name} is not connected; open the device first")
-        return self._session
+        return self._session, self._trips
 
     @contextmanager
     def _refusals(self) -> Generator[None]:
@@ -309,16 +236,6 @@ class FirmwareFrontEnd:
             self._lost = True
             raise
         except Refused as refused:
-            report, session = refused.report, self._session
-            cut_short = report.code == Refusal.INTERLOCK and report.channel == NO_CHANNEL
-            if session is not None and cut_short:
-                session.inbox.wait(lambda: _with_channel(session.inbox.tripped), EVENT_WAIT_S)
-            if session is not None and (cut_short or report.code == Refusal.TRIPPED):
-                self._tell_trip(session)
-            if cut_short:
-                self._tell_again()
-            raise sentence_of(refused.report, self._banks, self._name) from refused
-
-
-def _with_channel(event: Event | None) -> Event | None:
-    return None if event is None or event.channel == NO_CHANNEL else event
+            if self._session is None or self._trips is None:
+                raise sentence_of(refused.report, self._banks, self._name) from refused
+            raise self._trips.error_of(refused) from refused

@@ -10,19 +10,8 @@ from typing import TypeVar
 
 from oscilab.errors import DeviceFailed
 from oscilab_firmware.frames import Frame
-from oscilab_firmware.messages import (
-    ANSWER,
-    NO_CHANNEL,
-    Credit,
-    Event,
-    Happening,
-    Kind,
-    Malformed,
-    Readings,
-    Refusal,
-    Report,
-    Status,
-)
+from oscilab_firmware.messages import ANSWER, NO_CHANNEL, Happening, Kind, Refusal
+from oscilab_firmware.payloads import Credit, Event, Malformed, Readings, Report, Status
 
 Found = TypeVar("Found")
 ANSWERS = 1024

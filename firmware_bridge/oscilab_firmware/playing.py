@@ -12,8 +12,9 @@ from oscilab.errors import DeviceFailed
 from oscilab.wired.front_end import Aborted
 from oscilab_firmware.commands import Refused
 from oscilab_firmware.frames import stuffed_size
-from oscilab_firmware.messages import CODE, Codes, Kind, Readings, Report, State, Status
-from oscilab_firmware.records import Records
+from oscilab_firmware.messages import Kind, State
+from oscilab_firmware.payloads import CODE, Capabilities, Codes, Readings, Report, Status
+from oscilab_firmware.records import LONGEST, Records
 from oscilab_firmware.rows import Rows
 from oscilab_firmware.session import Session
 
@@ -189,3 +190,23 @@ class Playing:
     def _check_aborted(self) -> None:
         if self._aborted.is_set():
             raise Aborted("a waveform was stopped by abort before its end")
+
+
+def period_of(made: Capabilities, rate_hz: float, name: str) -> int:
+    """The sample period of `rate_hz` in ticks of the clock of the device called `name`.
+
+    Raises:
+        DeviceFailed: its firmware cannot do it.
+    """
+    period = round(made.clock_hz / rate_hz)
+    if period < made.min_period:
+        raise DeviceFailed(
+            f"device {name} was asked for {rate_hz:g} samples a second; its firmware "
+            f"can do {made.clock_hz / made.min_period:g}"
+        )
+    if period > LONGEST:
+        raise DeviceFailed(
+            f"device {name} was asked for {rate_hz:g} samples a second; the slowest "
+            f"that its firmware can do is {made.clock_hz / LONGEST:g}"
+        )
+    return period

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from oscilab_firmware.messages import CODE, Codes
+from oscilab_firmware.payloads import CODE, Codes
 
 HELD = 0x80000000
 """In `samples`: levels are those of the record before."""

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from oscilab_firmware.messages import CODE, Readings
+from oscilab_firmware.payloads import CODE, Readings
 from oscilab_firmware.session import Session
 
 QUIET_S = 0.05

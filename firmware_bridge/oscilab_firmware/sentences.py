@@ -7,7 +7,8 @@ from typing import Any
 from oscilab.errors import DeviceFailed, InterlockTripped, OutOfLimits
 from oscilab.wired.front_end import Aborted
 from oscilab_firmware.banks import Banks
-from oscilab_firmware.messages import NO_CHANNEL, Event, Kind, Refusal, Report, Trip
+from oscilab_firmware.messages import NO_CHANNEL, Kind, Refusal, Trip
+from oscilab_firmware.payloads import Event, Report
 
 RESUME = "mend the cause, then resume"
 

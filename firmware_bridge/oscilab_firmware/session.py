@@ -18,15 +18,12 @@ from oscilab_firmware.frames import VERSION, Frame
 from oscilab_firmware.heartbeat import Heartbeat
 from oscilab_firmware.inbox import Inbox
 from oscilab_firmware.link import Link, Opener
-from oscilab_firmware.messages import (
-    ANSWER,
-    ANY,
+from oscilab_firmware.messages import ANSWER, ANY, MAGIC, Kind
+from oscilab_firmware.payloads import (
     CODE,
-    MAGIC,
     Capabilities,
     Codes,
     Hello,
-    Kind,
     Malformed,
     Status,
     codes_of,

@@ -9,13 +9,12 @@ import pytest
 from firmware_golden import NAMES, golden_frames, played
 
 from oscilab_firmware.frames import Frame, FrameParser
-from oscilab_firmware.messages import (
-    ANSWER,
+from oscilab_firmware.messages import ANSWER, Kind
+from oscilab_firmware.payloads import (
     Capabilities,
     Credit,
     Event,
     Hello,
-    Kind,
     Readings,
     Report,
     Status,
