@@ -27,6 +27,13 @@ uint16_t may_drive(struct fault *fault)
     return guard_check_interlocks(fault);
 }
 
+void device_ramp(void)
+{
+    outputs_ramp_start();
+    device.ramping = true;
+    device.tell_safe = false;
+}
+
 void device_trip(struct tripped trip)
 {
     uint16_t code = trip.trip == TRIP_INTERLOCK ? E_INTERLOCK : E_TRIPPED;
@@ -37,10 +44,8 @@ void device_trip(struct tripped trip)
     }
     waiting_end(code);
     hal_note(EV_TRIPPED, trip.trip);
-    outputs_ramp_start();
-    device.ramping = true;
+    device_ramp();
     device.tell_trip = true;
-    device.tell_safe = false;
 }
 
 bool device_poll(void)

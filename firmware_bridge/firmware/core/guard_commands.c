@@ -28,6 +28,9 @@ uint16_t command_limits(const struct header *header, const uint8_t *payload, str
         outputs_set_limit(&limit);
     }
     guard_limits_changed();
+    /* A ramp under way goes on from where it is. */
+    if (device.ramping)
+        device_ramp();
     put_u16(link_answer(), outputs_limited());
     put_u16(link_answer() + 2, 0);
     command_answer(header, 0, 4);
@@ -67,7 +70,7 @@ uint16_t command_interlocks(const struct header *header, const uint8_t *payload,
 uint16_t command_clear(const struct header *header, const uint8_t *payload, struct fault *fault)
 {
     (void)payload;
-    if (device.ramping)
+    if (device.ramping || !outputs_at_safe())
         return refuse(fault, E_BUSY);
     if (guard_check_interlocks(fault) != E_NONE)
         return fault->code;

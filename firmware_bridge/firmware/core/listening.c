@@ -55,7 +55,8 @@ static void hello(const struct header *header, const uint8_t *payload)
         guard_need_timeout();
         guard_alive();
     }
-    uint8_t *answer = link_answer();
+    /* Who is refused leaves the session that there is, and its last answer, as they are. */
+    uint8_t *answer = common ? link_answer() : link_own();
     memset(answer, 0, 48);
     put_u32(answer, WIRE_MAGIC);
     put_u16(answer + 4, common ? WIRE_VERSION : 0);
@@ -67,7 +68,10 @@ static void hello(const struct header *header, const uint8_t *payload)
         answer[16 + n] = (uint8_t)board->firmware[n];
     for (size_t n = 0; n < 16 && board->serial[n]; n++)
         answer[32 + n] = (uint8_t)board->serial[n];
-    link_send_answer(header, T_HELLO | T_ANSWER, 0, 48);
+    if (common)
+        link_send_answer(header, T_HELLO | T_ANSWER, 0, 48);
+    else
+        link_send_own(header->session, T_HELLO | T_ANSWER, header->sequence, 0, 48);
 }
 
 static void abort_exchange(const uint8_t *payload)
@@ -92,6 +96,14 @@ static void read_ack(const uint8_t *payload)
         readings_send_from(get_u32(payload + 4));
 }
 
+static void make_safe(void)
+{
+    if (device.trip.trip == TRIP_NONE)
+        device_trip((struct tripped){TRIP_HOST, WIRE_NO_CHANNEL, 0});
+    else if (!device.ramping && !outputs_at_safe())
+        device_ramp(); /* safe values have changed since */
+}
+
 static void urgent(const struct header *header, const uint8_t *payload)
 {
     struct fault fault;
@@ -108,8 +120,8 @@ static void urgent(const struct header *header, const uint8_t *payload)
     }
     if (header->type == T_ABORT)
         abort_exchange(payload);
-    if (header->type == T_MAKE_SAFE && device.trip.trip == TRIP_NONE)
-        device_trip((struct tripped){TRIP_HOST, WIRE_NO_CHANNEL, 0});
+    if (header->type == T_MAKE_SAFE)
+        make_safe();
     uint16_t length = report_status(link_own());
     link_send_own(header->session, header->type | T_ANSWER, header->sequence, 0, length);
 }

@@ -51,7 +51,7 @@ uint16_t sequencer_plan(const struct plan *plan, struct fault *fault)
     waveform.records = plan->records;
     waveform.repeats = plan->repeats;
     waveform.period = plan->period;
-    waveform.period_ns = (uint32_t)waveform_ns(plan->period);
+    waveform.period_ns = waveform_ns(plan->period);
     waveform.lines = plan->lines;
     waveform.inputs = plan->inputs;
     waveform.has_first = false;

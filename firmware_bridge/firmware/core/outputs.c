@@ -162,7 +162,11 @@ uint32_t outputs_ramp_ms(void)
         float ms = 1e3f * codes / outs.rate[i];
         longest = ms > longest ? ms : longest;
     }
-    return longest < 1e9f ? (uint32_t)ceilf(longest / ROUNDING) : 1000000000u;
+    if (!(longest < 1e9f))
+        return 1000000000u;
+    /* A ramp goes by whole updates. */
+    uint64_t us = 1000u * (uint64_t)ceilf(longest / ROUNDING), update = hal_board()->update_us;
+    return (uint32_t)(((us + update - 1) / update * update + 999) / 1000);
 }
 
 bool outputs_at_safe(void)

@@ -37,7 +37,8 @@ uint16_t outputs_check_move(uint16_t output, uint16_t from, uint16_t to, uint32_
 void outputs_put(uint16_t output, uint16_t code);
 void outputs_latch(void);
 
-/* The longest ramp from an end of a converter to a safe value, in milliseconds rounded up. */
+/* The longest ramp from an end of a converter to a safe value, in whole updates, in milliseconds
+ * rounded up. */
 uint32_t outputs_ramp_ms(void);
 bool outputs_at_safe(void);
 

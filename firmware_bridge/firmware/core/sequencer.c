@@ -108,13 +108,13 @@ static bool take_reading(void)
 {
     const struct record *now = &waveform.now;
     uint64_t sample = waveform.record_begin + now->samples - now->read + waveform.reading + 1;
+    if (!hal_reached(time_of(sample)))
+        return false;
     if (!readings_room()) {
         if (!is_virtual())
             sequencer_end(S_FAILED, E_OVERRUN);
         return false;
     }
-    if (!hal_reached(time_of(sample)))
-        return false;
     if (waveform.inputs)
         hal_read(waveform.input, waveform.inputs, readings_row(), waveform.period_ns);
     readings_add();

@@ -51,6 +51,8 @@ void report_ending(uint8_t event);
 
 /* E_NONE if outputs may be driven now. */
 uint16_t may_drive(struct fault *fault);
+/* To the safe values, from wherever the outputs are. */
+void device_ramp(void);
 void device_trip(struct tripped trip);
 
 #endif

@@ -8,7 +8,8 @@
 
 struct waveform {
     struct progress progress;
-    uint32_t records, repeats, period, period_ns;
+    uint32_t records, repeats, period;
+    uint64_t period_ns;
     uint16_t lines, inputs;
     uint16_t output[OSC_OUTPUTS], input[OSC_INPUTS];
     uint16_t reach[OSC_OUTPUTS]; /* codes from sample to sample, by line */

@@ -18,6 +18,16 @@ void put32(uint32_t value)
     client.length = (uint16_t)(client.length + 4);
 }
 
+void limit(uint16_t output, uint16_t lower, uint16_t upper, uint16_t safe, float slew)
+{
+    put16(output);
+    put16(lower);
+    put16(upper);
+    put16(safe);
+    put_f32(client.payload + client.length, slew);
+    client.length = (uint16_t)(client.length + 4);
+}
+
 static void take_rows(const struct header *header, const uint8_t *payload)
 {
     uint32_t first = get_u32(payload + 4);
@@ -88,14 +98,9 @@ void client_start(bool ready, bool real_clock)
     CHECK(ask(T_HELLO, 0) == E_NONE);
     if (!ready)
         return;
-    for (uint16_t n = 0; n < 4; n++) {
-        put16(n);
-        put16(n < 3 ? ZERO - 6400 : 0);
-        put16(n < 3 ? ZERO + 6400 : 1);
-        put16(n < 3 ? ZERO : 1);
-        put_f32(client.payload + client.length, 100.0f);
-        client.length = (uint16_t)(client.length + 4);
-    }
+    for (uint16_t n = 0; n < 3; n++)
+        limit(n, ZERO - 6400, ZERO + 6400, ZERO, 100);
+    limit(3, 0, 1, 1, 100);
     CHECK(ask(T_LIMITS, 4) == E_NONE);
     put32(1000);
     CHECK(ask(T_WATCHDOG, 0) == E_NONE);

@@ -29,6 +29,8 @@ void client_start(bool ready, bool real_clock);
 /* Fields of the next payload, one after the other. */
 void put16(uint16_t value);
 void put32(uint32_t value);
+/* An entry of LIMITS as the next fields. */
+void limit(uint16_t output, uint16_t lower, uint16_t upper, uint16_t safe, float slew);
 /* Send a command with that payload and settle: E_NONE, or the code of the refusal. */
 uint16_t ask(uint8_t type, uint16_t count);
 uint16_t urgent(uint8_t type);

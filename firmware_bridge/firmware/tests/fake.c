@@ -19,7 +19,9 @@ static const struct bank banks[] = {
 
 const struct board *hal_board(void)
 {
-    static struct board board = {0, 1000000000, 1000, 1000, "oscilab 1.0", "golden", 4, banks};
+    static struct board board = {0, 0, 1000, 0, "oscilab 1.0", "golden", 4, banks};
+    board.clock_hz = fake.clock_hz;
+    board.update_us = fake.update_us;
     board.flags = BOARD_INTERLOCKS | BOARD_READBACK;
     board.flags |= fake.real_clock ? 0 : BOARD_VIRTUAL_CLOCK;
     return &board;
@@ -60,7 +62,8 @@ void hal_latch(void)
 
 void hal_read(const uint16_t *inputs, uint16_t count, uint16_t *codes, uint64_t period_ns)
 {
-    (void)period_ns;
+    if (period_ns)
+        fake.period_ns = period_ns;
     for (uint16_t n = 0; n < count; n++) {
         CHECK(inputs[n] < 3);
         codes[n] = inputs[n] < 2 ? fake.code[inputs[n]] : fake.digital_in;
@@ -111,6 +114,9 @@ void hal_note(uint16_t event, uint16_t code)
 void fake_start(void)
 {
     fake.real_clock = fake.hasty = false;
+    fake.clock_hz = 1000000000;
+    fake.update_us = 1000;
+    fake.period_ns = 0;
     fake.time_ns = 0;
     fake.wall_ms = fake.latches = 0;
     fake.on_latch = NULL;

@@ -15,6 +15,8 @@ struct fake {
     bool hasty;          /* fake_settle() does not wait for the end of long waveforms */
     uint64_t time_ns;
     uint32_t wall_ms;
+    uint32_t clock_hz, update_us;
+    uint64_t period_ns;  /* over which the last reading may average */
     uint16_t digital_in; /* what the digital input reads */
     uint16_t code[4];    /* what the converters are at, as of the last latch */
     uint32_t latches;    /* that changed something */

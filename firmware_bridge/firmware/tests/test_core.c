@@ -25,12 +25,7 @@ static void outputs_come_back(void)
 {
     client_start(true, false);
     CHECK(set_output(0, ZERO + 321) == E_NONE);
-    put16(0);
-    put16(ZERO - 100);
-    put16(ZERO + 100);
-    put16(ZERO);
-    put_f32(client.payload + client.length, 100.0f);
-    client.length = (uint16_t)(client.length + 4);
+    limit(0, ZERO - 100, ZERO + 100, ZERO, 100);
     CHECK(ask(T_LIMITS, 1) == E_NONE);
     CHECK(set_output(0, ZERO + 322) == E_RANGE);
     CHECK(set_output(0, ZERO + 200) == E_NONE);
@@ -64,11 +59,37 @@ static void a_new_host_needs_limits(void)
     CHECK(fake.code[0] == ZERO);
 }
 
+/* A host of another version is told so, and the one that is there notices nothing. */
+static void another_version_changes_nothing(void)
+{
+    static uint8_t encoded[FRAME_ENCODED], payload[8];
+    client_start(true, false);
+    put16(0);
+    put16(4);
+    CHECK(ask(T_GET_OUTPUTS, 0) == E_NONE);
+    put_u32(payload, WIRE_MAGIC);
+    put_u16(payload + 4, WIRE_VERSION + 1);
+    put_u16(payload + 6, WIRE_VERSION + 2);
+    fake_feed(encoded, fake_frame(T_HELLO, 9, SESSION + 1, 0, payload, 8, encoded));
+    fake_settle();
+    client_hear();
+    CHECK(client.answered.type == (T_HELLO | T_ANSWER) && get_u16(client.answer + 4) == 0);
+    CHECK(client.answered.session == SESSION + 1 && client.answered.sequence == 9);
+    /* As if the answer before had been lost. */
+    client.sequence--;
+    put16(0);
+    put16(4);
+    CHECK(ask(T_GET_OUTPUTS, 0) == E_NONE);
+    CHECK(client.answered.type == (T_GET_OUTPUTS | T_ANSWER));
+    CHECK(client.answered.session == SESSION && get_u16(client.answer + 4) == ZERO);
+}
+
 int main(void)
 {
     frames_survive();
     outputs_come_back();
     a_new_host_needs_limits();
+    another_version_changes_nothing();
     printf("core: all is well\n");
     return 0;
 }

@@ -79,10 +79,87 @@ static void door_stops_a_waveform(void)
     CHECK(set_output(0, ZERO) == E_TRIPPED);
 }
 
+static void raise_output(uint16_t code, uint16_t step)
+{
+    while (fake.code[0] != code) {
+        uint16_t left = (uint16_t)(code - fake.code[0]);
+        CHECK(set_output(0, (uint16_t)(fake.code[0] + (left < step ? left : step))) == E_NONE);
+        fake_pass(1000ull * fake.update_us);
+        fake_settle();
+        client_hear();
+    }
+}
+
+/* Limits that come while outputs are on their way to safe values change that way from here on. */
+static void limits_do_not_make_a_ramp_jump(uint16_t safe, float slew)
+{
+    client_start(true, true);
+    raise_output(ZERO + 6400, 320);
+    CHECK(urgent(T_MAKE_SAFE) == E_NONE);
+    for (int n = 0; n < 10; n++) {
+        fake_pass(1000000);
+        fake_settle();
+    }
+    CHECK(fake.code[0] <= ZERO + 3200);
+    largest_change = 0;
+    code_before = fake.code[0];
+    fake.on_latch = watch_changes;
+    limit(0, ZERO - 6400, ZERO + 6400, safe, slew);
+    CHECK(ask(T_LIMITS, 1) == E_NONE);
+    for (int n = 0; n < 100; n++) {
+        fake_pass(1000000);
+        fake_settle();
+    }
+    client_hear();
+    fake.on_latch = NULL;
+    CHECK(fake.code[0] == safe && client.events[EV_SAFE] == 1);
+    CHECK((float)largest_change <= 3.2f * slew + 1);
+}
+
+/* Safe values that changed after a trip: MAKE_SAFE goes there, and nothing drives before. */
+static void make_safe_goes_to_new_values(void)
+{
+    client_start(true, false);
+    CHECK(urgent(T_MAKE_SAFE) == E_NONE);
+    limit(0, ZERO - 6400, ZERO + 6400, ZERO + 1000, 100);
+    CHECK(ask(T_LIMITS, 1) == E_NONE);
+    CHECK(fake.code[0] == ZERO);
+    CHECK(ask(T_CLEAR, 0) == E_BUSY);
+    client.sequence--;
+    CHECK(urgent(T_MAKE_SAFE) == E_NONE);
+    CHECK(fake.code[0] == ZERO + 1000);
+    CHECK(client.events[EV_TRIPPED] == 1 && client.events[EV_SAFE] == 2);
+    CHECK(ask(T_CLEAR, 0) == E_NONE);
+}
+
+/* A ramp goes by whole updates, however long these are. */
+static void slow_updates_are_in_time(void)
+{
+    client_start(true, true);
+    fake.update_us = 50000;
+    limit(0, 0, 65535, ZERO, 100);
+    CHECK(ask(T_LIMITS, 1) == E_NONE);
+    put32(1000);
+    CHECK(ask(T_WATCHDOG, 0) == E_NONE);
+    raise_output(65535, 16000);
+    put32(1000);
+    CHECK(ask(T_WATCHDOG, 0) == E_NONE);
+    uint32_t last = fake.wall_ms;
+    while (fake.code[0] != ZERO) {
+        fake_pass(1000000);
+        fake_settle();
+        CHECK(fake.wall_ms - last <= 1000);
+    }
+}
+
 int main(void)
 {
     silence_makes_safe();
     door_stops_a_waveform();
+    limits_do_not_make_a_ramp_jump(ZERO + 6400, 200);
+    limits_do_not_make_a_ramp_jump(ZERO, 200);
+    make_safe_goes_to_new_values();
+    slow_updates_are_in_time();
     printf("trips: all is well\n");
     return 0;
 }

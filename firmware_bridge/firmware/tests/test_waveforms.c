@@ -81,6 +81,48 @@ static void real_clock_does_not_wait(void)
     CHECK(fake.code[0] == ZERO + 20);
 }
 
+/* A row that there is no room for is nobody's fault before it is due. */
+static void a_row_is_not_late_before_its_time(void)
+{
+    const uint32_t room = OSC_READINGS / 2, period = 6000000;
+    client_start(true, true);
+    CHECK(begin_exchange(1, 1, 1, period, 10, 0, true) == E_NONE);
+    put32(1);
+    put32(0);
+    record(room + 1, room + 1, ZERO);
+    CHECK(ask(T_SEGMENT, 1) == E_NONE);
+    put32(1);
+    CHECK(ask(T_TRIGGER, 0) == E_NONE);
+    for (uint32_t n = 0; n < room; n++) {
+        fake_pass(period);
+        CHECK(urgent(T_HEARTBEAT) == E_NONE);
+    }
+    CHECK(client.rows == room && client.events[EV_FAILED] == 0);
+    put32(1);
+    put32(client.next_row);
+    put32(0);
+    CHECK(urgent(T_READ_ACK) == E_NONE);
+    fake_pass(period);
+    fake_settle();
+    client_hear();
+    CHECK(client.rows == room + 1 && client.events[EV_DONE] == 1);
+}
+
+/* Seconds in nanoseconds need more than 32 bits. */
+static void converters_average_over_long_periods(void)
+{
+    client_start(true, false);
+    fake.clock_hz = 1000;
+    CHECK(begin_exchange(1, 1, 1, 5000, 10, 0, true) == E_NONE);
+    put32(1);
+    put32(0);
+    record(1, 1, ZERO);
+    CHECK(ask(T_SEGMENT, 1) == E_NONE);
+    put32(1);
+    CHECK(ask(T_TRIGGER, 0) == E_NONE);
+    CHECK(client.rows == 1 && fake.period_ns == 5000000000u);
+}
+
 static void abort_holds(void)
 {
     client_start(true, true);
@@ -133,6 +175,8 @@ int main(void)
     waveform_streams();
     rows_wait_for_room();
     real_clock_does_not_wait();
+    a_row_is_not_late_before_its_time();
+    converters_average_over_long_periods();
     abort_holds();
     repeats_must_fit_together();
     printf("waveforms: all is well\n");
