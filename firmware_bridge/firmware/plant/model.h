@@ -46,6 +46,8 @@ struct model {
     float point[PLANT_OSCILLATORS];                   /* clamps' set-points */
     float x[PLANT_OSCILLATORS], shown[PLANT_OSCILLATORS], force[PLANT_OSCILLATORS];
     bool forces_known;
+    bool bath_felt;                                   /* by force, at felt_ns */
+    uint64_t felt_ns;
     bool ran_away;
     struct generator bath, sensors;
 };

@@ -90,19 +90,20 @@ bool plant_advance(uint64_t from_ns, uint64_t to_ns, uint64_t *reached_ns)
         return true;
     drives_update();
     float ns_per_unit = 1e9f * model.unit_s;
-    float left = (float)(to_ns - from_ns) / ns_per_unit;
+    /* In double precision: an hour is so many small steps that a single would not see one. */
+    double left = (double)(to_ns - from_ns) / (double)ns_per_unit;
     if (model.free == 0 && model.settled) {
         if (model.clamp_stiffness > 0 && left > 0)
             motion_clamp(); /* it has moved about meanwhile */
-        show(left);
+        show((float)left);
         return true;
     }
     model.forces_known = false;
     while (left > 0 && !model.ran_away) {
-        float moved = move(left, &work);
-        left = moved < left ? left - moved : 0;
+        float whole = (float)left, moved = move(whole, &work);
+        left = moved < whole ? left - (double)moved : 0;
         if (left > 0 && work > PLANT_QUANTUM) {
-            uint64_t rest = (uint64_t)(left * ns_per_unit);
+            uint64_t rest = (uint64_t)(left * (double)ns_per_unit);
             /* So stiff that a nanosecond is too much work: as bad as running away. */
             model.ran_away = rest >= to_ns - from_ns;
             *reached_ns = to_ns - (model.ran_away ? 0 : rest);

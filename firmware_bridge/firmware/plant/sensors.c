@@ -41,18 +41,23 @@ void plant_output(uint16_t output, uint16_t code)
     model.moved = true;
 }
 
-static void know_forces(uint64_t period_ns)
+static void know_forces(uint64_t now_ns, uint64_t period_ns)
 {
-    if (model.forces_known)
+    bool felt = model.forces_known && model.bath_felt && model.felt_ns == now_ns;
+    bool feels = model.bath_on_force && period_ns && !felt;
+    if (model.forces_known && !feels)
         return;
     forces_at(model.x, model.force);
-    if (model.bath_on_force && period_ns) {
-        float average = (float)period_ns * 1e-9f / model.unit_s;
-        float spread = sqrtf(2 * model.temperature / average);
-        for (uint16_t i = 0; i < model.oscillators; i++)
-            model.force[i] += spread * generator_normal(&model.bath);
-    }
     model.forces_known = true;
+    model.bath_felt = feels;
+    if (!feels)
+        return;
+    /* All sensors feel the same at one instant, and something else at the next. */
+    float average = (float)period_ns * 1e-9f / model.unit_s;
+    float spread = sqrtf(2 * model.temperature / average);
+    for (uint16_t i = 0; i < model.oscillators; i++)
+        model.force[i] += spread * generator_normal(&model.bath);
+    model.felt_ns = now_ns;
 }
 
 static float outside(const struct line *line, uint16_t index, uint64_t now_ns)
@@ -81,7 +86,7 @@ static float signal(uint16_t input, uint64_t now_ns, uint64_t period_ns)
     case FORCE:
         if (!model.clamped[line->a])
             return line->offset;
-        know_forces(period_ns);
+        know_forces(now_ns, period_ns);
         return line->offset + line->gain * model.force[line->a];
     default:
         return outside(line, model.of_input[input], now_ns);

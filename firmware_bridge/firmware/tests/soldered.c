@@ -21,12 +21,15 @@ void line(uint8_t role, uint8_t term, uint16_t channel, uint16_t a, uint16_t b, 
     put_f32(at + 12, offset);
 }
 
+bool bath_on_force;
+
 uint16_t begin(uint16_t oscillators, uint64_t seed, float fraction, const float *flaws)
 {
     uint8_t setup[56] = {0}, answer[8], total[4];
     uint16_t length;
     struct fault fault;
     put_u16(setup, oscillators);
+    put_u16(setup + 2, bath_on_force);
     put_u64(setup + 4, seed);
     put_f32(setup + 12, 1e-9f * UNIT_NS);
     put_f32(setup + 16, fraction);

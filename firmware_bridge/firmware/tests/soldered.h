@@ -16,6 +16,8 @@ extern uint64_t sample_ns;
 /* One more line of the next plant. */
 void line(uint8_t role, uint8_t term, uint16_t channel, uint16_t a, uint16_t b, float gain,
           float offset);
+/* Whether the next plant's force sensors feel the bath. */
+extern bool bath_on_force;
 /* Begin with these lines; `flaws` are the seven fields of PLANT_SETUP from the noise on, or NULL. */
 uint16_t begin(uint16_t oscillators, uint64_t seed, float fraction, const float *flaws);
 

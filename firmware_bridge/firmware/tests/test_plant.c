@@ -85,6 +85,46 @@ static void running_away_is_seen(void)
     CHECK(begin(1, 2, 0.02f, NULL) == E_PLANT);
 }
 
+/* Whoever reads longer than one sample sees less of the bath: it is white, though nothing moves. */
+static void bath_is_white(void)
+{
+    const int count = 20000;
+    const float gain = 0.01f;
+    double square = 0, product = 0, before = 0;
+    bath_on_force = true;
+    line(CLAMP, 0, 1, 0, 0, 1, 0);
+    line(ENABLE, 0, ENABLE_LINE, 0, 0, 0, 0);
+    line(FORCE, 0, 0, 0, 0, gain, 0);
+    CHECK(begin(1, 3, 0.02f, NULL) == E_NONE);
+    bath_on_force = false;
+    plant_output(ENABLE_LINE, 1);
+    for (int n = 0; n < count; n++) {
+        pass(0.001f);
+        /* An interlock that is looked at takes nothing away. */
+        plant_input(0, sample_ns, 0);
+        double volts = read_volts(0);
+        square += volts * volts;
+        product += volts * before;
+        before = volts;
+    }
+    /* 2 D over the 1000 ns that read_volts() averages. */
+    double wanted = 2 * (double)gain * gain * UNIT_NS / 1000;
+    CHECK(fabs(square / count - wanted) < ENDS * wanted * sqrt(2.0 / count));
+    CHECK(fabs(product / count) < ENDS * wanted / sqrt(count));
+}
+
+/* An hour in one go is many small steps, 4 us long, but each brings it on. */
+static void long_pauses_go_on(void)
+{
+    uint64_t reached;
+    line(DRIVE, STIFFNESS, 0, 0, 0, 0.1f, 0);
+    CHECK(begin(1, 2, 0.02f, NULL) == E_NONE);
+    put_volts(0, 5);
+    CHECK(!plant_advance(0, 3600000000000u, &reached));
+    const uint64_t steps = PLANT_QUANTUM / 34 / 17 * 32;
+    CHECK(plant_trouble() == E_NONE && reached > steps * 3900 && reached < steps * 4100);
+}
+
 int main(void)
 {
     outputs_start();
@@ -92,6 +132,8 @@ int main(void)
     forces_are_slopes();
     flaws_do_what_they_say();
     running_away_is_seen();
+    bath_is_white();
+    long_pauses_go_on();
     printf("plant: all is well\n");
     return 0;
 }
