@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from oscilab.errors import DeviceFailed
@@ -66,10 +67,17 @@ class Commands:
         self._reopened = inbox.reopened
         self.repeated = 0
 
-    def call(self, kind: Kind, payload: bytes = b"", count: int = 0) -> Frame:
+    def call(
+        self,
+        kind: Kind,
+        payload: bytes = b"",
+        count: int = 0,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Frame:
         """Send a command, and the answer to it.
 
-        However long the device takes, as long as it is heard of.
+        However long the device takes, as long as it is heard of. `meanwhile` is called as it was
+        sent, and now and then after that.
 
         Raises:
             Refused: by the device.
@@ -79,6 +87,8 @@ class Commands:
             self.settle(forgive=True)
             number = self._send(kind, payload, count)
             while True:
+                if meanwhile is not None:
+                    meanwhile()
                 answer = self._progress(self._patience.reply_s)
                 if answer is not None and answer.sequence == number:
                     return answer
@@ -172,6 +182,10 @@ class Commands:
 
     def _refuse_busy(self, sequence: int, report: Report) -> None:
         """Take back a command whose time has not come; its number is free again."""
+        place = self._unanswered.place_of(sequence)
+        # Told twice, it may meet the next command, which has the number that it freed.
+        if place is None or self._unanswered.kind_at(place) != report.refused:
+            return
         if self._unanswered.take_back(sequence):
             raise Refused(report)
 

@@ -99,7 +99,8 @@ class FirmwareFrontEnd:
             # A trip of a session before this one was told to whoever had it.
             session.inbox.tripped = None
         except BaseException:
-            session.close()
+            # Without goodbye: the watchdog of a host before this one stays awake.
+            session.close(goodbye=False)
             raise
         self._trips = Trips(session, self._guards, self._banks, self._channels, self._name)
         self._session, self._lost = session, False
@@ -148,7 +149,7 @@ class FirmwareFrontEnd:
         session, _ = self._opened()
         with self._refusals():
             try:
-                session.pause(round(seconds * 1e9))
+                session.pause(round(seconds * 1e9), self._aborted)
             except KeyboardInterrupt:
                 session.abort()
                 raise

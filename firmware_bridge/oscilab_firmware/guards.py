@@ -98,6 +98,8 @@ def _window(lock: Interlock, line: CodedLine) -> tuple[int, int]:
         lower = max(lower, math.floor((lock.above - line.lower) / line.step + 1e-9) + 1)
     if lock.below is not None:
         upper = min(upper, math.ceil((lock.below - line.lower) / line.step - 1e-9) - 1)
+    if lower > line.top or upper < 0:
+        return line.top, 0  # No code of this converter allows it.
     return lower, upper
 
 

@@ -33,7 +33,8 @@ class Line:
     def __init__(self, where: str | UsbIdentity, baud: int) -> None:
         import serial
 
-        self._error = serial.SerialException
+        # What pyserial lets out where the port is gone, or another thread closed it meanwhile.
+        self._gone = (serial.SerialException, OSError, AttributeError, TypeError, ValueError)
         try:
             self.name = where if isinstance(where, str) else port_of(where)
             self._port = serial.serial_for_url(
@@ -63,8 +64,7 @@ class Line:
                 return first
             port.timeout = 0
             return first + port.read(CHUNK)
-        except (self._error, OSError, TypeError) as error:
-            # pyserial lets a TypeError out where another thread closed the port meanwhile.
+        except self._gone as error:
             raise Broken(str(error)) from error
 
     def write(self, data: bytes) -> None:
@@ -76,12 +76,12 @@ class Line:
         try:
             with self._writing:
                 self._port.write(data)
-        except (self._error, OSError, TypeError) as error:
+        except self._gone as error:
             raise Broken(str(error)) from error
 
     def interrupt(self) -> None:
         """Let a read that waits return, as far as the port can."""
-        with suppress(self._error, OSError, AttributeError, TypeError):
+        with suppress(*self._gone):
             if self._is_socket:
                 with _socket_of(self._port) as handle:
                     handle.shutdown(socket.SHUT_RD)
@@ -99,7 +99,7 @@ class Line:
     def _close(self) -> None:
         # pyserial forgets a socket, open, whose other side has gone.
         handle = getattr(self._port, "_socket", None)
-        with suppress(self._error, OSError):
+        with suppress(*self._gone):
             self._port.close()
         if handle is not None:
             handle.close()

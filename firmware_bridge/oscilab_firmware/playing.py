@@ -21,6 +21,7 @@ from oscilab_firmware.session import Session
 WAIT_S = 0.05
 """After how long without news the device is asked how it stands."""
 ENDED = (State.DONE, State.ABORTED, State.FAILED)
+MOST = 0xFFFFFFFF
 _ANNOUNCED = struct.Struct("<IIIIIHH")
 _SEGMENT = struct.Struct("<II")
 _NUMBER = struct.Struct("<I")
@@ -79,6 +80,8 @@ class Playing:
             status = self._session.status()
             if status.exchange == self._number and status.state == State.FAILED:
                 raise Failed(status.code, error.report) from error
+            if status.exchange == self._number and status.state == State.ABORTED:
+                raise Aborted("the device stopped a waveform that was aborted") from error
             raise
 
     def _played(self) -> Codes:
@@ -101,15 +104,12 @@ class Playing:
                 return self._finished(status)
 
     def _announce(self) -> None:
-        total = len(self._records.data) * self._sends
-        payload = _ANNOUNCED.pack(
-            self._number, self._records.count * self._sends, self._repeats, self._period, total,
-            len(self._lines), len(self._inputs),
+        payload = announcement(
+            self._records, self._sends, self._repeats, self._number, self._period, self._lines,
+            self._inputs,
         )  # fmt: skip
-        channels = np.array([*self._lines, *self._inputs], CODE)
-        answer = self._session.commands.call(
-            Kind.EXCHANGE, payload + channels.tobytes(), len(channels)
-        )
+        channels = len(self._lines) + len(self._inputs)
+        answer = self._session.commands.call(Kind.EXCHANGE, payload, channels)
         _, free = _SEGMENT.unpack(answer.payload)
         self._limit = free
 
@@ -190,6 +190,37 @@ class Playing:
     def _check_aborted(self) -> None:
         if self._aborted.is_set():
             raise Aborted("a waveform was stopped by abort before its end")
+
+
+def announcement(
+    records: Records,
+    sends: int,
+    repeats: int,
+    number: int,
+    period: int,
+    lines: Sequence[int],
+    inputs: Sequence[int],
+) -> bytes:
+    """The payload that announces `records`, sent `sends` times and played `repeats` times.
+
+    Raises:
+        DeviceFailed: a count that 32 bits do not hold.
+    """
+    counts = {
+        "records": records.count * sends,
+        "repeats": repeats,
+        "bytes": len(records.data) * sends,
+    }
+    for what, count in counts.items():
+        if count > MOST:
+            raise DeviceFailed(
+                f"a waveform is {count} {what}, but the firmware counts up to {MOST}; play it in "
+                "parts"
+            )
+    head = _ANNOUNCED.pack(
+        number, counts["records"], repeats, period, counts["bytes"], len(lines), len(inputs)
+    )
+    return head + np.array([*lines, *inputs], CODE).tobytes()
 
 
 def period_of(made: Capabilities, rate_hz: float, name: str) -> int:

@@ -140,9 +140,19 @@ class Session:
             columns.append(np.concatenate(rows))
         return np.concatenate(columns, axis=1) if columns else np.empty((samples, 0), np.uint16)
 
-    def pause(self, duration_ns: int) -> None:
-        """Let so much of the device's time pass."""
-        self.commands.call(Kind.PAUSE, _LONG.pack(duration_ns))
+    def pause(self, duration_ns: int, aborted: threading.Event) -> None:
+        """Let so much of the device's time pass, unless it is aborted.
+
+        Raises:
+            Refused: also where it was aborted.
+        """
+
+        def stop() -> None:
+            # Whoever set it may have told the device before there was a pause to abort.
+            if aborted.is_set():
+                self.abort()
+
+        self.commands.call(Kind.PAUSE, _LONG.pack(duration_ns), meanwhile=stop)
 
     def clear(self) -> None:
         """Allow driving again after a trip."""

@@ -47,6 +47,8 @@ class Trips:
         if not self.stopped:
             return
         self.tell()
+        # Its safe values may be others than those that it went to.
+        self._session.make_safe()
         self.wait_until_safe()
         self._watched, self._told = False, None
         self.watch_interlocks()

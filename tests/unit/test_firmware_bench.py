@@ -136,6 +136,23 @@ def test_limits_and_interlocks_in_codes(tmp_path):
     assert heard.interlocks == [(0, 32768 + 3201, 32768 + 14399)]
 
 
+@pytest.mark.parametrize(
+    ("bounds", "window"),
+    [("above = 11.0", (65535, 0)), ("below = -11.0", (65535, 0)), ("above = -11.0", (0, 65535))],
+)
+def test_interlocks_beyond_a_converter_s_ends(tmp_path, bounds, window):
+    """What no reading can hold forbids driving; it is no number that a code cannot have."""
+    source = device_named("mcu0").bench.path.read_text(encoding="utf-8")
+    bench = tmp_path / "bench.toml"
+    far = f'far = {{ channel = "ai0", {bounds} }}'
+    bench.write_text(source.replace('door = { channel = "di0", level = 1 }', far), encoding="utf-8")
+    device = device_named("mcu0", str(bench))
+    front_end = FirmwareFrontEnd.from_bench(device.table.connection, device)
+    heard = Heard()
+    front_end._guards.hand_over_interlocks(heard, front_end._banks, front_end.channels)
+    assert heard.interlocks == [(0, *window)]
+
+
 def report(code, **fields):
     zero = dict.fromkeys(Report.__annotations__, 0)
     return Report(**{**zero, "channel": 0xFFFF, "code": code, **fields})

@@ -32,7 +32,7 @@ def examples(test):
 
 @examples
 @given(st.binary(max_size=2000))
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_noise_yields_no_frame(data):
     """A CRC-32 lets noise through once in 4e9: false-alarm rate below 1e-5."""
     parser = FrameParser()
@@ -41,7 +41,7 @@ def test_noise_yields_no_frame(data):
 
 
 @given(st.lists(FRAMES, max_size=6), st.lists(st.integers(0, 4000), max_size=12))
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_cuts_are_of_no_account(frames, places):
     data = b"".join(frame.encoded() for frame in frames)
     cuts = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
@@ -52,7 +52,7 @@ def test_cuts_are_of_no_account(frames, places):
 
 
 @given(FRAMES, FRAMES, st.data())
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_a_damaged_frame_is_never_another_one(frame, following, data):
     """Flips, losses and doublings: what comes out was sent. False-alarm rate below 1e-6."""
     sent = bytearray(frame.encoded())

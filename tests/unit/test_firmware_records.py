@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from firmware_golden import played
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oscilab.errors import DeviceFailed
+from oscilab_firmware.playing import announcement
 from oscilab_firmware.records import HELD, LONGEST, records_of
 
 
 @given(st.data())
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_records_say_what_the_waveform_does(data):
     samples = np.array(data.draw(st.lists(st.integers(1, 6), min_size=1, max_size=8)))
     lines = data.draw(st.integers(1, 3))
@@ -51,3 +54,13 @@ def test_a_step_longer_than_a_record_is_cut():
     assert words[5:].view("<u4").tolist() == [
         LONGEST | HELD, 0, 5 | HELD, 1
     ]  # fmt: skip
+
+
+def test_a_waveform_too_long_to_announce_is_refused():
+    """Counts are 32 bits on the line: what needs more is refused, and not cut down."""
+    records = records_of(np.array([[1, 2]], np.uint16), np.array([5, 5]), np.array([9]))
+    assert len(announcement(records, 1 << 27, 1, 7, 1000, [0], [1])) == 28
+    with pytest.raises(DeviceFailed, match=r"5368709120 bytes.*4294967295"):
+        announcement(records, 1 << 28, 1, 7, 1000, [0], [1])
+    with pytest.raises(DeviceFailed, match=r"4294967296 repeats.*4294967295"):
+        announcement(records, 1, 1 << 32, 7, 1000, [0], [1])
