@@ -41,7 +41,12 @@ class StopAt(Quiet):
 
 
 @pytest.mark.parametrize(
-    ("rule", "online"), [("cd1", False), ("displacement", True), ("reverse-path", True)]
+    ("rule", "online"),
+    [
+        pytest.param("cd1", False, marks=pytest.mark.slow),
+        ("displacement", True),
+        pytest.param("reverse-path", True, marks=pytest.mark.slow),
+    ],
 )
 def test_a_stopped_run_resumes_to_the_same_protocol(rule, online, tmp_path):
     settings = {**TINY, "rule": rule, "online": online}

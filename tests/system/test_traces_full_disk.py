@@ -61,7 +61,7 @@ def can_mount(tmp_path: Path) -> None:
         pytest.skip(f"this system lets nobody mount a small file system: {tried.stderr.strip()}")
 
 
-@pytest.mark.parametrize("times", [4, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [2, pytest.param(30, marks=pytest.mark.slow)])
 @pytest.mark.usefixtures("can_mount")
 def test_a_full_file_system_takes_nothing_that_was_committed(tmp_path: Path, times: int) -> None:
     done = run_namespaced(sys.executable, "filling_disk.py", str(tmp_path), str(times))

@@ -71,6 +71,7 @@ def test_two_gaussians_reach_their_optimum_in_every_slice():
     assert (excess(training, 100_000, range(9)) < 0.02).all()
 
 
+@pytest.mark.slow
 def test_truncation_by_the_clamps_moves_optimum_and_training_alike():
     """With clamps at 1.5 a fifth of the points are redrawn; below 2 % all the same."""
     training = trained("two-gaussians", slices=2, clamp=1.5)
