@@ -13,12 +13,20 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
+Handler = Callable[[int, FrameType | None], Any] | int
 ONE_WISH_S = 1.0
 """Signals that come within this time of one that raised are the same wish."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C. Of a class of its own, since Python kills a process at its end, whatever that says
+    its exit code is, where a plain KeyboardInterrupt passed through `exec`, as in many an import.
+    """
 
 
 class Terminated(KeyboardInterrupt):
@@ -35,6 +43,23 @@ def _terminations() -> list[signal.Signals]:
     return [signal.Signals[name] for name in ("SIGTERM", "SIGBREAK") if hasattr(signal, name)]
 
 
+def _handlers(numbers: list[signal.Signals]) -> dict[signal.Signals, Handler]:
+    """What answers each of the signals, but for those that another language answers."""
+    found = {number: signal.getsignal(number) for number in numbers}
+    return {number: handler for number, handler in found.items() if handler is not None}
+
+
+def _install(handlers: Mapping[signal.Signals, Handler]) -> None:
+    """Let `handlers` answer, all of them: also where a signal comes between two and raises."""
+    try:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    except BaseException:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        raise
+
+
 class _Raising:
     """A handler that raises, but once for signals that come together."""
 
@@ -47,31 +72,28 @@ class _Raising:
             return
         self._last = now
         if number == signal.SIGINT:
-            raise KeyboardInterrupt
+            raise Interrupted
         raise Terminated(f"stopped by {signal.Signals(number).name}")
 
 
 @contextmanager
 def terminations_raise() -> Generator[None]:
-    """Within it, SIGTERM raises `Terminated` in the main thread, and SIGINT KeyboardInterrupt.
+    """Within it, SIGTERM raises `Terminated` in the main thread, and SIGINT `Interrupted`.
 
     Other threads cannot receive signals, and there this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in _terminations()}
+    before = _handlers(_terminations())
     # A process that was started to ignore Ctrl-C, such as by nohup, goes on ignoring it.
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        before[signal.SIGINT] = signal.getsignal(signal.SIGINT)
-    raising = _Raising()
-    for number in before:
-        signal.signal(number, raising)
+        before |= _handlers([signal.SIGINT])
     try:
+        _install(dict.fromkeys(before, _Raising()))
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        _install(before)
 
 
 @contextmanager
@@ -91,13 +113,11 @@ def signals_held() -> Generator[None]:
         came.append(number)
 
     numbers = [signal.SIGINT, *_terminations()]
-    before = {number: signal.getsignal(number) for number in numbers}
-    for number in numbers:
-        signal.signal(number, note)
+    before = _handlers(numbers)
     try:
+        _install(dict.fromkeys(before, note))
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        _install(before)
     if came and not leaving:
         signal.raise_signal(came[0])

@@ -76,7 +76,7 @@ def _measured(
     from oscilab.calibration import calibrate as measure
     from oscilab.cli.watch import watcher
     from oscilab.interruption import terminations_raise
-    from oscilab.wired.operate import wired_array
+    from oscilab.wired.operate import driven_array
     from oscilab.wired.twins import twin_if
 
     remedy = "nothing was stored"
@@ -84,13 +84,15 @@ def _measured(
         stops_told(remedy),
         terminations_raise(),
         twin_if(simulate, device) as driven,
-        wired_array(driven, design=True) as array,
+        driven_array(driven, design=True) as array,
     ):
         progress = watcher()
         progress.summary("calibrating", array.plan(points + 2 * releases, 0.0))
         try:
             result = measure(array, points=points, releases=releases, progress=progress)
         finally:
+            # Before the fits' tables are made; and once more by `driven_array`, where a signal
+            # comes just as this begins.
             array.make_safe()
         return result, array.calibration
 

@@ -41,9 +41,11 @@ def set_line(
     bench: BenchOption = None,
 ) -> None:
     """Ramp one output to a voltage and leave it there."""
+    from oscilab.interruption import terminations_raise
     from oscilab.wired.operate import set_output
 
-    with stops_told(f"the output may be on its way; `oscilab safe {name}` brings it back"):
+    remedy = f"the output may be on its way; `oscilab safe {name}` brings it back"
+    with stops_told(remedy), terminations_raise():
         _print_lines([set_output(_device(name, bench), channel, volts)])
 
 

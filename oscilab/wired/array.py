@@ -64,14 +64,15 @@ class WiredArray:
         self._lock = DeviceLock(hardware, wired.name) if hardware else None
         try:
             identity = wired.front_end.connect()
+            # Where the data come from; a driver cannot tell a twin from hardware.
+            self._identity = replace(identity, simulated=identity.simulated or wired.is_twin)
+            self._description = describe(
+                self.lines, wired.limits, self._settings, self._identity, timed
+            )
         except BaseException:
-            self._unlock()
+            # Nobody gets this array, so that nobody else could let go of the hardware.
+            self.let_go()
             raise
-        # Where the data come from; a driver cannot tell a twin from hardware.
-        self._identity = replace(identity, simulated=identity.simulated or wired.is_twin)
-        self._description = describe(
-            self.lines, wired.limits, self._settings, self._identity, timed
-        )
 
     @property
     def description(self) -> ArrayDescription:
@@ -179,9 +180,11 @@ class WiredArray:
 
     def let_go(self) -> None:
         """Let go of the front end, outputs as they are; idempotent."""
-        self.drive.let_go()
-        self.wired.front_end.close()
-        self._unlock()
+        try:
+            self.drive.let_go()
+            self.wired.front_end.close()
+        finally:
+            self._unlock()
 
     def _unlock(self) -> None:
         if self._lock is not None:

@@ -166,11 +166,16 @@ class Drive:
         with self._moving:
             # Where the watch has moved the outputs meanwhile, that is what is wrong with it.
             self._refuse_if_tripped()
+            if not self._energised:
+                # The way to safe values, which comes first, must not come after the check.
+                self.limits.check_levels(waveform)
+                with self._safe_if_stopped():
+                    self.energise()
             start = self.outputs.levels
             self.limits.check_waveform(waveform, start, rate_hz)
             with self._safe_if_stopped():
                 self.energise()
-                volts = self._played(waveform, start, rate_hz, watched, read)
+                volts = self._played(waveform, start.copy(), rate_hz, watched, read)
         return volts[: len(inputs)]
 
     def make_safe(self) -> None:
@@ -197,17 +202,17 @@ class Drive:
     def _played(
         self,
         waveform: Waveform,
-        start: Volts,
+        levels: Volts,
         rate_hz: float,
         watched: list[str],
         read: NDArray[np.int64],
     ) -> Volts:
-        """Readings of `watched`, of which the last are the interlocks'."""
+        """Readings of `watched`, of which the last are the interlocks'; outputs are at `levels`."""
         inputs = watched[: len(watched) - len(self.interlocks.channels)]
         finished = False
         try:
             samples = play_waveform(
-                self.front_end, waveform, start, rate_hz, watched, read, self._look_at
+                self.front_end, waveform, levels, rate_hz, watched, read, self._look_at
             )
             volts = samples.volts
             self.interlocks.check([readings.ravel() for readings in volts[len(inputs) :]])
@@ -215,9 +220,11 @@ class Drive:
             self._check_readings(inputs, volts)
             finished = True
         finally:
-            # Where a waveform was stopped and nothing reads back, its last level is a guess as
-            # good as any: the ramp to safe values starts from there.
-            self.outputs.moved(waveform.lines, waveform.levels[:, -1])
+            if FrontEndCapability.HARDWARE_TIMED in self.front_end.capabilities:
+                # Where it was stopped and nothing reads back, its last level is a guess as good
+                # as any: the ramp to safe values starts from there.
+                levels[waveform.lines] = waveform.levels[:, -1]
+            self.outputs.moved(levels)
             if not finished:
                 self.front_end.abort()
                 self.outputs.forget()

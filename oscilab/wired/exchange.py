@@ -17,7 +17,7 @@ LOOK_EVERY_S = 0.05
 def play_waveform(
     front_end: AnalogFrontEnd,
     waveform: Waveform,
-    start: NDArray[np.floating],
+    levels: Volts,
     rate_hz: float,
     inputs: Sequence[str],
     read: NDArray[np.int64],
@@ -25,13 +25,13 @@ def play_waveform(
 ) -> Samples:
     """`AnalogFrontEnd.exchange`, by the hardware's clock where it has one.
 
-    `start` `[output]` is what the outputs are at. Without a clock `look` gets every reading
+    `levels` `[output]` is what the outputs are at, and without a clock is kept so, however playing
+    ends: they stay at the last level that was set. Then `look` gets every reading
     `[input]`, and None where there was none for `LOOK_EVERY_S`; it raises where playing must stop.
     """
     if FrontEndCapability.HARDWARE_TIMED in front_end.capabilities:
         return front_end.exchange(waveform, rate_hz, inputs, read)
     volts = np.empty((len(inputs), waveform.repeats, len(read)))
-    levels = start.copy()
     wait = _Waiting(front_end, look)
     for repeat in range(waveform.repeats):
         taken = 0

@@ -43,6 +43,8 @@ class Interlock(Table):
     @model_validator(mode="after")
     def _says_something(self) -> Interlock:
         bounds = self.above is not None or self.below is not None
+        if self.above is not None and self.below is not None and self.above >= self.below:
+            raise ValueError(f"nothing is above {self.above:g} and below {self.below:g} V")
         if (self.level is not None) + bounds + (self.beats_every_s is not None) != 1:
             raise ValueError(
                 "give either level, or above and below, or one of these, or beats_every_s"
@@ -52,7 +54,8 @@ class Interlock(Table):
     def holds(self, volts: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Whether each of `volts` allows driving; what is not a number does not."""
         if self.level is not None:
-            return (volts > 0.5) == bool(self.level)
+            # Not `== bool(level)`: what is not a number would pass for low.
+            return volts > 0.5 if self.level else volts <= 0.5
         above = -np.inf if self.above is None else self.above
         below = np.inf if self.below is None else self.below
         return (volts > above) & (volts < below)
@@ -76,7 +79,8 @@ class Interlocks:
     of each, and whether it allowed driving.
 
     Raises:
-        InvalidInput: an unknown key or channel, or a heartbeat that nobody could hear.
+        InvalidInput: an unknown key or channel, a bound that no reading can be beyond, or a
+            heartbeat that nobody could hear.
     """
 
     def __init__(
@@ -86,7 +90,7 @@ class Interlocks:
         self.seen: dict[str, tuple[float, bool]] = {}
         for name, value in table.items():
             lock = validated(Interlock, value, where, [name])
-            channels.input(lock.channel)
+            _check_bounds(name, lock, channels, where)
             if lock.beats_every_s is not None and not live:
                 raise InvalidInput(
                     f"{where}: {name} is a heartbeat, but this front end cannot read "
@@ -131,6 +135,23 @@ class Interlocks:
                 )
 
 
+def _check_bounds(name: str, lock: Interlock, channels: ChannelTable, where: str) -> None:
+    """Refuse an interlock that its own input would keep from tripping: a saturated reading of an
+    analog one must be beyond its bounds.
+    """
+    channel = channels.input(lock.channel)
+    low, high = (float(reach[0]) for reach in channels.reach_of([lock.channel]))
+    deaf = (lock.above is not None and lock.above < low) or (
+        lock.below is not None and lock.below > high
+    )
+    if deaf:
+        raise InvalidInput(
+            f"{where}: {name} asks for {lock.channel} {lock.demand()}, but that input reads only "
+            f"{channel.lower:g} to {channel.upper:g} V, up to whose ends it could never trip; set "
+            "the bounds well within them"
+        )
+
+
 @dataclass
 class _Beat:
     """What was heard of one heartbeat: its last level, when it came, and how often it was read."""
@@ -165,6 +186,11 @@ class Beats:
         for (name, lock), reading in zip(self._locks.items(), volts.tolist(), strict=True):
             if lock.beats_every_s is None:
                 continue
+            if not np.isfinite(reading):
+                raise InterlockTripped(
+                    f"interlock {name} on {lock.channel} reads {reading:g}, which is no beat; "
+                    "outputs go to their safe values; mend the cause, then resume"
+                )
             level = reading > 0.5
             beat = self._beats.setdefault(name, _Beat(level, now))
             if level != beat.level:

@@ -85,6 +85,7 @@ class Limits:
                 cache[key] = validated(model, _as_table(table[key], key, where), where, [key])
             self._place(number, cache[key], where)
         self._numbers = np.flatnonzero(self.wired)
+        self._rounding = 16 * np.spacing(np.maximum(np.abs(self.lower), np.abs(self.upper)))
 
     def _place(self, number: int, limit: AnalogLimit | DigitalLimit, where: str) -> None:
         channel = self.channels.outputs[number]
@@ -140,6 +141,14 @@ class Limits:
             f"{self.upper[number]:g} V; change the set-point, or the bench's limits"
         )
 
+    def check_levels(self, waveform: Waveform) -> None:
+        """Refuse a waveform with any level that the limits forbid, wherever it starts.
+
+        Raises:
+            OutOfLimits: naming the channel, the value and the bound.
+        """
+        self._check(waveform.lines, waveform.levels, waveform.lowest, waveform.highest)
+
     def check_waveform(
         self, waveform: Waveform, start: NDArray[np.floating], rate_hz: float
     ) -> None:
@@ -151,8 +160,12 @@ class Limits:
             OutOfLimits: naming the channel, the value and the bound.
         """
         lines = waveform.lines
-        self._check(lines, waveform.levels, waveform.lowest, waveform.highest)
-        allowed = self.slew[lines] / rate_hz * (1 + ROUNDING) + ROUNDING
+        self.check_levels(waveform)
+        if waveform.samples.min() < 1:
+            raise OutOfLimits("a waveform holds a level for less than a sample; hold each for one")
+        # A share of a step, and what rounding leaves of two levels: at a fast clock anything more
+        # would let a slow line run away.
+        allowed = self.slew[lines] / rate_hz * (1 + ROUNDING) + self._rounding[lines]
         if not waveform.changes_within(allowed, start[lines]):
             largest = waveform.largest_change(start[lines])
             row = int(np.flatnonzero(~(largest <= allowed))[0])

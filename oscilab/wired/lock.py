@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-from oscilab.errors import DeviceBusy
+from oscilab.errors import DeviceBusy, DeviceFailed
 
 NAME_BYTES = 512
 """The holder's name is written behind the locked byte: Windows lets nobody read a locked one."""
@@ -21,6 +21,7 @@ class DeviceLock:
 
     Raises:
         DeviceBusy: another process holds it; the message says which.
+        DeviceFailed: the lock file cannot be opened.
     """
 
     def __init__(self, hardware: str, device: str) -> None:
@@ -48,8 +49,7 @@ class DeviceLock:
 def lock_path(hardware: str) -> Path:
     """The lock file of `hardware`, shared by all processes of this user."""
     digest = hashlib.sha256(hardware.encode()).hexdigest()[:16]
-    user = os.environ.get("USERNAME") or os.environ.get("USER") or "user"
-    return Path(tempfile.gettempdir()) / f"oscilab-{user}" / f"{digest}.lock"
+    return _folder() / f"{digest}.lock"
 
 
 def holder_of(hardware: str) -> int | None:
@@ -79,11 +79,25 @@ def wait_until_free(hardware: str, seconds: float) -> bool:
     return True
 
 
+def _folder() -> Path:
+    # One for all processes of a user, also for a service that has neither USER nor the TMPDIR of
+    # the user's terminal.
+    if sys.platform == "win32":
+        return Path(tempfile.gettempdir()) / "oscilab"
+    return Path("/tmp") / f"oscilab-{os.getuid()}"  # noqa: S108
+
+
 def _opened(path: Path) -> IO[bytes]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        path.touch()
-    return path.open("r+b")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.touch()
+        return path.open("r+b")
+    except OSError as error:
+        raise DeviceFailed(
+            f"lock {path}, which keeps two processes from driving one device, cannot be opened: "
+            f"{error.strerror or error}; make its folder one that you may write in"
+        ) from error
 
 
 if sys.platform == "win32":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from oscilab.bench.devices import Device
@@ -52,16 +52,28 @@ def wired_array(device: Device, design: bool = False) -> Generator[WiredArray]:
         array.let_go()
 
 
+@contextmanager
+def driven_array(device: Device, design: bool = False) -> Generator[WiredArray]:
+    """`wired_array`, made safe before it is let go of, however the block ends."""
+    with wired_array(device, design) as array:
+        try:
+            yield array
+        finally:
+            array.make_safe()
+
+
 def make_device_safe(device: Device) -> list[LineReading]:
     """Ramp every wired output to its safe value; a run that drives the device is stopped first.
+
+    What its lines mean is of no account: the device may have lost its calibration.
 
     Raises:
         DeviceBusy: that run did not let go.
     """
-    hardware = parts_of(device).front_end.hardware
+    hardware = parts_of(device, design=True).front_end.hardware
     if hardware and is_held(hardware):
         _stop_holder(hardware, device.name)
-    with wired_array(device) as array:
+    with wired_array(device, design=True) as array:
         array.drive.safe_now()
         return _output_readings(array)
 
@@ -101,9 +113,16 @@ def set_output(device: Device, channel: str, volts: float) -> LineReading:
 
 def _stop_holder(hardware: str, name: str) -> None:
     holder = holder_of(hardware)
+    if holder == os.getpid():
+        raise DeviceBusy(
+            f"device {name} is driven by this very process (number {holder}); let its array make "
+            "it safe"
+        )
     if holder is not None and is_held(hardware):
-        # On Windows this ends the process at once; its outputs are brought down by this one.
-        os.kill(holder, signal.SIGTERM)
+        # Where it is gone meanwhile, or is another user's, waiting tells.
+        with suppress(ProcessLookupError, PermissionError):
+            # On Windows this ends the process at once; its outputs are brought down by this one.
+            os.kill(holder, signal.SIGTERM)
     if not wait_until_free(hardware, PATIENCE_S):
         raise DeviceBusy(
             f"process {holder or 'unknown'} did not let go of device {name} within {PATIENCE_S:g} "

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from oscilab.errors import InvalidInput
+from oscilab.errors import DeviceFailed, InvalidInput
 from oscilab.wired.front_end import AnalogFrontEnd, FrontEndCapability
 from oscilab.wired.limits import Limits
 
@@ -36,10 +36,11 @@ class Outputs:
 
         Raises:
             InvalidInput: they can neither be read back nor be assumed.
+            DeviceFailed: what is read back is not a number.
         """
         if self._levels is None:
             if FrontEndCapability.OUTPUT_READBACK in self._front_end.capabilities:
-                self._levels = self._front_end.read_outputs()
+                self._levels = self._read_back()
             elif self._assume_safe:
                 self._levels = np.where(self.limits.wired, self.limits.safe, 0.0)
                 self._assumed = True
@@ -50,6 +51,17 @@ class Outputs:
                     "bench's settings"
                 )
         return self._levels
+
+    def _read_back(self) -> Volts:
+        levels = self._front_end.read_outputs()
+        lost = np.flatnonzero(self.limits.wired & ~np.isfinite(levels))
+        if lost.size:
+            number = int(lost[0])
+            raise DeviceFailed(
+                f"output {self.limits.channels.outputs[number].name} reads back as "
+                f"{levels[number]:g} V, so that no ramp can start from there; check its board"
+            )
+        return levels
 
     @property
     def known(self) -> Volts | None:
@@ -67,10 +79,8 @@ class Outputs:
         if readable or self._assume_safe:
             self._levels = None
 
-    def moved(self, lines: NDArray[np.intp], volts: Volts) -> None:
-        """A waveform has left `lines` at `volts`."""
-        levels = self.levels.copy()
-        levels[lines] = volts
+    def moved(self, levels: Volts) -> None:
+        """A waveform has left the outputs at `levels` `[output]`."""
         self._levels = levels
 
     def go_to(self, target: Volts, look: Callable[[], None]) -> None:

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 Volts = NDArray[np.floating]
 EVERY_S = 0.02
 """Between two looks at the interlocks."""
+AGAIN_S = 0.02
+"""After which an `abort` that was not heeded is given once more."""
 PATIENCE_S = 10.0
 """How long a front end may take over one reading of its inputs."""
 
@@ -115,11 +117,18 @@ class SharedFrontEnd:
             self._front_end.make_safe()
 
     def stop(self) -> None:
-        """Abort an `exchange` or `pause` that another thread is in, and any `exchange` to come."""
+        """Abort an `exchange` or `pause` that another thread is in, and any `exchange` to come.
+
+        Returns once none is under way: one that was about to begin may not heed the first `abort`.
+        """
         with self._gate:
             self._stopped = True
-            if self._abortable:
+        while True:
+            with self._gate:
+                if not self._abortable:
+                    return
                 self._front_end.abort()
+            time.sleep(AGAIN_S)
 
     def resume(self) -> None:
         """Let waveforms play again."""
@@ -165,6 +174,7 @@ class Watch:
         self._end = threading.Event()
         self._seen = threading.Event()
         self._trouble: BaseException | None = None
+        self._finding = threading.Lock()
 
     def start(self) -> None:
         """Begin, and return once every heartbeat was seen to beat; nothing where it runs already.
@@ -208,10 +218,12 @@ class Watch:
         Raises:
             InterlockTripped: an interlock tripped since this was last asked.
         """
-        trouble, self._trouble = self._trouble, None
+        with self._finding:
+            trouble, self._trouble = self._trouble, None
+            if trouble is not None:
+                self.stop()
+                self._front_end.resume()
         if trouble is not None:
-            self.stop()
-            self._front_end.resume()
             raise trouble
 
     def _look(self, end: threading.Event, seen: threading.Event) -> None:
@@ -227,9 +239,12 @@ class Watch:
         except BaseException as trouble:  # noqa: BLE001  (handed to the thread that drives)
             if end.is_set():
                 return  # the outputs are safe, or about to be
-            self._trouble = trouble
+            # Both before anybody hears of it: a stop that came after `check` had let waveforms
+            # play again would stop the first of them.
+            with self._finding:
+                self._trouble = trouble
+                self._front_end.stop()
             seen.set()
-            self._front_end.stop()
             try:
                 self._on_trip()
             except OscilabError as error:

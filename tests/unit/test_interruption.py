@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from oscilab.interruption import Terminated, signals_held, terminations_raise
+from oscilab.interruption import Interrupted, Terminated, signals_held, terminations_raise
 
 
 def test_sigterm_raises_within_and_not_after():
@@ -14,7 +14,7 @@ def test_sigterm_raises_within_and_not_after():
 
 
 @pytest.mark.parametrize(
-    ("first", "expected"), [("SIGTERM", Terminated), ("SIGINT", KeyboardInterrupt)]
+    ("first", "expected"), [("SIGTERM", Terminated), ("SIGINT", Interrupted)]
 )
 def test_a_second_signal_does_not_interrupt_what_the_first_set_off(first, expected):
     left = []
