@@ -61,12 +61,21 @@ def _install(handlers: Mapping[signal.Signals, Handler]) -> None:
 
 
 class _Raising:
-    """A handler that raises, but once for signals that come together."""
+    """A handler that raises, but once for signals that come together.
+
+    While it `holds`, it only keeps in `held` what comes.
+    """
+
+    holds = False
 
     def __init__(self) -> None:
+        self.held: list[int] = []
         self._last = -math.inf
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self.holds:
+            self.held.append(number)
+            return
         now = time.monotonic()
         if now - self._last < ONE_WISH_S:
             return
@@ -89,11 +98,16 @@ def terminations_raise() -> Generator[None]:
     # A process that was started to ignore Ctrl-C, such as by nohup, goes on ignoring it.
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         before |= _handlers([signal.SIGINT])
+    raising = _Raising()
     try:
-        _install(dict.fromkeys(before, _Raising()))
+        _install(dict.fromkeys(before, raising))
         yield
     finally:
+        # No call, in which a signal could be answered, comes before this.
+        raising.holds = True
         _install(before)
+    if raising.held:
+        signal.raise_signal(raising.held[0])
 
 
 @contextmanager

@@ -1,4 +1,5 @@
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -78,3 +79,19 @@ def test_on_the_way_out_a_further_signal_changes_nothing():
 
     with pytest.raises(Terminated), terminations_raise():
         run()
+
+
+IN_EXEC = """
+import signal, sys
+from oscilab.interruption import terminations_raise
+try:
+    with terminations_raise():
+        exec("signal.raise_signal(signal.SIGINT)")
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_ctrl_c_within_exec_leaves_the_exit_code_as_it_is():
+    # As in the import of many a package: Python ends a process where a plain one passed through.
+    assert subprocess.run([sys.executable, "-c", IN_EXEC], check=False).returncode == 130
