@@ -24,8 +24,8 @@ ONE_WISH_S = 1.0
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C. Of a class of its own, since Python kills a process at its end, whatever that says
-    its exit code is, where a plain KeyboardInterrupt passed through `exec`, as in many an import.
+    """Ctrl-C. Of a class of its own, since `python -m` ends by SIGINT, whatever its exit code,
+    where a plain KeyboardInterrupt has passed through `exec`, as in many an import.
     """
 
 

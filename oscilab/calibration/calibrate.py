@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from oscilab.arrays.description import Capability
 from oscilab.calibration.balance import Balance
 from oscilab.calibration.drives import LEAST_CROSSTALK, Drives, fit_drives
 from oscilab.calibration.fit import MOST_UNKNOWNS, Straight
@@ -69,8 +70,10 @@ def calibrate(
     Without `releases`, kT and mobility are left as they are known.
 
     Raises:
+        CannotDo: nothing reads the forces by which drive lines are known.
         OutOfLimits, InterlockTripped, DeviceFailed: outputs are safe then.
     """
+    array.description.require(Capability.FORCE_READOUT, purpose="calibrating")
     progress = progress or Quiet()
     lines, wiring, known = array.lines, array.wired.wiring, array.calibration
     rng = np.random.default_rng(seed)

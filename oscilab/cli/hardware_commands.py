@@ -21,8 +21,8 @@ def safe(name: Name, bench: BenchOption = None) -> None:
     """Bring a device to its safe state, also after a crash; a run that drives it is stopped."""
     from oscilab.wired.operate import make_device_safe
 
-    lines = make_device_safe(_device(name, bench))
-    print(f"{name}: {len(lines)} outputs are at their safe values")
+    outputs = make_device_safe(_device(name, bench))
+    print(f"{name}: {len(outputs)} outputs are at their safe values")
 
 
 def read(name: Name, bench: BenchOption = None, simulate: SimulateOption = False) -> None:

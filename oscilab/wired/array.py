@@ -18,10 +18,9 @@ from oscilab.physics import Potential
 from oscilab.physics.protocol import Protocol
 from oscilab.wired.calibration import Calibration
 from oscilab.wired.condition import condition_of
-from oscilab.wired.drive import Drive
 from oscilab.wired.front_end import FrontEndCapability
+from oscilab.wired.hold import Hold
 from oscilab.wired.lines import Lines, describe
-from oscilab.wired.lock import DeviceLock
 from oscilab.wired.opening import Wired, check_wired, wired_device
 from oscilab.wired.plan import hardware_plan
 from oscilab.wired.playback import play_protocol
@@ -47,25 +46,18 @@ class WiredArray:
     def __init__(self, wired: Wired, used: Potential) -> None:
         self.wired = wired
         self._settings = wired.settings
-        self.drive = Drive(
-            wired.front_end,
-            wired.limits,
-            wired.interlocks,
-            wired.name,
-            assume_safe=wired.settings.start == "assume-safe",
-        )
         channels = wired.front_end.channels
         self.lines = Lines(wired.potential, used, wired.wiring, wired.calibration, channels)
         self._sensors = (*wired.wiring.positions, *wired.wiring.forces)
         self.scratch = Scratch()
         self._rate = min(self._settings.rate_hz or np.inf, channels.max_rate_hz)
         timed = FrontEndCapability.HARDWARE_TIMED in wired.front_end.capabilities
-        hardware = wired.front_end.hardware
-        self._lock = DeviceLock(hardware, wired.name) if hardware else None
+        self._hold = Hold(wired)
+        self.drive = self._hold.drive
+        identity = self._hold.identity
+        # Where the data come from; a driver cannot tell a twin from hardware.
+        self._identity = replace(identity, simulated=identity.simulated or wired.is_twin)
         try:
-            identity = wired.front_end.connect()
-            # Where the data come from; a driver cannot tell a twin from hardware.
-            self._identity = replace(identity, simulated=identity.simulated or wired.is_twin)
             self._description = describe(
                 self.lines, wired.limits, self._settings, self._identity, timed
             )
@@ -180,15 +172,7 @@ class WiredArray:
 
     def let_go(self) -> None:
         """Let go of the front end, outputs as they are; idempotent."""
-        try:
-            self.drive.let_go()
-            self.wired.front_end.close()
-        finally:
-            self._unlock()
-
-    def _unlock(self) -> None:
-        if self._lock is not None:
-            self._lock.release()
+        self._hold.let_go()
 
     @property
     def calibration_hash(self) -> str:

@@ -84,7 +84,7 @@ def _folder() -> Path:
     # the user's terminal.
     if sys.platform == "win32":
         return Path(tempfile.gettempdir()) / "oscilab"
-    return Path("/tmp") / f"oscilab-{os.getuid()}"  # noqa: S108
+    return Path("/tmp") / f"oscilab-{os.getuid()}"
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from oscilab.errors import InvalidInput
 from oscilab.physics.box import DEFAULT_RANGES, OTHER_RANGE
 from oscilab.physics.potential import Potential
 from oscilab.wired.calibration import Calibration, Line
@@ -26,6 +27,10 @@ def nominal_calibration(
     """Every line without offset, its full scale in volts standing for its quantity's.
 
     Force sensors read the clamp's reaction, so that their gain is negative.
+
+    Raises:
+        InvalidInput: limits that leave a quantity no volts on a side of zero that it needs, or
+            design values beyond what can be reckoned with.
     """
     units = nominal_units(settings)
     lines: dict[str, Line] = {}
@@ -38,8 +43,13 @@ def nominal_calibration(
         else:
             number = channels.output_numbers[channel]
             volts = _drive_scale(family, settings.ranges, limits, number)
-        span = _span(family, settings)
-        gain = volts / span / units.of_target(target, potential)
+        gain = volts / _span(family, settings) / units.of_target(target, potential)
+        if not 0 < gain < np.inf:
+            raise InvalidInput(
+                f"{channel}, which is wired to {target}, has no design gain: the volts that it "
+                "may take must reach beyond zero on each side that its range does, and no further "
+                "than numbers do; change its limits, or its range"
+            )
         lines[channel] = Line(target=target, gain=-gain if family == FORCE else gain)
     return Calibration(units=units, lines=lines, nominal=True)
 
@@ -53,7 +63,9 @@ def nominal_units(settings: WiredSettings) -> Units:
 
 def family_range(family: str, ranges: Mapping[str, tuple[float, float]]) -> tuple[float, float]:
     """The range of a family of parameters in core units."""
-    return {**DEFAULT_RANGES, **ranges}.get(family, OTHER_RANGE)
+    low, high = {**DEFAULT_RANGES, **ranges}.get(family, OTHER_RANGE)
+    # A range of nothing but zero says that a line is not used, and nothing of its scale.
+    return (low, high) if low or high else DEFAULT_RANGES.get(family, OTHER_RANGE)
 
 
 def _span(family: str, settings: WiredSettings) -> float:

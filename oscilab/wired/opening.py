@@ -31,19 +31,25 @@ if TYPE_CHECKING:
 GROUP = "oscilab.front_ends"
 
 
-@dataclass(frozen=True, eq=False)
-class Wired:
-    """Everything that a wired array is made of; the front end is not connected yet."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Wires:
+    """What it takes to bring the outputs of a device somewhere, in volts; nothing is connected."""
 
     name: str
     front_end: AnalogFrontEnd
     potential: Potential
     wiring: Wiring
     limits: Limits
-    calibration: Calibration
     interlocks: Interlocks
     settings: WiredSettings
     is_twin: bool = False
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Wired(Wires):
+    """Everything that a wired array is made of; the front end is not connected yet."""
+
+    calibration: Calibration
 
 
 def wired_device(device: Device, potential: Potential, seed: int) -> WiredArray:
@@ -82,6 +88,18 @@ def parts_of(device: Device, design: bool = False) -> Wired:
         InvalidInput: naming what is wrong.
         OscilabError: the front end's package cannot be used.
     """
+    wires = wires_of(device)
+    calibration = _design(wires) if design else _calibration(device, wires)
+    return Wired(**vars(wires), calibration=calibration)
+
+
+def wires_of(device: Device) -> Wires:
+    """The same without the calibration, and without what it takes to have one.
+
+    Raises:
+        InvalidInput: naming what is wrong.
+        OscilabError: the front end's package cannot be used.
+    """
     from oscilab.bench.tables import validated
 
     where = f"{device.where}: devices.{device.name}"
@@ -94,19 +112,14 @@ def parts_of(device: Device, design: bool = False) -> Wired:
     channels = front_end.channels
     wiring = read_wiring(device, potential, channels)
     limits = Limits(device.table.limits or {}, wiring, channels, f"{where}.limits")
-    if design:
-        calibration = nominal_calibration(settings, potential, wiring, channels, limits)
-    else:
-        calibration = _calibration(device, settings, potential, wiring, channels, limits)
     live = FrontEndCapability.LIVE_INPUTS in front_end.capabilities
     interlocks = Interlocks(device.table.interlocks or {}, channels, f"{where}.interlocks", live)
-    return Wired(
+    return Wires(
         name=device.name,
         front_end=front_end,
         potential=potential,
         wiring=wiring,
         limits=limits,
-        calibration=calibration,
         interlocks=interlocks,
         settings=settings,
         is_twin=device.is_twin,
@@ -195,18 +208,17 @@ def _rows(
     return inline_rows(wiring, where)
 
 
-def _calibration(
-    device: Device,
-    settings: WiredSettings,
-    potential: Potential,
-    wiring: Wiring,
-    channels: ChannelTable,
-    limits: Limits,
-) -> Calibration:
+def _design(wires: Wires) -> Calibration:
+    return nominal_calibration(
+        wires.settings, wires.potential, wires.wiring, wires.front_end.channels, wires.limits
+    )
+
+
+def _calibration(device: Device, wires: Wires) -> Calibration:
     name = device.table.calibration
     if name is None or device.bench is None:
-        return nominal_calibration(settings, potential, wiring, channels, limits)
+        return _design(wires)
     path = device.bench.folder / name
     calibration = read_calibration(path)
-    calibration.check(wiring, f"calibration {path}")
+    calibration.check(wires.wiring, f"calibration {path}")
     return calibration

@@ -8,12 +8,15 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+import numpy as np
+
 from oscilab.bench.devices import Device
 from oscilab.errors import DeviceBusy, InvalidInput
 from oscilab.wired.array import WiredArray
 from oscilab.wired.front_end import FrontEndCapability
+from oscilab.wired.hold import Hold
 from oscilab.wired.lock import holder_of, is_held, wait_until_free
-from oscilab.wired.opening import parts_of
+from oscilab.wired.opening import parts_of, wires_of
 from oscilab.wired.units import Units
 
 PATIENCE_S = 30.0
@@ -40,11 +43,7 @@ def wired_array(device: Device, design: bool = False) -> Generator[WiredArray]:
         InvalidInput: the device is not wired, or its bench is wrong.
         DeviceBusy: another process drives it.
     """
-    if device.table.array != "wired":
-        raise InvalidInput(
-            f"device {device.name} is {device.table.array} and has no lines; name a wired device"
-        )
-    parts = parts_of(device, design)
+    parts = parts_of(_with_lines(device), design)
     array = WiredArray(parts, parts.potential)
     try:
         yield array
@@ -62,20 +61,26 @@ def driven_array(device: Device, design: bool = False) -> Generator[WiredArray]:
             array.make_safe()
 
 
-def make_device_safe(device: Device) -> list[LineReading]:
+def make_device_safe(device: Device) -> list[str]:
     """Ramp every wired output to its safe value; a run that drives the device is stopped first.
 
-    What its lines mean is of no account: the device may have lost its calibration.
+    Returns these outputs' names. What lines mean is of no account: the device may have lost its
+    calibration.
 
     Raises:
         DeviceBusy: that run did not let go.
     """
-    hardware = parts_of(device, design=True).front_end.hardware
+    wires = wires_of(_with_lines(device))
+    hardware = wires.front_end.hardware
     if hardware and is_held(hardware):
         _stop_holder(hardware, device.name)
-    with wired_array(device, design=True) as array:
-        array.drive.safe_now()
-        return _output_readings(array)
+    hold = Hold(wires)
+    try:
+        hold.drive.safe_now()
+    finally:
+        hold.let_go()
+    outputs = wires.front_end.channels.outputs
+    return [outputs[number].name for number in np.flatnonzero(wires.limits.wired)]
 
 
 def read_device(device: Device) -> list[LineReading]:
@@ -109,6 +114,19 @@ def set_output(device: Device, channel: str, volts: float) -> LineReading:
             )
         array.drive.put(number, volts)
         return _reading(array, channel, volts)
+
+
+def _with_lines(device: Device) -> Device:
+    """`device`, refused unless it is wired.
+
+    Raises:
+        InvalidInput: it has no lines.
+    """
+    if device.table.array != "wired":
+        raise InvalidInput(
+            f"device {device.name} is {device.table.array} and has no lines; name a wired device"
+        )
+    return device
 
 
 def _stop_holder(hardware: str, name: str) -> None:

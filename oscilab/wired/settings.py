@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from oscilab.bench.tables import Table
 from oscilab.wired.faults import Fault
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Physical = Annotated[float, Field(gt=1e-18, lt=1e18)]
+"""Whose powers can be reckoned with."""
 
 
 class WiredSettings(Table):
@@ -40,9 +42,18 @@ class WiredSettings(Table):
     samples_per_slice: Annotated[int, Field(ge=1)] = 8
     longest_s: Positive = 60.0
     start: Literal["read-back", "assume-safe"] = "read-back"
-    temperature_K: Positive = 293.15
-    length_m: Positive = 1e-6
-    time_s: Positive = 1e-2
+    temperature_K: Physical = 293.15
+    length_m: Physical = 1e-6
+    time_s: Physical = 1e-2
     position_span: Positive = 16.0
     force_span: Positive = 2e4
     faults: list[Fault] = Field(default_factory=list[Fault])
+
+    @model_validator(mode="after")
+    def _in_order(self) -> WiredSettings:
+        for family, (low, high) in self.ranges.items():
+            if low > high:
+                raise ValueError(
+                    f"the range {low:g} to {high:g} of {family} is empty; put the lower bound first"
+                )
+        return self

@@ -14,9 +14,7 @@ def test_sigterm_raises_within_and_not_after():
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-@pytest.mark.parametrize(
-    ("first", "expected"), [("SIGTERM", Terminated), ("SIGINT", Interrupted)]
-)
+@pytest.mark.parametrize(("first", "expected"), [("SIGTERM", Terminated), ("SIGINT", Interrupted)])
 def test_a_second_signal_does_not_interrupt_what_the_first_set_off(first, expected):
     left = []
 
@@ -92,6 +90,8 @@ except KeyboardInterrupt:
 """
 
 
-def test_ctrl_c_within_exec_leaves_the_exit_code_as_it_is():
-    # As in the import of many a package: Python ends a process where a plain one passed through.
-    assert subprocess.run([sys.executable, "-c", IN_EXEC], check=False).returncode == 130
+def test_ctrl_c_within_exec_leaves_the_exit_code_as_it_is(tmp_path):
+    # As in the import of many a package: `python -m` ends by SIGINT where a plain one passed.
+    (tmp_path / "stopped.py").write_text(IN_EXEC)
+    command = [sys.executable, "-m", "stopped"]
+    assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 130

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from wired_benches import opened, pair
 
-from oscilab.errors import DeviceFailed, InterlockTripped, InvalidInput, OutOfLimits
+from oscilab.calibration import calibrate
+from oscilab.errors import (
+    CannotDo,
+    DeviceFailed,
+    InterlockTripped,
+    InvalidInput,
+    OutOfBox,
+    OutOfLimits,
+)
 from oscilab.wired.interlocks import Beats, Interlock, Interlocks
 from oscilab.wired.lock import is_held
 from oscilab.wired.waveform import Waveform
@@ -81,7 +89,7 @@ def test_the_slew_limit_holds_at_a_fast_clock_as_well():
         if allowed:
             array.drive.limits.check_waveform(waveform, array.drive.outputs.levels, rate)
         else:
-            with pytest.raises(OutOfLimits, match="slew limit of 0.001 V/s"):
+            with pytest.raises(OutOfLimits, match=r"slew limit of 0\.001 V/s"):
                 array.drive.limits.check_waveform(waveform, array.drive.outputs.levels, rate)
 
 
@@ -106,12 +114,69 @@ def test_the_way_to_safe_values_comes_before_the_first_waveform_is_checked():
     assert (board.fastest[:-1] <= SLEW * (1 + 1e-6)).all()
 
 
-def test_an_array_that_cannot_be_described_lets_go_of_its_hardware(tmp_path):
+def test_an_array_that_cannot_be_described_lets_go_of_its_hardware(tmp_path, monkeypatch):
+    def refuse(*given):
+        raise InvalidInput("its calibration leaves nothing of a range")
+
+    monkeypatch.setattr("oscilab.wired.array.describe", refuse)
     levels = str(tmp_path / "levels.bin")
-    limits = {**SLOW, "outputs": {"range": [2.0, 10.0], "slew": SLEW, "safe": 5.0}}
-    device = pair(
-        limits=limits, connection={"levels_file": levels}, settings={"ranges": {"bias": (-1.0, 0.0)}}
-    )
-    with pytest.raises(InvalidInput, match="widen the limits"):
-        opened(device)
+    with pytest.raises(InvalidInput, match="leaves nothing"):
+        opened(pair(limits=SLOW, connection={"levels_file": levels}))
     assert not is_held(levels)
+
+
+@pytest.mark.parametrize(
+    ("limits", "settings"),
+    [
+        ({"clamp": {"range": [0.0, 10.0], "slew": SLEW, "safe": 0.0}}, {}),
+        ({"clamp": {"range": [1.0, 10.0], "slew": SLEW, "safe": 1.0}}, {}),
+        ({"stiffness": {"range": [-10.0, 0.0], "slew": SLEW, "safe": 0.0}}, {}),
+        ({"stiffness": {"range": [2.0, 10.0], "slew": SLEW, "safe": 2.0}}, {}),
+        ({}, {"ranges": {"bias": (1.0, -1.0)}}),
+        ({}, {"length_m": 1e-300}),
+    ],
+)
+def test_a_bench_without_design_gains_is_refused(limits, settings):
+    with pytest.raises(InvalidInput, match=r"no design gain|is empty|length_m"):
+        opened(pair(limits={**SLOW, **limits}, settings=settings))
+
+
+def test_a_range_of_nothing_but_zero_leaves_a_line_at_rest():
+    array = opened(pair(limits=SLOW, settings={"ranges": {"quartic": (0.0, 0.0)}}))
+    array.measure_forces(array.description.potential.vector(stiffness=2.0), [[1.0, 0.0]])
+    with pytest.raises(OutOfBox, match="quartic"):
+        array.description.check_parameters(
+            array.description.potential.vector(stiffness=2.0, quartic=0.1)
+        )
+    array.close()
+
+
+def test_a_calibration_needs_force_sensors():
+    targets = ["bias[0]", "bias[1]", "stiffness[0]", "stiffness[1]", "quartic[0]", "quartic[1]"]
+    targets += ["coupling[0,1]", "clamp[0]", "clamp[1]"]
+    wiring = {f"ao{number}": target for number, target in enumerate(targets)}
+    wiring |= {"do0": "clamp_enable", "ai0": "position[0]", "ai1": "position[1]"}
+    with pytest.raises(CannotDo, match="calibrating needs force_readout"):
+        calibrate(opened(pair(wiring=wiring)), points=50, releases=0)
+
+
+@pytest.mark.parametrize("volts", [10.5, np.nan, -np.inf])
+def test_the_virtual_board_takes_no_volts_that_its_converters_cannot_make(volts):
+    front_end = opened(pair()).wired.front_end
+    wanted = front_end.read_outputs()
+    wanted[3] = volts
+    with pytest.raises(DeviceFailed, match="ao3"):
+        front_end.set_outputs(wanted)
+    waveform = Waveform(np.array([3]), np.array([[volts]]), np.array([1]))
+    with pytest.raises(DeviceFailed, match="ao3"):
+        front_end.exchange(waveform, 1e3, ["ai0"], np.array([0]))
+    assert not front_end.board.levels.any()
+
+
+def test_a_virtual_board_without_a_clock_plays_no_waveform():
+    front_end = opened(pair(connection={"hardware_timed": False})).wired.front_end
+    waveform = Waveform(FIRST, np.array([[1.0]]), np.array([1]))
+    with pytest.raises(DeviceFailed, match="not hardware timed"):
+        front_end.exchange(waveform, 1e3, ["ai0"], np.array([0]))
+    with pytest.raises(DeviceFailed, match="cannot read its outputs back"):
+        opened(pair(connection={"output_readback": False})).wired.front_end.read_outputs()

@@ -28,6 +28,11 @@ def theta_of(array):
     return array.description.potential.vector(stiffness=2.0)
 
 
+def look_on(array):
+    while True:
+        array.look()
+
+
 def test_a_stop_just_before_a_waveform_begins_is_not_lost(monkeypatch):
     array = opened(pair(connection={"pace": 1.0}))
     theta = theta_of(array)
@@ -77,8 +82,7 @@ def test_a_trip_that_is_told_while_it_is_found_does_not_stop_what_comes_after(mo
     board.outside["di0"].volts = 0.0
     watching = next(t for t in threading.enumerate() if t.name == "interlocks")
     with pytest.raises(InterlockTripped):
-        while True:
-            array.look()
+        look_on(array)
     told.set()
     watching.join()
     board.outside["di0"].volts = 1.0

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from wired_benches import pair
 
-from oscilab.interruption import Interrupted, signals_held, terminations_raise
+from oscilab.interruption import terminations_raise
 from oscilab.wired.operate import driven_array
 
 LIMITS = {

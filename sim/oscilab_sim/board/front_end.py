@@ -51,6 +51,10 @@ class VirtualFrontEnd:
         self._open = False
         self._began = time.monotonic()
         self._is_busy = False
+        outputs = board.channels.outputs
+        self._reach = tuple(
+            np.array([getattr(channel, end) for channel in outputs]) for end in ("lower", "upper")
+        )
 
     @classmethod
     def from_bench(cls, connection: Mapping[str, object], device: Device) -> VirtualFrontEnd:
@@ -104,11 +108,14 @@ class VirtualFrontEnd:
     def read_outputs(self) -> Volts:
         """What the outputs are at, `[output]`."""
         self._check_open()
+        if not self._connection.output_readback:
+            raise DeviceFailed(f"front end {self._name} cannot read its outputs back")
         return np.array(self.board.levels)
 
     def set_outputs(self, volts: Volts) -> None:
         """Put every output at `volts` `[output]`."""
         self._catch_up()
+        self._check_made(np.arange(len(self.channels.outputs)), volts, volts)
         self.board.set_outputs(volts)
 
     def read_inputs(self, inputs: Sequence[str], samples: int = 1) -> Volts:
@@ -142,6 +149,12 @@ class VirtualFrontEnd:
     ) -> Samples:
         """Play a waveform; see `AnalogFrontEnd`."""
         self._check_open()
+        if not self._connection.hardware_timed:
+            raise DeviceFailed(
+                f"front end {self._name} is not hardware timed and cannot play a waveform; it is "
+                "set and read point by point"
+            )
+        self._check_made(waveform.lines, waveform.lowest, waveform.highest)
         if rate_hz > self.channels.max_rate_hz * (1 + 1e-9):
             raise DeviceFailed(
                 f"front end {self._name} was asked for {rate_hz:g} samples a second; it can do "
@@ -198,6 +211,18 @@ class VirtualFrontEnd:
         self._check_open()
         if self._connection.pace:
             self.board.advance(self._now() - self.board.seconds)
+
+    def _check_made(self, lines: NDArray[np.intp], lowest: Volts, highest: Volts) -> None:
+        """Refuse volts that no converter of this board makes, as drivers of real ones do."""
+        lower, upper = self._reach
+        inside = (lowest >= lower[lines]) & (highest <= upper[lines])
+        if not inside.all():
+            row = int(np.flatnonzero(~inside)[0])
+            channel = self.channels.outputs[int(lines[row])]
+            raise DeviceFailed(
+                f"output {channel.name} of front end {self._name} was asked for {lowest[row]:g} to "
+                f"{highest[row]:g} V, but makes {channel.lower:g} to {channel.upper:g} V"
+            )
 
     def _check_open(self) -> None:
         if not self._open:
