@@ -71,3 +71,18 @@ def test_a_console_without_the_characters_still_gets_the_sentence():
     ended = python(script, env={"PYTHONIOENCODING": "ascii"})
     assert ended.returncode == 2
     assert ended.stderr.startswith(r"oscilab: bench file Ger\xe4t.toml (from --bench) does not")
+
+
+def test_ctrl_c_while_the_command_line_is_imported_is_one_sentence():
+    script = (
+        "import runpy, signal, sys\n"
+        "class Impatience:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'typer':\n"
+        "            signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Impatience())\n"
+        "sys.argv = ['oscilab', 'devices']\n"
+        "runpy.run_module('oscilab', run_name='__main__')\n"
+    )
+    ended = python(script)
+    assert (ended.returncode, ended.stderr) == (130, "oscilab: stopped by Ctrl-C\n")
