@@ -189,7 +189,9 @@ class NidaqFrontEnd:
         """Reset the boards, to zero volts and lines off, then set the bench's safe values."""
         from nidaqmx.errors import Error
 
-        session, static = self._opened()
+        # Watchdogs that have expired hold the outputs where they are: a reset gives them back.
+        expired = self._heartbeat is not None and self._heartbeat.has_expired
+        session, static = self._opened(beating=not expired)
         for rig in self._rigs.values():
             with contextlib.suppress(Error):
                 rig.close()
@@ -197,6 +199,8 @@ class NidaqFrontEnd:
         self._unstopped = None
         with session.told("while its boards were reset"):
             reset_boards(session, static, self._connection, self._safe)
+        if self._heartbeat is not None:
+            self._heartbeat.arm_again()
 
     def _stop_rig(self) -> None:
         """Stop what was played last, and let go of its lines, unless that was done already.
@@ -239,9 +243,9 @@ class NidaqFrontEnd:
             self._rigs.pop(next(iter(self._rigs))).close()
         return rig
 
-    def _opened(self) -> tuple[Session, Static]:
+    def _opened(self, beating: bool = True) -> tuple[Session, Static]:
         if self._session is None or self._static is None:
             raise DeviceFailed(f"device {self._name} is not connected; open it first")
-        if self._heartbeat is not None:
+        if beating and self._heartbeat is not None:
             self._heartbeat.check()
         return self._session, self._static

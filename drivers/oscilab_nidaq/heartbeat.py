@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from oscilab.errors import DeviceFailed
+from oscilab.errors import DeviceFailed, InterlockTripped
 from oscilab.wired.channels import Channel
 from oscilab_nidaq.lines import grouped
 from oscilab_nidaq.session import Session
@@ -33,7 +33,6 @@ class Heartbeat:
         self._tasks = ExitStack()
         self._timers: list[WatchdogTask] = []
         self._failed: DeviceFailed | None = None
-        self._over = threading.Event()
         self._every = timeout / BEATS
         try:
             with session.told("while its watchdogs were set up"):
@@ -41,23 +40,55 @@ class Heartbeat:
         except BaseException:
             self._tasks.close()
             raise
-        self._thread = threading.Thread(target=self._beat, name="watchdog", daemon=True)
-        self._thread.start()
+        self._begin()
 
     def check(self) -> None:
         """Pass on what went wrong since.
 
         Raises:
-            DeviceFailed: a watchdog expired, or could not be reset.
+            InterlockTripped: a watchdog expired.
+            DeviceFailed: it could not be reset.
         """
         if self._failed is not None:
             raise self._failed
 
+    def arm_again(self) -> None:
+        """Begin anew after the boards were reset, which stops their timers.
+
+        Raises:
+            DeviceFailed: that failed; `check` passes it on from now on.
+        """
+        self._end()
+        try:
+            with self._session.told("while its watchdogs were set up again"):
+                for timer in self._timers:
+                    timer.stop()
+                    timer.clear_expiration()
+                    timer.start()
+        except DeviceFailed as error:
+            self._failed = error
+            raise
+        self._failed = None
+        self._begin()
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether a watchdog is known to have brought outputs to their safe values."""
+        return isinstance(self._failed, InterlockTripped)
+
     def stop(self) -> None:
         """Stop the timers; outputs stay."""
+        self._end()
+        self._tasks.close()
+
+    def _begin(self) -> None:
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="watchdog", daemon=True)
+        self._thread.start()
+
+    def _end(self) -> None:
         self._over.set()
         self._thread.join()
-        self._tasks.close()
 
     def _set_up(self, safe: Mapping[Channel, float], timeout: float) -> None:
         from nidaqmx.constants import AOPowerUpOutputBehavior, Level

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from oscilab.errors import DeviceFailed, InvalidInput
+from oscilab.errors import DeviceFailed, InterlockTripped, InvalidInput
 from oscilab_nidaq.connection import Connection
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ WORDS = 400
 """NI's explanations run to paragraphs; the first of them says what is wrong."""
 RESERVED = (-50103, -200022)
 """NI's codes for what another task holds; names for them would import nidaqmx."""
+EXPIRED = (-200644, -200678, -200681, -200712, -201434)
+"""NI's codes for what a watchdog that has expired forbids."""
 GONE = (-201003, -200220)
 """NI's codes for a board that was there when the device was opened, and is no longer."""
 INSTALL = "install it from https://www.ni.com/daqmx, or name the `server` that has the boards"
@@ -89,6 +91,7 @@ class Session:
         """Every error of NI-DAQmx in the block as one sentence about `what`.
 
         Raises:
+            InterlockTripped: a board's watchdog has expired.
             DeviceFailed: naming the device, where it is, and what NI-DAQmx says.
         """
         from nidaqmx.errors import DaqNotFoundError, Error, RpcError
@@ -102,6 +105,12 @@ class Session:
         except RpcError as error:
             raise DeviceFailed(self._unreachable(what, error)) from error
         except Error as error:
+            if getattr(error, "error_code", 0) in EXPIRED:
+                raise InterlockTripped(
+                    f"the watchdogs of device {self._name} have expired, since this computer was "
+                    f"silent for more than {self._connection.watchdog_s or 0:g} s, and have brought "
+                    "its outputs to their safe values; mend the cause, then resume"
+                ) from error
             said = " ".join(str(error).split())
             short = said if len(said) <= WORDS else said[:WORDS].rsplit(" ", 1)[0] + " ..."
             raise DeviceFailed(
