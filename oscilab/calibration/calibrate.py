@@ -7,7 +7,6 @@ everything else is measured against them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -18,6 +17,7 @@ from oscilab.arrays.description import Capability
 from oscilab.calibration.balance import Balance
 from oscilab.calibration.drives import LEAST_CROSSTALK, Drives, fit_drives
 from oscilab.calibration.fit import MOST_UNKNOWNS, Straight
+from oscilab.calibration.neighbours import lines_beside, names_of, next_inputs
 from oscilab.calibration.response import Response, measure_response
 from oscilab.calibration.sensors import Sensors, fit_sensors
 from oscilab.calibration.sweep import Sweep, sweep_lines
@@ -79,14 +79,14 @@ def calibrate(
     rng = np.random.default_rng(seed)
     with progress.task("sweeping", points) as task:
         sweep = sweep_lines(array, points, rng, task.advance)
-    names = _names(array)
-    beside = _beside(array)
+    names = names_of(array)
+    beside = lines_beside(array)
     set_points = lines.clamp_scale.quantity(sweep.clamps)
     count = lines.used.parameters
     # Positions next to each other show what their clamps do, which are taken in as lines.
     other = [
         sweep.sensors[:, [n for n in beside if n >= lines.used.oscillators]]
-        for beside in _next_inputs(array, wiring.positions)
+        for beside in next_inputs(array, wiring.positions)
     ]
     sensors = fit_sensors(
         set_points, sweep.positions, sweep.lines, beside[count:], other, wiring.positions
@@ -152,7 +152,7 @@ def _drives(
     In between what each sensor shows of every position, `[oscillator, oscillator]`.
     """
     lines = array.lines
-    neighbours = _next_inputs(array, array.wired.wiring.forces)
+    neighbours = next_inputs(array, array.wired.wiring.forces)
     sensed = [sweep.sensors[:, beside] for beside in neighbours]
     balance = Balance(lines.used, sweep.lines, set_points, forces, sensed)
     pairs = [(p, q) for p in range(lines.used.parameters) for q in beside[p]]
@@ -189,31 +189,6 @@ def _picked_up(array: WiredArray, drives: Drives, neighbours: list[list[int]]) -
         for i, n, value in drives.pickups
         if abs(value * gain[i]) > LEAST_CROSSTALK
     ]
-
-
-def _next_inputs(array: WiredArray, channels: Sequence[str]) -> list[list[int]]:
-    """The sensors whose inputs are next to those of `channels`, as numbers among all sensors."""
-    wiring, numbers = array.wired.wiring, array.wired.front_end.channels.input_numbers
-    sensors = (*wiring.positions, *wiring.forces)
-    place = {numbers[channel]: sensor for sensor, channel in enumerate(sensors)}
-    return [
-        [place[n] for n in (numbers[channel] - 1, numbers[channel] + 1) if n in place]
-        for channel in channels
-    ]
-
-
-def _names(array: WiredArray) -> list[str]:
-    """All lines driven, for people: parameters, then clamps."""
-    wiring, potential = array.wired.wiring, array.lines.used
-    names = [f"{wiring.parameters[name]} ({name})" for name in potential.names]
-    return names + [f"{channel} (clamp[{site}])" for site, channel in enumerate(wiring.clamps)]
-
-
-def _beside(array: WiredArray) -> list[list[int]]:
-    """The lines next to each line on the front end, `[line]`: parameters, then clamps."""
-    numbers = np.concatenate([array.lines.parameters, array.lines.clamps]).tolist()
-    place = {number: line for line, number in enumerate(numbers)}
-    return [[place[n] for n in (number - 1, number + 1) if n in place] for number in numbers]
 
 
 def _hurried(array: WiredArray, response: Response) -> list[str]:

@@ -14,10 +14,11 @@ from oscilab.errors import DeviceFailed
 from oscilab.interruption import signals_held
 from oscilab.wired.exchange import play_waveform
 from oscilab.wired.front_end import Aborted, AnalogFrontEnd, FrontEndCapability
+from oscilab.wired.guard import Guard
 from oscilab.wired.interlocks import Interlocks
 from oscilab.wired.limits import Limits
 from oscilab.wired.outputs import Outputs
-from oscilab.wired.watching import EVERY_S, SharedFrontEnd, Watch
+from oscilab.wired.shared import SharedFrontEnd
 from oscilab.wired.waveform import Waveform
 
 logger = logging.getLogger(__name__)
@@ -45,22 +46,16 @@ class Drive:
         self.interlocks = interlocks
         self.name = name
         self.front_end = SharedFrontEnd(front_end)
-        self._watch: Watch | None = None
-        if interlocks.channels and FrontEndCapability.LIVE_INPUTS in front_end.capabilities:
-            self._watch = Watch(self.front_end, interlocks, self._tripped)
+        self._guard = Guard(self.front_end, interlocks, self._tripped)
         self.outputs = Outputs(self.front_end, limits, assume_safe)
         self._energised = False
         # Held while outputs move: by the thread that drives, or by one that watches or stops it.
         self._moving = threading.RLock()
-        self._stopped: BaseException | None = None
 
     @property
     def watching(self) -> str:
         """When the interlocks are looked at, in words."""
-        if self._watch is not None:
-            return f"looked at every {1e3 * EVERY_S:g} ms"
-        timed = FrontEndCapability.HARDWARE_TIMED in self.front_end.capabilities
-        return "looked at " + ("after every waveform" if timed else "between steps")
+        return self._guard.watching
 
     def energise(self) -> None:
         """Check the interlocks, and once bring the outputs to their safe values.
@@ -68,24 +63,10 @@ class Drive:
         Raises:
             InterlockTripped: nothing is driven then.
         """
-        self.check_interlocks()
+        self._guard.check()
         if not self._energised:
             self._energised = True
             self.outputs.make_safe()
-
-    def check_interlocks(self) -> None:
-        """Read them, and begin to watch them.
-
-        Raises:
-            InterlockTripped: one forbids driving, or tripped since this was last asked.
-        """
-        if self._stopped is not None:
-            raise self._stopped
-        channels = self.interlocks.channels
-        if channels:
-            if self._watch is not None:
-                self._watch.start()
-            self.interlocks.check(self.front_end.read_inputs(channels))
 
     def look(self) -> None:
         """Whether outputs may stay as they are, for who holds them and does not drive.
@@ -94,17 +75,14 @@ class Drive:
             InterlockTripped: outputs are safe then.
         """
         with self._safe_if_stopped():
-            self._look()
-            if self._watch is None and self.interlocks.channels:
-                self.interlocks.check(self.front_end.read_inputs(self.interlocks.channels))
+            self._guard.look_at_once()
 
     def stop(self, reason: BaseException) -> None:
         """Outputs to their safe values, from any thread, whatever plays; nothing drives afterwards.
 
         The thread that drives finds `reason` raised, now or in its next call.
         """
-        self._stopped = reason
-        self.front_end.stop()
+        self._guard.stop(reason)
         self.make_safe()
 
     def safe_now(self) -> None:
@@ -136,7 +114,7 @@ class Drive:
         self.limits.check(np.where(self.limits.wired, target, 0.0))
         with self._safe_if_stopped():
             self.energise()
-            self.outputs.go_to(target, self._look)
+            self.outputs.go_to(target, self._guard.look)
 
     def put(self, number: int, volts: float) -> None:
         """Ramp output `number` to `volts`, all others staying as they are found.
@@ -147,11 +125,11 @@ class Drive:
         """
         self.limits.check(np.array([[volts]]), np.array([number]))
         with self._safe_if_stopped():
-            self.check_interlocks()
+            self._guard.check()
             self._energised = True
             target = self.outputs.levels.copy()
             target[number] = volts
-            self.outputs.go_to(target, self._look)
+            self.outputs.go_to(target, self._guard.look)
 
     def exchange(
         self, waveform: Waveform, rate_hz: float, inputs: Sequence[str], read: NDArray[np.int64]
@@ -183,8 +161,7 @@ class Drive:
         if not self._energised:
             return
         with signals_held(), self._moving, self.front_end.protected():
-            if self._watch is not None:
-                self._watch.stop()
+            self._guard.end()
             try:
                 self.outputs.make_safe()
             except BaseException:
@@ -195,9 +172,7 @@ class Drive:
 
     def let_go(self) -> None:
         """Stop watching: nobody calls the front end afterwards; outputs stay as they are."""
-        if self._watch is not None:
-            self._watch.stop()
-            self._watch.join()
+        self._guard.join()
 
     def _played(
         self,
@@ -212,11 +187,11 @@ class Drive:
         finished = False
         try:
             samples = play_waveform(
-                self.front_end, waveform, levels, rate_hz, watched, read, self._look_at
+                self.front_end, waveform, levels, rate_hz, watched, read, self._guard.look_at
             )
             volts = samples.volts
             self.interlocks.check([readings.ravel() for readings in volts[len(inputs) :]])
-            self._look()
+            self._guard.look()
             self._check_readings(inputs, volts)
             finished = True
         finally:
@@ -239,7 +214,7 @@ class Drive:
                 finished = True
             except Aborted:
                 # By `stop` or the watch, if by anybody here: that reason is the one to tell.
-                self._look()
+                self._guard.look()
                 raise
             finally:
                 if not finished:
@@ -247,29 +222,13 @@ class Drive:
 
     def _refuse_if_tripped(self) -> None:
         with self._safe_if_stopped():
-            self._look()
-
-    def _look(self) -> None:
-        """Raise what stops this drive, or what the watch has found."""
-        if self._stopped is not None:
-            raise self._stopped
-        if self._watch is not None:
-            self._watch.check()
-
-    def _look_at(self, volts: Volts | None) -> None:
-        """Between steps that the host plays: a reading whose last are the interlocks', or none."""
-        channels = self.interlocks.channels
-        self._look()
-        if volts is not None:
-            self.interlocks.check(volts[len(volts) - len(channels) :, np.newaxis])
-        elif channels and self._watch is None:
-            self.interlocks.check(self.front_end.read_inputs(channels))
+            self._guard.look()
 
     def _tripped(self) -> None:
         """In the watching thread: the one that drives may be busy with something else."""
         with self._moving:
             # Where that one has learnt of it meanwhile, it has made the outputs safe itself.
-            if self._watch is not None and self._watch.is_tripped:
+            if self._guard.is_tripped:
                 self.make_safe()
 
     def _check_readings(self, inputs: Sequence[str], volts: Volts) -> None:

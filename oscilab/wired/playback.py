@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from oscilab.arrays.readings import Trajectory
 from oscilab.errors import InvalidInput
-from oscilab.physics import Potential
 from oscilab.physics.protocol import Protocol, Stairs, noising_parameters
 from oscilab.wired.clock import RAMP_SAMPLES, ramp_samples
+from oscilab.wired.energies import Readings
 from oscilab.wired.ramps import Ramped, with_ramps
 from oscilab.wired.waveform import Waveform
 
@@ -64,7 +64,9 @@ def play_protocol(
     starts = None if initial is None else description.check_set_points(initial)
     number = _number_of_copies(copies, starts)
     timing = _timing(array, protocol, stairs, record_every)
-    readers = _Readings(description.potential, stairs, timing, number)
+    readers = Readings(
+        description.potential, stairs, timing.reads, timing.edges, timing.records, number
+    )
     if starts is None:
         _play_thermal(array, protocol, stairs, timing, readers)
     else:
@@ -116,7 +118,7 @@ def _number_of_copies(copies: int | None, initial: Array | None) -> int:
 
 
 def _play_thermal(
-    array: WiredArray, protocol: Protocol, stairs: Stairs, timing: Timing, found: _Readings
+    array: WiredArray, protocol: Protocol, stairs: Stairs, timing: Timing, found: Readings
 ) -> None:
     """Clamp at the origin, release into the noising potential, wait, play; over and over."""
     description, lines = array.description, array.lines
@@ -151,7 +153,7 @@ def _play_thermal(
 
 
 def _play_from(
-    array: WiredArray, stairs: Stairs, timing: Timing, starts: Array, found: _Readings
+    array: WiredArray, stairs: Stairs, timing: Timing, starts: Array, found: Readings
 ) -> None:
     """Clamp at the start, release into the protocol; one waveform carries many copies."""
     lines = array.lines
@@ -231,36 +233,3 @@ def _ramped(
     start = array.drive.outputs.levels[waveform.lines]
     slew = array.drive.limits.slew[waveform.lines]
     return with_ramps(waveform, start, slew, rate, inside=~clamped)
-
-
-class _Readings:
-    """Collects what copies do: records, and the energies at every switch of the drive."""
-
-    def __init__(self, potential: Potential, stairs: Stairs, timing: Timing, copies: int) -> None:
-        self._potential = potential
-        self._stairs = stairs
-        self._records = np.searchsorted(timing.reads, timing.records)
-        self._edges = np.searchsorted(timing.reads, timing.edges)
-        self._done = 0
-        self._copies = copies
-        self.positions = np.empty((copies, len(timing.times), potential.oscillators))
-        self.work, self.heat = np.zeros(copies), np.zeros(copies)
-
-    @property
-    def missing(self) -> int:
-        """Copies that were not played yet."""
-        return self._copies - self._done
-
-    def add(self, positions: Array) -> None:
-        """`positions` `[copy, reading, oscillator]` of further copies."""
-        rows = slice(self._done, self._done + len(positions))
-        self.positions[rows] = positions[:, self._records]
-        last: Array | None = None
-        for number, parameters in enumerate(self._stairs.parameters):
-            begin, end = positions[:, self._edges[number]], positions[:, self._edges[number + 1]]
-            before = np.asarray(self._potential.energy(parameters, begin), np.float64)
-            if last is not None:
-                self.work[rows] += before - last
-            last = np.asarray(self._potential.energy(parameters, end), np.float64)
-            self.heat[rows] += before - last
-        self._done += len(positions)
