@@ -190,8 +190,7 @@ class NidaqFrontEnd:
         from nidaqmx.errors import Error
 
         # Watchdogs that have expired hold the outputs where they are: a reset gives them back.
-        expired = self._heartbeat is not None and self._heartbeat.has_expired
-        session, static = self._opened(beating=not expired)
+        session, static = self._opened(or_expired=True)
         for rig in self._rigs.values():
             with contextlib.suppress(Error):
                 rig.close()
@@ -243,9 +242,9 @@ class NidaqFrontEnd:
             self._rigs.pop(next(iter(self._rigs))).close()
         return rig
 
-    def _opened(self, beating: bool = True) -> tuple[Session, Static]:
+    def _opened(self, or_expired: bool = False) -> tuple[Session, Static]:
         if self._session is None or self._static is None:
             raise DeviceFailed(f"device {self._name} is not connected; open it first")
-        if beating and self._heartbeat is not None:
+        if self._heartbeat is not None and not (or_expired and self._heartbeat.has_expired):
             self._heartbeat.check()
         return self._session, self._static

@@ -51,10 +51,8 @@ class VirtualFrontEnd:
         self._open = False
         self._began = time.monotonic()
         self._is_busy = False
-        outputs = board.channels.outputs
-        self._reach = tuple(
-            np.array([getattr(channel, end) for channel in outputs]) for end in ("lower", "upper")
-        )
+        reach = [(channel.lower, channel.upper) for channel in board.channels.outputs]
+        self._lower, self._upper = np.array(reach).T
 
     @classmethod
     def from_bench(cls, connection: Mapping[str, object], device: Device) -> VirtualFrontEnd:
@@ -214,8 +212,7 @@ class VirtualFrontEnd:
 
     def _check_made(self, lines: NDArray[np.intp], lowest: Volts, highest: Volts) -> None:
         """Refuse volts that no converter of this board makes, as drivers of real ones do."""
-        lower, upper = self._reach
-        inside = (lowest >= lower[lines]) & (highest <= upper[lines])
+        inside = (lowest >= self._lower[lines]) & (highest <= self._upper[lines])
         if not inside.all():
             row = int(np.flatnonzero(~inside)[0])
             channel = self.channels.outputs[int(lines[row])]
