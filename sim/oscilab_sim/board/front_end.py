@@ -51,8 +51,8 @@ class VirtualFrontEnd:
         self._open = False
         self._began = time.monotonic()
         self._is_busy = False
-        reach = [(channel.lower, channel.upper) for channel in board.channels.outputs]
-        self._lower, self._upper = np.array(reach).T
+        self._moving = threading.Lock()
+        self._lower, self._upper = np.array([(c.lower, c.upper) for c in board.channels.outputs]).T
 
     @classmethod
     def from_bench(cls, connection: Mapping[str, object], device: Device) -> VirtualFrontEnd:
@@ -122,10 +122,11 @@ class VirtualFrontEnd:
         While a waveform keeps pace, oscillators stand still: they move once it is over, and a
         sensor shows until then what it showed before.
         """
-        if self._is_busy:
-            return self.board.read(inputs, samples, self._now())
-        self._catch_up()
-        return self.board.read(inputs, samples)
+        with self._moving:
+            if self._is_busy:
+                return self.board.read(inputs, samples, self._now())
+            self._catch_up()
+            return self.board.read(inputs, samples)
 
     def pause(self, seconds: float) -> None:
         """Let the board's clock run.
@@ -174,9 +175,10 @@ class VirtualFrontEnd:
     @contextmanager
     def _busy(self) -> Generator[None]:
         """Within it the board is this thread's; another one that reads must not touch its clock."""
-        self._catch_up()
-        self._abort.clear()
-        self._is_busy = True
+        with self._moving:
+            self._catch_up()
+            self._abort.clear()
+            self._is_busy = True
         try:
             yield
         finally:
