@@ -66,7 +66,7 @@ class Address:
 
 def address_path(run: Path) -> Path:
     """`runs/digits.live.json` for `runs/digits.h5`."""
-    return run.with_suffix(".live.json")
+    return run.parent / f"{run.stem}.live.json"
 
 
 def write_address(address: Address) -> Path:

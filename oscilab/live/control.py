@@ -23,7 +23,7 @@ Reply = dict[str, Any]
 
 def log_path(run: Path) -> Path:
     """`runs/digits.control.log` for `runs/digits.h5`."""
-    return run.with_suffix(".control.log")
+    return run.parent / f"{run.stem}.control.log"
 
 
 class ControlLog:

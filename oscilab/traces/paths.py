@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 RUNS = Path("runs")
+SUFFIX = ".h5"
 PART = ".part"
 
 
@@ -19,7 +20,7 @@ def default_path(experiment: str, folder: Path = RUNS) -> Path:
 
 def segment_folder(path: Path) -> Path:
     """The folder beside a run's file that holds its further segments while there are any."""
-    return path.with_suffix(".segments")
+    return _beside(path, ".segments")
 
 
 def segment_path(path: Path, number: int) -> Path:
@@ -58,7 +59,14 @@ def number_of(path: Path) -> int:
 
 def ballast_path(path: Path) -> Path:
     """A file of zeros that gives way when the disk is full."""
-    return path.with_suffix(".ballast")
+    return _beside(path, ".ballast")
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    # Only a run's own file has its parts under its stem: a `run.nc` that was exported beside
+    # `run.h5` must not take them for its own.
+    stem = path.stem if path.suffix == SUFFIX else path.name
+    return path.parent / (stem + suffix)
 
 
 def next_number(path: Path, after: int) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from oscilab.errors import InvalidInput
 from oscilab.traces.layout import build_image
-from oscilab.traces.paths import segment_folder
+from oscilab.traces.paths import SUFFIX, segment_folder
 from oscilab.traces.plan import RunPlan
 from oscilab.traces.run import open_run
 from oscilab.traces.segment import Segment, Start
@@ -18,8 +18,14 @@ def begin(path: Path, plan: RunPlan, rotation: Rotation | None) -> Segments:
     """The files of a new run.
 
     Raises:
-        InvalidInput: it exists, or its folder cannot be written; nothing is left behind then.
+        InvalidInput: it exists, is not named with .h5 at the end, or its folder cannot be written;
+            nothing is left behind then.
     """
+    if path.suffix != SUFFIX:
+        # Its picture, segments and address are named after it, with other endings.
+        raise InvalidInput(
+            f"run file {path} must be named with {SUFFIX} at the end, such as runs/pair{SUFFIX}"
+        )
     for taken in (path, segment_folder(path)):
         if taken.exists():
             raise InvalidInput(
