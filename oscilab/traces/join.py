@@ -16,6 +16,7 @@ from oscilab.traces.clone import clone
 from oscilab.traces.durable import push_folder, push_to_disk
 from oscilab.traces.extent import Extent
 from oscilab.traces.hdf5 import h5py
+from oscilab.traces.layout_streams import state_arrays
 from oscilab.traces.paths import (
     ballast_path,
     joined_path,
@@ -27,6 +28,7 @@ from oscilab.traces.pieces import pieces_of
 from oscilab.traces.probe import STREAMS
 from oscilab.traces.run import Run, open_run
 from oscilab.traces.source import Source
+from oscilab.traces.state import State, read_state, source_of_state
 from oscilab.traces.trouble import short
 
 PATIENCE = (0.1, 0.3, 1.0)
@@ -127,22 +129,44 @@ def write_joined(run: Run, target: Path, status: str | None = None) -> None:
 
 def _fill(entry: Any, sources: Sequence[Source], extent: Extent) -> None:
     bulk: list[Any] = []
+    protocol: list[Any] = []
+    holder = source_of_state(sources)
+    state = read_state(holder) if holder is not None and holder.state == "live" else None
 
     def visit(name: str, target: Any) -> None:
         if hasattr(target, "keys") or name.startswith(("result/", "segments/")):
             return
         if name.startswith("readings/") and target.maxshape[:1] == (None,):
             bulk.append(target)
-        elif target.chunks or name.startswith(("protocol/", "checkpoint/")):
+        elif name.startswith("protocol/"):
+            protocol.append(target)
+        elif not name.startswith("checkpoint/"):
+            if target.chunks:
+                _fill_dataset(target, sources, extent)
+        elif state is None:
             _fill_dataset(target, sources, extent)
 
     entry.visititems(visit)
+    # `written` comes first: what it speaks of was there before it.
+    for target in sorted(protocol, key=lambda it: bool(it.shape)):
+        _fill_dataset(target, sources, extent)
+    if state is not None:
+        _fill_state(entry, state)
     for stream in STREAMS:
         if stream in entry:
             entry[stream]["n_committed"][()] = extent.total(stream)
     # Segments hold copies counted from zero each.
     entry["copy"][...] = np.arange(len(entry["copy"]))
     _fill_together(bulk, sources, extent)
+
+
+def _fill_state(entry: Any, state: State) -> None:
+    """A state that its writer may replace meanwhile; the other slot stays empty."""
+    for name, target in state_arrays(entry).items():
+        target[0] = state[name]
+    for name in ("step", "batch"):
+        entry["checkpoint"][name][1] = -1
+    entry["checkpoint/current"][()] = 0
 
 
 def _fill_dataset(target: Any, sources: Sequence[Source], extent: Extent) -> None:

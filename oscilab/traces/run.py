@@ -22,7 +22,7 @@ from oscilab.traces.layout_array import read_potential, read_schedule
 from oscilab.traces.opening import Files, living, open_files
 from oscilab.traces.plan import Kind, Provenance
 from oscilab.traces.source import Source
-from oscilab.traces.state import current_slot, read_state
+from oscilab.traces.state import current_slot, read_state, source_of_state
 
 if TYPE_CHECKING:
     import xarray
@@ -208,8 +208,7 @@ class Run:
         return Continuation(clone_image(self.sources[0].file), row, self._readings_before(row))
 
     def _source_of_state(self) -> Source | None:
-        states = (it for it in reversed(self.sources) if current_slot(it.entry) >= 0)
-        return next(states, None)
+        return source_of_state(self.sources)
 
     def _readings_before(self, row: int) -> int:
         found = 0

@@ -7,8 +7,9 @@ before and after.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +21,21 @@ from oscilab.traces.source import Source
 from oscilab.traces.view import open_view
 
 READINGS = 5
+MARKS = ("current", "step", "batch")
 
+Found = TypeVar("Found")
 State = dict[str, NDArray[Any]]
 
 
 def current_slot(entry: Any) -> int:
     """The slot that holds the newest state, or -1."""
     return int(entry["checkpoint/current"][()]) if "checkpoint" in entry else -1
+
+
+def source_of_state(sources: Sequence[Source]) -> Source | None:
+    """The newest file of a run that holds a state, if any does."""
+    holders = (source for source in reversed(sources) if current_slot(source.entry) >= 0)
+    return next(holders, None)
 
 
 def read_state(source: Source) -> State:
@@ -36,26 +45,50 @@ def read_state(source: Source) -> State:
         InvalidInput: the writer joined the file with others, or replaced the state faster than
             it can be read.
     """
-    if source.state != "live":
-        return _slot(source.entry, current_slot(source.entry))
+    return at_its_newest(source, lambda entry: _slot(entry, current_slot(entry)))
+
+
+def read_marks(entry: Any) -> State:
+    """Which slot is the newest, and the steps and batches of both, as they were at one moment."""
+    found = _marks(entry)
     for _ in range(READINGS):
-        found = _settled(source.path)
-        if found is not None:
-            return found
+        before, found = found, _marks(entry)
+        if all(np.array_equal(found[name], before[name]) for name in MARKS):
+            break
+    return found
+
+
+def _marks(entry: Any) -> State:
+    return {name: np.asarray(entry["checkpoint"][name][()]) for name in MARKS}
+
+
+def at_its_newest(source: Source, read: Callable[[Any], Found]) -> Found:
+    """What `read` finds in the entry of `source` while one state is the newest.
+
+    Raises:
+        InvalidInput: as `read_state`.
+    """
+    if source.state != "live":
+        return read(source.entry)
+    for _ in range(READINGS):
+        found = _settled(source.path, read)
+        if found:
+            return found[0]
     raise InvalidInput(
         f"the checkpoint in {source.path} was replaced in each of {READINGS} attempts to read it; "
         "stop the run, or let it make checkpoints less often"
     )
 
 
-def _settled(path: Path) -> State | None:
+def _settled(path: Path, read: Callable[[Any], Found]) -> list[Found]:
+    """What was read, or nothing if the state was replaced meanwhile."""
     # What an open file knows of its chunks does not change, so another one is opened each time.
     try:
         with open_view(name_now(path), grows=True) as file:
-            before = _mark(file["entry"])
-            state = _slot(file["entry"], before[0])
+            before = mark(file["entry"])
+            found = read(file["entry"])
         with open_view(name_now(path), grows=True) as file:
-            return state if _mark(file["entry"]) == before else None
+            return [found] if mark(file["entry"]) == before else []
     except InvalidInput as error:
         raise InvalidInput(
             f"run file {path} was joined with others while its checkpoint was read; open the run "
@@ -63,10 +96,11 @@ def _settled(path: Path) -> State | None:
         ) from error
     except (OSError, RuntimeError, KeyError):
         # In the middle of a write.
-        return None
+        return []
 
 
-def _mark(entry: Any) -> tuple[int, int]:
+def mark(entry: Any) -> tuple[int, int]:
+    """The newest state's slot and step."""
     slot = current_slot(entry)
     return slot, int(entry["checkpoint/step"][slot])
 

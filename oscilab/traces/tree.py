@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -10,13 +11,17 @@ from numpy.typing import NDArray
 
 from oscilab.traces.extent import Extent
 from oscilab.traces.lazy import Stack
+from oscilab.traces.lazy_state import LiveState
 from oscilab.traces.pieces import pieces_of
+from oscilab.traces.probe import STREAMS
 from oscilab.traces.source import Source
+from oscilab.traces.state import source_of_state
 
 if TYPE_CHECKING:
     import xarray
 
 NOT_FOR_READERS = {"CLASS", "NAME", "REFERENCE_LIST", "DIMENSION_LIST", "NX_class", "target"}
+COUNTS = {f"/entry/{stream}/n_committed": stream for stream in STREAMS}
 BARE_SCALE = "This is a netCDF dimension but not a netCDF variable"
 
 
@@ -27,40 +32,46 @@ def build_tree(
     import xarray
 
     found: dict[str, Any] = {}
-    _collect(sources[0].entry, "", sources, extent, found)
+    _collect(sources[0].entry, "", _Run(sources, extent, _live_state(sources)), found)
     for path, group in extra.items():
-        _collect(group, path, (), extent, found)
+        _collect(group, path, _Run((), extent, None), found)
     # Its own annotations are incomplete.
     tree: Any = xarray.DataTree
     return tree.from_dict(found, name="entry")
 
 
-def _collect(
-    group: Any,
-    path: str,
-    sources: Sequence[Source],
-    extent: Extent,
-    found: dict[str, xarray.Dataset],
-) -> None:
+@dataclass(frozen=True, eq=False)
+class _Run:
+    sources: Sequence[Source]
+    extent: Extent
+    state: LiveState | None
+
+
+def _live_state(sources: Sequence[Source]) -> LiveState | None:
+    source = source_of_state(sources)
+    return LiveState(source) if source is not None and source.state == "live" else None
+
+
+def _collect(group: Any, path: str, run: _Run, found: dict[str, xarray.Dataset]) -> None:
     import xarray
 
     variables: dict[str, Any] = {}
     for name, item in group.items():
         inner = f"{path}/{name}"
         if hasattr(item, "keys"):
-            _collect(item, inner, sources, extent, found)
+            _collect(item, inner, run, found)
         elif not _attribute(item, "NAME").startswith(BARE_SCALE):
-            variables[name] = _variable(item, sources, extent)
+            variables[name] = _variable(item, run)
     attributes = {key: _python(value) for key, value in group.attrs.items() if key != "NX_class"}
     dataset = xarray.Dataset(variables, attrs=attributes)
     found[path or "/"] = xarray.decode_cf(dataset, decode_timedelta=False)
 
 
-def _variable(item: Any, sources: Sequence[Source], extent: Extent) -> Any:
+def _variable(item: Any, run: _Run) -> Any:
     import xarray
     from xarray.core import indexing
 
-    stack = Stack(pieces_of(item, sources, extent))
+    stack = Stack(pieces_of(item, run.sources, run.extent))
     attributes = {
         key: _python(value) for key, value in item.attrs.items() if key not in NOT_FOR_READERS
     }
@@ -69,6 +80,15 @@ def _variable(item: Any, sources: Sequence[Source], extent: Extent) -> Any:
     if item.dtype.kind == "S":
         texts = np.char.decode(stack.read((slice(None),) * item.ndim), "utf-8")
         return xarray.Variable(dims_of(item), texts, attributes)
+    stream = COUNTS.get(item.name)
+    if stream is not None:
+        # Every segment counts its own rows.
+        return xarray.Variable((), np.int64(run.extent.total(stream)), attributes)
+    if run.state is not None and not item.is_scale and item.name.startswith("/entry/checkpoint/"):
+        return xarray.Variable(dims_of(item), run.state.data(item), attributes)
+    if not item.shape:
+        # Now: of a live run, what `written` speaks of is then there when it is read.
+        return xarray.Variable((), stack.read(()), attributes)
     if item.name.endswith("/copy"):
         # Every segment counts from zero.
         return xarray.Variable(dims_of(item), np.arange(stack.shape[0]), attributes)
