@@ -88,6 +88,7 @@ def plot(
     format: Annotated[PictureFormat, typer.Option(help="PNG or PDF.")] = PictureFormat.PNG,
 ) -> None:
     """Draw what a run holds, or what is asked for."""
+    from oscilab.traces.durable import make_folder
     from oscilab.traces.plots import PLOTS
     from oscilab.traces.run import open_run
 
@@ -96,7 +97,7 @@ def plot(
         raise InvalidInput(f"there is no picture {unknown[0]!r}; there are {', '.join(PLOTS)}")
     with open_run(run) as opened:
         folder = out or run.parent
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         for name in what or PLOTS:
             path = folder / f"{run.stem}-{name}.{format.value}"
             try:
@@ -141,6 +142,8 @@ def repair(
     print(f"{done.path} {healthy}holds {', '.join(done.kept) or 'no measurement'}")
     for sentence in done.lost:
         say(f"lost: {sentence}")
+    for sentence in done.left:
+        say(sentence)
 
 
 @app.command()

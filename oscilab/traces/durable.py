@@ -3,12 +3,58 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
+
+from oscilab.errors import InvalidInput
+from oscilab.traces.trouble import short
 
 
 def draft_of(path: Path) -> Path:
     """The name under which this process prepares a file."""
     return path.with_name(f"{path.name}.{os.getpid()}.new")
+
+
+@contextmanager
+def drafted(path: Path) -> Generator[Path]:
+    """The name under which the block writes a file or a folder, which is `path` afterwards.
+
+    Where anything stops it, Ctrl-C included, nothing is left behind.
+
+    Raises:
+        InvalidInput: it cannot be written.
+    """
+    draft = draft_of(path)
+    make_folder(path.parent)
+    try:
+        yield draft
+        draft.rename(path)
+    # HDF5 tells of a full disk by a RuntimeError, too.
+    except (OSError, RuntimeError) as error:
+        raise InvalidInput(
+            f"{path} cannot be written: {short(error)}; free some space, or write elsewhere"
+        ) from error
+    finally:
+        if draft.is_dir():
+            shutil.rmtree(draft, ignore_errors=True)
+        else:
+            draft.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """The folder, and those that it lies in, where they are not there yet.
+
+    Raises:
+        InvalidInput: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(
+            f"folder {folder} cannot be made: {short(error)}; write elsewhere"
+        ) from error
 
 
 def create_durably(path: Path, data: bytes) -> None:

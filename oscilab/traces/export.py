@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from oscilab.errors import InvalidInput
+from oscilab.traces.durable import drafted
 from oscilab.traces.join import write_joined
 from oscilab.traces.run import Run
 
@@ -29,22 +30,14 @@ def export(run: Run, kind: str, out: Path) -> Path:
         raise InvalidInput(f"unknown format {kind!r}; the formats are {', '.join(EXPORTS)}")
     if out.exists():
         raise InvalidInput(f"{out} exists; remove it or give another name")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        EXPORTS[kind](run, out)
-    except OSError as error:
-        raise InvalidInput(f"{out} cannot be written: {error}") from error
+    with drafted(out) as draft:
+        EXPORTS[kind](run, draft)
     return out
 
 
 def to_netcdf(run: Run, out: Path) -> None:
     """One netCDF-4 file; a run file is one already, but its segments may lie apart."""
-    draft = out.with_name(f"{out.name}.new")
-    try:
-        write_joined(run, draft)
-        draft.replace(out)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_joined(run, out)
 
 
 def to_zarr(run: Run, out: Path) -> None:

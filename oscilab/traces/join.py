@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from collections.abc import Sequence
@@ -13,9 +14,8 @@ import numpy as np
 from oscilab.errors import InvalidInput
 from oscilab.traces import hdf5
 from oscilab.traces.clone import clone
-from oscilab.traces.durable import push_folder, push_to_disk
+from oscilab.traces.durable import push_folder
 from oscilab.traces.extent import Extent
-from oscilab.traces.hdf5 import h5py
 from oscilab.traces.layout_streams import state_arrays
 from oscilab.traces.paths import (
     ballast_path,
@@ -27,6 +27,7 @@ from oscilab.traces.paths import (
 from oscilab.traces.pieces import pieces_of
 from oscilab.traces.probe import STREAMS
 from oscilab.traces.run import Run, open_run
+from oscilab.traces.sink import new_file
 from oscilab.traces.source import Source
 from oscilab.traces.state import State, read_state, source_of_state
 from oscilab.traces.trouble import short
@@ -40,9 +41,12 @@ SEGMENT_TEXTS = ("reason", "host", "start_time")
 
 
 def join_run(path: Path, status: str | None = None) -> list[str]:
-    """Make one file of a closed run; what stands in the way is returned, and the run left as it is.
+    """Make one file of a closed run; parts of it that could not be removed are returned.
 
     Every part stays where it is until the joined file is on the disk. `status` replaces the run's.
+
+    Raises:
+        InvalidInput: what stands in the way; the run is left as it is then.
     """
     draft = joined_path(path)
     try:
@@ -54,12 +58,15 @@ def join_run(path: Path, status: str | None = None) -> list[str]:
         _replace(draft, path)
         push_folder(path.parent)
     except (OSError, RuntimeError, InvalidInput) as error:
-        draft.unlink(missing_ok=True)
-        remove_if_empty(draft.parent)
-        return [
-            f"run {path} stays in several files: {short(error)}; "
-            "join them with oscilab traces repair"
-        ]
+        raise InvalidInput(
+            f"run {path} was not joined into one file: {short(error)}; it reads as it is, and "
+            "oscilab traces repair joins it when there is nothing in the way"
+        ) from error
+    finally:
+        # Also where somebody stopped it.
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+            remove_if_empty(draft.parent)
     return remove_parts(path)
 
 
@@ -114,7 +121,7 @@ def write_joined(run: Run, target: Path, status: str | None = None) -> None:
     sense.
     """
     sources, extent = run.sources, run.extent
-    with h5py.File(target, "w", libver=("earliest", "v110"), rdcc_nbytes=0) as file:
+    with new_file(target) as file:
         clone(sources[0].file, file, lambda item: pieces_of(item, sources, extent).shape)
         entry = file["entry"]
         for name in ("status", "end_time"):
@@ -124,7 +131,6 @@ def write_joined(run: Run, target: Path, status: str | None = None) -> None:
         if run.result is not None:
             clone(run.result["entry/result"], entry.create_group("result"))
         _fill(entry, sources, extent)
-    push_to_disk(target)
 
 
 def _fill(entry: Any, sources: Sequence[Source], extent: Extent) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from oscilab.errors import InvalidInput
+from oscilab.traces.durable import drafted
 from oscilab.traces.join import join_run, write_joined
 from oscilab.traces.opening import open_files
 from oscilab.traces.paths import segment_folder
@@ -17,12 +19,14 @@ from oscilab.traces.run import Run
 class Repaired:
     """What came of a repair: the healthy file, and a sentence for all kept and all lost.
 
-    `healthy` says that there was nothing to do.
+    `left` says which superfluous files could not be removed, `healthy` that there was nothing to
+    do.
     """
 
     path: Path
     kept: list[str]
     lost: list[str]
+    left: Sequence[str] = ()
     healthy: bool = False
 
 
@@ -33,7 +37,8 @@ def repair(path: Path, out: Path | None = None) -> Repaired:
     pieces; otherwise, or if `out` is given, it is a further file and the originals stay.
 
     Raises:
-        InvalidInput: the run is being written, nothing of it can be read, or `out` exists.
+        InvalidInput: the run is being written, nothing of it can be read, or `out` exists or
+            cannot be written, or its pieces cannot be joined.
     """
     with Run(open_files(path, salvage=True)) as run:
         status = run.status
@@ -48,10 +53,11 @@ def repair(path: Path, out: Path | None = None) -> Repaired:
             if target.exists():
                 raise InvalidInput(f"{target} exists; remove it or give another name")
             # It can be resumed, as an interrupted run can.
-            write_joined(run, target, "interrupted" if status == "torn" else status)
+            with drafted(target) as draft:
+                write_joined(run, draft, "interrupted" if status == "torn" else status)
             return Repaired(target, kept, lost)
-    troubles = join_run(path, "interrupted" if status == "torn" else status)
-    return Repaired(path, kept, troubles)
+    left = join_run(path, "interrupted" if status == "torn" else status)
+    return Repaired(path, kept, [], left)
 
 
 def _balance(run: Run) -> tuple[list[str], list[str]]:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from oscilab.errors import InvalidInput
 from oscilab.traces import hdf5
-from oscilab.traces.durable import push_folder, push_to_disk
-from oscilab.traces.hdf5 import h5py
+from oscilab.traces.durable import push_folder
+from oscilab.traces.sink import new_file
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -23,12 +23,14 @@ def write_result_file(
     """A file of its own, which appears complete or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.new")
-    with h5py.File(draft, "w", libver=("earliest", "v110")) as file:
-        hdf5.annotate(file, NX_class="NXroot", default="entry", schema="oscilab-result")
-        entry = hdf5.make_group(file, "entry", "NXentry")
-        write_result(entry, oscillators, samples, figures, tables)
-    push_to_disk(draft)
-    draft.replace(path)
+    try:
+        with new_file(draft) as file:
+            hdf5.annotate(file, NX_class="NXroot", default="entry", schema="oscilab-result")
+            entry = hdf5.make_group(file, "entry", "NXentry")
+            write_result(entry, oscillators, samples, figures, tables)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
     push_folder(path.parent)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from oscilab.arrays.readings import ForceReading, PositionReading, Trajectory
+from oscilab.errors import InvalidInput
 from oscilab.physics.protocol import Protocol
 from oscilab.traces.join import join_run
 from oscilab.traces.paths import result_path, segment_folder
@@ -216,7 +217,11 @@ class RunWriter:
         self._closed = True
         self._segments.finish(status, self._pending.row, self._pending.reading)
         if status == "finished" and segment_folder(self.path).exists():
-            self.troubles.extend(join_run(self.path))
+            try:
+                self.troubles.extend(join_run(self.path))
+            except InvalidInput as error:
+                # It reads just the same.
+                self.troubles.append(str(error))
 
     def _apply(self, action: Callable[[Segment], None]) -> None:
         self.commit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def test_the_tree_of_a_live_run_shows_a_whole_state_or_says_that_it_is_gone(
         small_runs.write_steps(writer, 1, 2)
         write_state(writer, 7)
         with open_run(path) as run:
-            state = run.tree["checkpoint"]
+            state: Any = run.tree["checkpoint"]
             slot = int(state["current"])
             np.testing.assert_array_equal(state["parameters"][slot], small_runs.parameters(7))
             write_state(writer, 8)
@@ -54,7 +55,7 @@ def test_an_export_of_a_run_that_makes_checkpoints_holds_one_whole(tmp_path: Pat
             out = export(run, "netcdf", tmp_path / "copy.nc")
         with open_run(out) as copy:
             small_runs.check_checkpoint(copy, 8)
-            tree = copy.tree["checkpoint"]
+            tree: Any = copy.tree["checkpoint"]
             np.testing.assert_array_equal(tree["step"][int(tree["current"])], 8)
 
 
@@ -67,7 +68,8 @@ def test_the_counts_of_a_run_in_pieces_are_those_of_all_its_files(tmp_path: Path
     writer.close("failed")
     with open_run(path) as run:
         assert len(run.sources) > 1
-        counts = {name: int(run.tree[name]["n_committed"]) for name in STREAMS}
+        tree: Any = run.tree
+        counts = {name: int(tree[name]["n_committed"]) for name in STREAMS}
         assert counts == {name: run.extent.total(name) for name in STREAMS}
         assert counts["trajectory"] == small_runs.COPIES
         assert PLOTS["trajectory"](run, tmp_path / "trajectory.png").exists()

@@ -19,7 +19,7 @@ def test_a_run_file_that_its_own_picture_could_replace_is_refused(
     tmp_path: Path, name: str
 ) -> None:
     with pytest.raises(InvalidInput, match=r"must be named with \.h5 at the end, such as"):
-        RunWriter.create(tmp_path / name if name != "." else Path("."), small_runs.plan())
+        RunWriter.create(tmp_path / name if name != "." else Path(), small_runs.plan())
     assert not list(tmp_path.iterdir())
 
 
