@@ -20,6 +20,7 @@ from oscilab.traces.clone import clone_image
 from oscilab.traces.extent import Extent
 from oscilab.traces.layout_array import read_potential, read_schedule
 from oscilab.traces.opening import Files, living, open_files
+from oscilab.traces.paths import number_of
 from oscilab.traces.plan import Kind, Provenance
 from oscilab.traces.source import Source
 from oscilab.traces.state import current_slot, read_state, source_of_state
@@ -115,6 +116,11 @@ class Run:
     def _went_on(self) -> bool:
         """Whether more was written, or all of it joined, since the segments were listed."""
         return self.sources[-1].has_writer and not self._files.are_newest()
+
+    @property
+    def last_number(self) -> int:
+        """The highest number of its segments, those that cannot be read included."""
+        return max(self.sources[-1].number, *(number_of(it.path) for it in self.damage), 0)
 
     @property
     def kind(self) -> Kind:

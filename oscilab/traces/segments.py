@@ -128,8 +128,8 @@ class Segments:
         self._drop_ballast()
 
     def _next(self, rows: int, readings: int, reason: str) -> Segment:
-        after = self.current.start.number
-        return next_segment(self.path, self._image, after, rows, readings, reason)
+        number = next_number(self.path, self.current.start.number)
+        return new_segment(self.path, self._image, Start(number, rows, readings, reason))
 
     def _lay_ballast(self) -> None:
         # Room for a new segment and for what was not yet committed.
@@ -147,16 +147,12 @@ class Segments:
         ballast_path(self.path).unlink(missing_ok=True)
 
 
-def next_segment(
-    path: Path, image: bytes, after: int, rows: int, readings: int, reason: str
-) -> Segment:
-    """A segment of the run at `path` that comes after the one of number `after`.
+def new_segment(path: Path, image: bytes, start: Start) -> Segment:
+    """A further segment of the run at `path`.
 
     Raises:
-        OSError: it cannot be created; nothing is left behind then.
+        OSError: it cannot be created, or there is one of its number; nothing is left behind then.
     """
-    number = next_number(path, after)
-    name = segment_path(path, number)
+    name = segment_path(path, start.number)
     name.parent.mkdir(exist_ok=True)
-    start = Start(number, rows, readings, reason)
     return Segment(name.with_name(name.name + PART), image, start)

@@ -10,7 +10,7 @@ from oscilab.traces.paths import SUFFIX, segment_folder
 from oscilab.traces.plan import RunPlan
 from oscilab.traces.run import open_run
 from oscilab.traces.segment import Segment, Start
-from oscilab.traces.segments import Rotation, Segments, next_segment
+from oscilab.traces.segments import Rotation, Segments, new_segment
 from oscilab.traces.trouble import short
 
 
@@ -55,10 +55,15 @@ def go_on(path: Path, rotation: Rotation | None) -> Segments:
                 f"run {path} is {run.status} and cannot be resumed; "
                 + ("start another" if run.status == "finished" else "stop its writer first")
             )
-        after = run.sources[-1].number
+        # Of two that resume at once, only one can make the segment of that number.
+        number = run.last_number + 1
         image, rows, readings = run.continuation()
     try:
-        segment = next_segment(path, image, after, rows, readings, "resumed")
+        segment = new_segment(path, image, Start(number, rows, readings, "resumed"))
+    except FileExistsError as error:
+        raise InvalidInput(
+            f"run {path} is being resumed by another process; stop that one first"
+        ) from error
     except OSError as error:
         raise InvalidInput(
             f"run {path} cannot be resumed in {segment_folder(path)}: {short(error)}"

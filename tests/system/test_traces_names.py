@@ -10,7 +10,7 @@ import small_runs
 from oscilab.errors import InvalidInput
 from oscilab.traces.export import export
 from oscilab.traces.repair import repair
-from oscilab.traces.run import open_run
+from oscilab.traces.run import Continuation, Run, open_run
 from oscilab.traces.writer import RunWriter
 
 
@@ -37,3 +37,26 @@ def test_what_was_exported_beside_a_run_does_not_take_its_segments(tmp_path: Pat
     assert repair(out).healthy
     with open_run(path) as run:
         small_runs.check_rows(run, 5 * small_runs.NODES)
+
+
+def test_of_two_that_resume_a_run_at_once_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have seen that it is interrupted, and would write segments of their own."""
+    path = tmp_path / "run.h5"
+    writer = RunWriter.create(path, small_runs.plan())
+    small_runs.write_steps(writer, 0, 2)
+    writer.close("interrupted")
+    first: list[RunWriter] = []
+
+    def overtaken(run: Run) -> Continuation:
+        monkeypatch.undo()
+        first.append(RunWriter.resume(path))
+        return run.continuation()
+
+    monkeypatch.setattr(Run, "continuation", overtaken)
+    with pytest.raises(InvalidInput, match="is being resumed by another process"):
+        RunWriter.resume(path)
+    first[0].close()
+    with open_run(path) as run:
+        assert run.status == "finished"
