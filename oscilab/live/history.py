@@ -110,9 +110,10 @@ def _reading(run: Run) -> list[Message]:
     if "readings" not in run.tree.children or not run.extent.total("readings"):
         return []
     tree: Any = run.tree
-    readings, training = tree["readings"], tree["training"]
-    row = int(readings["batch"][-1])
-    node, step = int(training["node_number"][row]), int(training["step"][row])
+    readings = tree["readings"]
+    # By its number: rows before it may be lost.
+    row = tree["training"].sel(batch=int(readings["batch"][-1]))
+    node, step = int(row["node_number"]), int(row["step"])
     names = {"set_points": "set_points", "positions": "positions", "forces": "forces"}
     names |= {"start": "positions", "end": "ends"}
     arrays = {
