@@ -10,6 +10,9 @@ from oscilab.bench.tables import Table
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Time = Annotated[float, Field(ge=1e-6, le=1000, allow_inf_nan=False)]
+"""Beyond, noise or data are lost in rounding."""
+Factor = Annotated[float, Field(ge=1e-3, le=1e3, allow_inf_nan=False)]
 
 
 class EncoderSettings(Table):
@@ -53,15 +56,18 @@ class Settings(Table):
     """`force-matching`, `cd1`, `displacement`, `reverse-path` or `reverse-path-displacement`."""
     online: bool = False
     """Correct after every single measurement instead of after every batch."""
-    delta: Annotated[float, Field(gt=0, le=0.5)] = 0.1
-    """For how long rules that let go of the clamps do so, in units of sigma_t^2."""
+    delta: Annotated[float, Field(ge=1e-4, le=0.5)] = 0.1
+    """For how long rules that let go of the clamps do so, in units of sigma_t^2.
+
+    What a force does within much less is lost in the rounding of positions, and nothing is learned.
+    """
     slices: Count = 24
-    t_min: Positive = 0.02
-    t_max: Positive = 3.0
+    t_min: Time = 0.02
+    t_max: Time = 3.0
     interpolation: Literal["constant", "linear"] = "constant"
-    speed: Positive = 1.0
+    speed: Factor = 1.0
     """How fast the array runs the noising backwards; its bath stays as it is."""
-    stretch: Positive = 1.0
+    stretch: Factor = 1.0
     """How much longer slices are held than the noising took: above 1, sharper, less diverse."""
     weighting: Literal["variance", "uniform"] = "variance"
     features_at: Literal["set_points", "measured"] = "set_points"

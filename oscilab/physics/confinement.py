@@ -96,8 +96,8 @@ class Confinement:
         if over.any():
             first = int(np.flatnonzero(over)[0])
             raise OutOfBox(
-                f"{name}[{first}] would have to be {raised[where][first]:g} to confine the array, "
-                f"above its upper bound {box.upper[where][first]:g}; widen the box"
+                f"{name}[{first}] would have to be {raised[where][first]:.8g} to confine the "
+                f"array, above its upper bound {box.upper[where][first]:.8g}; widen the box"
             )
         return raised
 
