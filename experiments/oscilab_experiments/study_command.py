@@ -49,6 +49,7 @@ def experiment(
     from oscilab.cli.watch import watcher
     from oscilab.errors import InvalidInput
     from oscilab.interruption import terminations_raise
+    from oscilab.traces.durable import make_folder
     from oscilab_experiments.studies import study_named
     from oscilab_experiments.studies.points import Store
     from oscilab_experiments.studies.report import write_report
@@ -62,7 +63,7 @@ def experiment(
     study = study_named(name)
     points = study.plan(Options(quick, data, steps, seeds))
     folder = out or Path("results") / (f"{name}-quick" if quick else name)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     progress = watcher()
     where = f"{workers} workers" if workers else scheduler or "one after the other"
     progress.summary(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from oscilab.errors import CannotDo
+
 
 def square(folder: Path, number: int) -> dict[str, float]:
     (folder / "run.txt").write_text(str(number))
@@ -37,3 +39,7 @@ def die_once(folder: Path, number: int, log: str, at: int) -> dict[str, float]:
 
 def die(folder: Path, number: int) -> dict[str, float]:
     os._exit(9)
+
+
+def refuse(folder: Path) -> dict[str, float]:
+    raise CannotDo("no")

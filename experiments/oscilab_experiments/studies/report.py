@@ -10,13 +10,18 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from oscilab_experiments.studies.points import write_file
 from oscilab_experiments.studies.study import Measured, Study
 
 
 def write_report(
     study: Study, measured: Sequence[Measured], planned: int, folder: Path, command: str
 ) -> list[Path]:
-    """NAME.png, .pdf, .csv, .md and .json in `folder`; says so where points are missing."""
+    """NAME.png, .pdf, .csv, .md and .json in `folder`; says so where points are missing.
+
+    Raises:
+        InvalidInput: one of them cannot be written.
+    """
     table = study.tabulate(measured)
     seconds = sum(each.seconds for each in measured)
     seeds = sorted({int(each.point.settings.get("seed", 0)) for each in measured})
@@ -42,7 +47,7 @@ def write_report(
     paths = [folder / f"{study.name}{suffix}" for suffix in suffixes]
     for path in paths[:2]:
         study.draw(measured, path)
-    paths[2].write_text(table.csv(), encoding="utf-8", newline="\n")
-    paths[3].write_text(f"{line}\n\n{table.markdown()}", encoding="utf-8", newline="\n")
-    paths[4].write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8", newline="\n")
+    texts = (table.csv(), f"{line}\n\n{table.markdown()}", json.dumps(origin, indent=1) + "\n")
+    for path, text in zip(paths[2:], texts, strict=True):
+        write_file(path, text.encode())
     return paths
