@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import threading
 import time
@@ -15,6 +16,7 @@ from oscilab.live.address import Address
 from oscilab.live.control import MOST_BYTES, Budget, Doorkeeper
 from oscilab.live.message import Arrays, Message, pack
 
+logger = logging.getLogger(__name__)
 LOOPBACK = "tcp://127.0.0.1"
 TICK_S = 0.05
 """Between two lots of messages: 20 in a second are as many as anybody can see."""
@@ -61,6 +63,7 @@ class Server:
         self._identity = secrets.token_hex(8)
         self._number = 0
         self._viewers = 0
+        self._failed = False
         self._budget = Budget()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="live", daemon=True)
@@ -109,8 +112,15 @@ class Server:
             self._viewers += 1 if message[:1] == b"\x01" else 0
             if message[:1] == b"\x00":
                 self._viewers = 0
-        if self._viewers:
+        if not self._viewers:
+            return
+        try:
             self._tick(self._publish, came)
+        except Exception:
+            # Whatever cannot be shown, this thread also takes the request for the safe state.
+            if not self._failed:
+                logger.exception("the run cannot be watched as it should; it can still be stopped")
+            self._failed = True
 
     def _publish(self, kind: str, body: dict[str, Any], arrays: Arrays) -> None:
         message = Message(kind, self._identity, self._number, time.time(), body, arrays)
