@@ -31,8 +31,7 @@ def drafted(path: Path) -> Generator[Path]:
     try:
         yield draft
         draft.rename(path)
-    # HDF5 tells of a full disk by a RuntimeError, too.
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
         raise InvalidInput(
             f"{path} cannot be written: {short(error)}; free some space, or write elsewhere"
         ) from error

@@ -11,7 +11,7 @@ import numpy as np
 
 from oscilab.errors import InvalidInput
 from oscilab.traces.durable import drafted
-from oscilab.traces.join import write_joined
+from oscilab.traces.merge import write_joined
 from oscilab.traces.run import Run
 
 BLOCK = 64 << 20

@@ -60,13 +60,16 @@ def inspect(path: Path) -> Finding:
     """Walk through a file as its writer left it, up to the last committed row."""
     from oscilab.errors import InvalidInput
     from oscilab.traces.paths import name_now
+    from oscilab.traces.superblock import read_superblock
     from oscilab.traces.trouble import short
     from oscilab.traces.view import open_view
 
     try:
-        with open_view(name_now(path)) as file:
+        name = name_now(path)
+        with open_view(name) as file:
             entry = file["entry"]
-            writer = _living_writer(entry, path)
+            # One that was closed and then cut short may come from a process that goes on.
+            writer = _living_writer(entry, path) if read_superblock(name).is_open else None
             if writer is not None:
                 return Finding(live=True, pid=writer)
             _read_what_is_fixed(entry)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from oscilab.errors import InvalidInput
 from oscilab.traces.durable import drafted
-from oscilab.traces.join import join_run, write_joined
+from oscilab.traces.join import join_run
+from oscilab.traces.losses import NAMES, losses
+from oscilab.traces.merge import write_joined
 from oscilab.traces.opening import open_files
 from oscilab.traces.paths import segment_folder
 from oscilab.traces.probe import STREAMS
@@ -63,20 +65,4 @@ def repair(path: Path, out: Path | None = None) -> Repaired:
 def _balance(run: Run) -> tuple[list[str], list[str]]:
     extent = run.extent
     kept = [f"{extent.total(stream)} {NAMES[stream]}" for stream in STREAMS if extent.total(stream)]
-    lost = [f"{each.path}: {each.reason}" for each in run.damage]
-    for source in run.sources:
-        for stream, rows in source.readable.items():
-            committed = int(source.entry[stream]["n_committed"][()])
-            lost.append(
-                f"{source.path}: {committed - rows} of {committed} {NAMES[stream]} lie in the "
-                "part that is missing"
-            )
-    return kept, lost
-
-
-NAMES = {
-    "training": "measured batches",
-    "readings": "kept readings",
-    "history": "checkpoints of the history",
-    "trajectory": "played copies",
-}
+    return kept, losses(run)

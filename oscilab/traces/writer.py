@@ -220,8 +220,9 @@ class RunWriter:
             try:
                 self.troubles.extend(join_run(self.path))
             except InvalidInput as error:
-                # It reads just the same.
-                self.troubles.append(str(error))
+                self.troubles.append(
+                    f"{error}; it reads just the same, and oscilab traces repair joins it later"
+                )
 
     def _apply(self, action: Callable[[Segment], None]) -> None:
         self.commit()

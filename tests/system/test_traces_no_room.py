@@ -16,6 +16,7 @@ from oscilab.errors import InvalidInput
 from oscilab.traces import export as exports
 from oscilab.traces import join
 from oscilab.traces import repair as repairs
+from oscilab.traces.merge import write_joined
 from oscilab.traces.run import open_run
 from oscilab.traces.writer import RunWriter
 
@@ -105,7 +106,7 @@ def test_a_repair_that_is_stopped_leaves_the_run_as_it_was(
     path = in_pieces(tmp_path / "run.h5")
     before = {*names(tmp_path), *names(tmp_path / "run.segments")}
     for module in (repairs, join):
-        monkeypatch.setattr(module, "write_joined", stopped_after(join.write_joined))
+        monkeypatch.setattr(module, "write_joined", stopped_after(write_joined))
     for out in (None, tmp_path / "out.h5"):
         with pytest.raises(KeyboardInterrupt):
             repairs.repair(path, out)

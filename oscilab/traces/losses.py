@@ -1,0 +1,25 @@
+"""What was committed to a run and cannot be read any more."""
+
+from __future__ import annotations
+
+from oscilab.traces.run import Run
+
+NAMES = {
+    "training": "measured batches",
+    "readings": "kept readings",
+    "history": "checkpoints of the history",
+    "trajectory": "played copies",
+}
+
+
+def losses(run: Run) -> list[str]:
+    """A sentence for every file, and every part of one, that is lost; of a run without writer."""
+    lost = [f"{each.path}: {each.reason}" for each in run.damage]
+    for source in run.sources:
+        for stream, rows in source.readable.items():
+            committed = int(source.entry[stream]["n_committed"][()])
+            lost.append(
+                f"{source.path}: {committed - rows} of {committed} {NAMES[stream]} lie in the "
+                "part that is missing"
+            )
+    return lost
