@@ -2,8 +2,9 @@
 
 from oscilab.physics.box import ParameterBox
 from oscilab.physics.confinement import Confinement
+from oscilab.physics.family import Family
 from oscilab.physics.noising import Noising
-from oscilab.physics.potential import Family, Potential
+from oscilab.physics.potential import Potential
 from oscilab.physics.protocol import Protocol, Stairs, noising_parameters
 from oscilab.physics.schedule import Schedule, geometric
 from oscilab.physics.terms import BUILT_IN, Monomial, PolynomialTerm, Term

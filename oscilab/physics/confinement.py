@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from oscilab.errors import InvalidInput, OutOfBox
 from oscilab.physics.box import ParameterBox
-from oscilab.physics.potential import Family, Potential
+from oscilab.physics.family import Family
+from oscilab.physics.potential import Potential
 from oscilab.physics.terms import PolynomialTerm
 
 PAIR_DEMANDS = {"square_square": 1.0, "quartic_spring": 8.0}

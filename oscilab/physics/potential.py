@@ -3,42 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from oscilab.errors import InvalidInput, OutOfBox
-from oscilab.physics.terms import BUILT_IN, PolynomialTerm, Term, quadratic_parts
+from oscilab.physics.family import Family, add_at_ends, at_ends, take
+from oscilab.physics.terms import BUILT_IN, Term, quadratic_parts
 from oscilab.physics.topology import Topology, checked_ends
 
 Array = NDArray[np.floating]
-
-
-@dataclass(frozen=True, eq=False)
-class Family:
-    """All instances of one term: their ends `[instance, end]` and their place among parameters."""
-
-    term: Term
-    ends: NDArray[np.int64]
-    where: slice
-
-    @property
-    def name(self) -> str:
-        """The term's name."""
-        return self.term.name
-
-    @cached_property
-    def is_bilinear(self) -> bool:
-        """Whether the term is x_i x_j, so that matrix products do the work."""
-        term = self.term
-        return (
-            isinstance(term, PolynomialTerm)
-            and len(term.monomials) == 1
-            and term.monomials[0].powers == (1, 1)
-            and term.monomials[0].coefficient == 1.0
-        )
 
 
 class Potential:
@@ -148,7 +123,7 @@ class Potential:
                     "bi,bi->b", positions, positions @ self._matrix(family, theta)
                 )
             else:
-                total += family.term.energy(*_at(positions, family)) @ theta
+                total += family.term.energy(*at_ends(positions, family)) @ theta
         return total
 
     def forces(self, parameters: Array, positions: Array) -> Array:
@@ -158,9 +133,9 @@ class Potential:
             if family.is_bilinear:
                 total -= positions @ self._matrix(family, theta)
             else:
-                ends = _at(positions, family)
+                ends = at_ends(positions, family)
                 for end in range(family.term.ends):
-                    _add_at_ends(total, family.ends[:, end], -theta * family.term.slope(end, *ends))
+                    add_at_ends(total, family.ends[:, end], -theta * family.term.slope(end, *ends))
         return total
 
     def correlate(self, residuals: Array, positions: Array) -> Array:
@@ -175,9 +150,9 @@ class Potential:
                 product = residuals.T @ positions
                 found[family.where] = product[i, j] + product[j, i]
             else:
-                ends = _at(positions, family)
+                ends = at_ends(positions, family)
                 for end in range(family.term.ends):
-                    at_end = _take(residuals, family.ends[:, end])
+                    at_end = take(residuals, family.ends[:, end])
                     found[family.where] += np.einsum(
                         "bi,bi->i", at_end, family.term.slope(end, *ends)
                     )
@@ -194,7 +169,7 @@ class Potential:
                 i, j = family.ends.T
                 found[family.where] = (positions.T @ positions)[i, j]
             else:
-                found[family.where] = family.term.energy(*_at(positions, family)).sum(axis=0)
+                found[family.where] = family.term.energy(*at_ends(positions, family)).sum(axis=0)
         return found
 
     def feature_power(self, weight: float, positions: Array) -> Array:
@@ -205,7 +180,7 @@ class Potential:
             if family.is_bilinear:
                 found[family.where] = squares[family.ends].sum(axis=1)
             else:
-                ends = _at(positions, family)
+                ends = at_ends(positions, family)
                 for end in range(family.term.ends):
                     slope = family.term.slope(end, *ends)
                     found[family.where] += np.einsum("bi,bi->i", slope, slope)
@@ -253,21 +228,3 @@ def _look_up(term: str | Term) -> Term:
     if term not in BUILT_IN:
         raise InvalidInput(f"unknown term {term!r}; the terms are {', '.join(BUILT_IN)}")
     return BUILT_IN[term]
-
-
-def _take(values: Array, columns: NDArray[np.int64]) -> Array:
-    # On-site families name every oscillator in order: no copy then.
-    if len(columns) == values.shape[1] and np.array_equal(columns, np.arange(len(columns))):
-        return values
-    return values[:, columns]
-
-
-def _at(positions: Array, family: Family) -> list[Array]:
-    return [_take(positions, family.ends[:, end]) for end in range(family.term.ends)]
-
-
-def _add_at_ends(total: Array, ends: NDArray[np.int64], values: Array) -> None:
-    if len(ends) == total.shape[1] and np.array_equal(ends, np.arange(len(ends))):
-        total += values
-    else:
-        np.add.at(total.T, ends, values.T)

@@ -1,0 +1,59 @@
+"""All instances of one term: where their parameters and their ends are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oscilab.physics.terms import PolynomialTerm, Term
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """All instances of one term: their ends `[instance, end]` and their place among parameters."""
+
+    term: Term
+    ends: NDArray[np.int64]
+    where: slice
+
+    @property
+    def name(self) -> str:
+        """The term's name."""
+        return self.term.name
+
+    @cached_property
+    def is_bilinear(self) -> bool:
+        """Whether the term is x_i x_j, so that matrix products do the work."""
+        term = self.term
+        return (
+            isinstance(term, PolynomialTerm)
+            and len(term.monomials) == 1
+            and term.monomials[0].powers == (1, 1)
+            and term.monomials[0].coefficient == 1.0
+        )
+
+
+def take(values: Array, columns: NDArray[np.int64]) -> Array:
+    """Columns of `values` `[row, column]`; not a copy where these are all, in order."""
+    # On-site families name every oscillator in order: no copy then.
+    if len(columns) == values.shape[1] and np.array_equal(columns, np.arange(len(columns))):
+        return values
+    return values[:, columns]
+
+
+def at_ends(positions: Array, family: Family) -> list[Array]:
+    """The positions of each end of all instances: an array `[batch, instance]` an end."""
+    return [take(positions, family.ends[:, end]) for end in range(family.term.ends)]
+
+
+def add_at_ends(total: Array, ends: NDArray[np.int64], values: Array) -> None:
+    """Add `values` `[batch, instance]` to the columns `ends` of `total`; ends may repeat."""
+    if len(ends) == total.shape[1] and np.array_equal(ends, np.arange(len(ends))):
+        total += values
+    else:
+        np.add.at(total.T, ends, values.T)
