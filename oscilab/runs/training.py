@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,29 +11,22 @@ import numpy as np
 
 from oscilab.errors import InvalidInput
 from oscilab.experiment.resolve import Experiment, recipe_named, resolve
-from oscilab.learning.estimate import Sampling
-from oscilab.learning.optimisers import optimiser_named
-from oscilab.learning.points import PointSource
-from oscilab.learning.rules import rule_for
-from oscilab.learning.training import Measured, Rate, Training
+from oscilab.learning.training import Measured, Training
 from oscilab.observer import Observer, Unobserved, end_told
 from oscilab.physics import Protocol
 from oscilab.progress import Progress, Quiet, Together
-from oscilab.runs.checkpoints import Arrays, pack, unpack
+from oscilab.runs.checkpoints import unpack
 from oscilab.runs.logging import NOTHING, log_step
 from oscilab.runs.opening import Fixed, Opened, made_safe_first, opened, seeds
-from oscilab.runs.recording import Recording
+from oscilab.runs.preparing import plan_of, state_of, training_of
 from oscilab.runs.result import RunResult
 from oscilab.runs.resuming import stops_say_how_to_go_on
-from oscilab.runs.sampling import RECORDED_INSTANTS, finish
+from oscilab.runs.sampling import finish
 from oscilab.runs.summary import training_rows
 from oscilab.traces.paths import default_path
-from oscilab.traces.plan import BatchFlag, RunPlan
+from oscilab.traces.plan import BatchFlag
 from oscilab.traces.run import Run, open_run
 from oscilab.traces.writer import RunWriter
-
-READINGS_BUDGET = 100e6
-"""Bytes of readings that a run on a simulated array keeps by default."""
 
 
 def train(
@@ -84,9 +76,9 @@ def train(
         end_told(observer),
         opened(chosen, device, bench, array_seed, simulate=simulate) as setup,
     ):
-        training = _prepare(setup, rng)
+        training = training_of(setup, rng)
         path = Path(out) if out else default_path(chosen.settings.experiment)
-        plan = _plan(setup, training, log_batches, note)
+        plan = plan_of(setup, training, log_batches, note)
         with (
             RunWriter.create(path, plan) as writer,
             made_safe_first(setup.array),
@@ -116,7 +108,7 @@ def _resume(
     chosen = Experiment(recipe_named(settings.experiment), settings, frozenset())
     rng, array_seed = seeds(settings.seed)
     with opened(chosen, device, bench, array_seed, fixed, simulate) as setup:
-        training = _prepare(setup, rng)
+        training = training_of(setup, rng)
         elapsed = 0.0
         if state is not None:
             unpack(training, *state)
@@ -161,75 +153,6 @@ def _check_resumable(
         )
 
 
-def _prepare(setup: Opened, rng: np.random.Generator) -> Training:
-    settings, description = setup.experiment.settings, setup.array.description
-    potential = description.potential
-    return Training(
-        array=setup.array,
-        rule=rule_for(settings.rule, description),
-        schedule=setup.schedule,
-        points=PointSource(
-            setup.encoder.encode(setup.dataset.train),
-            setup.noising,
-            description.clamp_lower,
-            description.clamp_upper,
-        ),
-        sampling=Sampling(
-            settings.batch, rng, settings.weighting, settings.features_at, settings.delta
-        ),
-        optimiser=optimiser_named(
-            settings.optimiser,
-            len(setup.schedule.nodes),
-            potential.parameters,
-            settings.batch if settings.online else 1,
-        ),
-        rate=Rate(settings.rate, settings.rate * settings.final_rate, settings.steps),
-        averaged=settings.averaged,
-        online=settings.online,
-    )
-
-
-def _plan(
-    setup: Opened, training: Training, log_batches: int | Literal["all"] | None, note: str
-) -> RunPlan:
-    settings = setup.experiment.settings
-    log_every = _log_every(setup, log_batches)
-    recording = Recording.of(setup.array, training.rule.reads)
-    return RunPlan(
-        kind="train",
-        configuration={**setup.configuration(), "log_every": log_every},
-        description=setup.array.description,
-        schedule=setup.schedule,
-        noising=setup.noising,
-        provenance=setup.provenance(note),
-        shots=settings.batch,
-        log_every=log_every,
-        reading=training.rule.reads,
-        targets=True,
-        checkpoint=_state(training, 0.0),
-        samples=settings.samples,
-        record_times=RECORDED_INSTANTS,
-        codings=recording.codings if log_every else {},
-        channels=recording.channels,
-        calibration=recording.calibration,
-        title=f"oscilab train {setup.name}",
-    )
-
-
-def _log_every(setup: Opened, log_batches: int | Literal["all"] | None) -> int:
-    if log_batches is not None:
-        return 1 if log_batches == "all" else log_batches
-    if not setup.array.description.identity.simulated:
-        return 1
-    settings, nodes = setup.experiment.settings, len(setup.schedule.nodes)
-    size = 3 * settings.batch * setup.array.description.potential.oscillators * 4
-    every = max(1, math.ceil(settings.steps * nodes * size / READINGS_BUDGET))
-    # A cadence that shares no factor with the nodes comes round to each of them.
-    while math.gcd(every, nodes) > 1 and every > 1:
-        every += 1
-    return every
-
-
 def _run(
     setup: Opened,
     training: Training,
@@ -257,7 +180,7 @@ def _run(
             done = training.step == settings.steps
             if done or training.step % settings.checkpoint_every == 0:
                 elapsed = time.monotonic() - started
-                writer.checkpoint(training.step, training.parameters, _state(training, elapsed))
+                writer.checkpoint(training.step, training.parameters, state_of(training, elapsed))
             else:
                 writer.commit()
             task.advance(loss=float(np.mean([each.loss for each in measured])))
@@ -267,7 +190,3 @@ def _run(
     # Written at once: whatever playing or judging may run into, what was learned can be played.
     writer.write_protocol(protocol)
     return finish(setup, writer, protocol, settings.samples, settings.readout, progress, observer)
-
-
-def _state(training: Training, elapsed: float) -> Arrays:
-    return {**pack(training), "elapsed": np.array([elapsed])}
