@@ -45,7 +45,8 @@ def probe(paths: Sequence[Path], timeout: float = TIMEOUT) -> list[Finding]:
     """What is to be said of such files; never hangs."""
     if not paths:
         return []
-    command = [sys.executable, "-m", "oscilab.traces.probe", *map(str, paths)]
+    # -P: a user's own json.py beside the run must not take the place of Python's.
+    command = [sys.executable, "-P", "-m", "oscilab.traces.probe", *map(str, paths)]
     try:
         done = subprocess.run(command, capture_output=True, timeout=timeout, check=False)
         output, trouble = done.stdout, f"reading it ended with code {done.returncode}"

@@ -60,3 +60,15 @@ def test_of_two_that_resume_a_run_at_once_one_is_refused(
     first[0].close()
     with open_run(path) as run:
         assert run.status == "finished"
+
+
+def test_a_users_own_modules_beside_a_live_run_do_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process looks into a live file, and Python would import from where it is started."""
+    (tmp_path / "json.py").write_text("raise SystemExit('not the one')", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with RunWriter.create("run.h5", small_runs.plan()) as writer:
+        small_runs.write_steps(writer, 0, 1)
+        with open_run("run.h5") as run:
+            assert (run.status, run.n_committed) == ("running", small_runs.NODES)
