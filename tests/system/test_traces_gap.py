@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 import small_runs
 
 from oscilab.live.history import read_history
@@ -51,14 +50,13 @@ def test_a_run_that_ends_keeps_what_cannot_be_read_of_it(tmp_path: Path) -> None
         assert run.status == "finished"
 
 
-@pytest.mark.parametrize("cut", [1, 1000])
-def test_a_file_that_is_cut_behind_all_that_counts_is_repaired(tmp_path: Path, cut: int) -> None:
+def test_a_file_that_is_cut_behind_all_that_counts_is_repaired(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
     writer = RunWriter.create(path, small_runs.plan())
     small_runs.write_steps(writer, 0, 2)
     writer.close("interrupted")
     whole = path.read_bytes()
-    path.write_bytes(whole[:-cut])
+    path.write_bytes(whole[:-1000])
     done = repair(path)
     assert (done.path, done.lost) == (path, [])
     with open_run(path) as run:
