@@ -100,9 +100,19 @@ def _settled(path: Path, read: Callable[[Any], Found]) -> list[Found]:
 
 
 def mark(entry: Any) -> tuple[int, int]:
-    """The newest state's slot and step."""
-    slot = current_slot(entry)
-    return slot, int(entry["checkpoint/step"][slot])
+    """The newest state's slot and step, as they were at one moment.
+
+    Raises:
+        OSError: they change all the time.
+    """
+    for _ in range(READINGS):
+        slot = current_slot(entry)
+        step = int(entry["checkpoint/step"][slot])
+        # Between the two looks the slot may have been left, and its step be that of a state which
+        # is still being written into it.
+        if current_slot(entry) == slot:
+            return slot, step
+    raise OSError("the newest state was another one at every look")
 
 
 def _slot(entry: Any, slot: int) -> State:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import small_runs
 
 from oscilab.errors import InvalidInput
+from oscilab.traces import state
 from oscilab.traces.run import open_run
 from oscilab.traces.writer import RunWriter
 
@@ -31,6 +34,31 @@ def test_a_run_that_is_open_shows_states_that_came_later(tmp_path: Path) -> None
             small_runs.check_checkpoint(run, step)
         small_runs.write_end(writer, 4)
         np.testing.assert_array_equal(run.protocol().parameters, small_runs.parameters(4))
+
+
+def test_a_slot_that_is_left_and_filled_anew_between_two_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its step is written first: for a moment the slot has the new one, and all else is old."""
+    path = tmp_path / "run.h5"
+    with RunWriter.create(path, small_runs.plan()) as writer:
+        write_state(writer, 1)
+        look, overtaking = state.current_slot, iter([2, 3, 4])
+
+        def look_and_be_overtaken(entry: Any) -> int:
+            slot = look(entry)
+            for step in islice(overtaking, 1):
+                write_state(writer, step)
+                # As far as the first array of the state after that.
+                group = writer._segments.current._entry["checkpoint"]
+                group["step"][slot] = step + 1
+                group.file.flush()
+            return slot
+
+        with open_run(path) as run:
+            assert run.has_checkpoint
+            monkeypatch.setattr(state, "current_slot", look_and_be_overtaken)
+            small_runs.check_checkpoint(run, 4)
 
 
 @pytest.mark.slow
