@@ -30,3 +30,17 @@ class DaqFault(Exception):
         if self.written is not None:
             found.append(("ni-samps-per-chan-written", str(self.written)))
         return tuple(found)
+
+
+def aborted(task: str, *, read: int | None = None, written: int | None = None) -> DaqFault:
+    """What a call gets whose task was aborted, or stopped, while it waited for samples or space.
+
+    That NI-DAQmx ends such a call at once is documented; by which of its codes is a guess.
+    """
+    return DaqFault(
+        DAQmxErrors.RUNTIME_ABORTED_ROUTING,
+        "The specified operation did not complete, because its task was aborted.\n\n"
+        f"Task Name: {task}",
+        read=read,
+        written=written,
+    )

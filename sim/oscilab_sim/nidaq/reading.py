@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from oscilab_sim.nidaq.calls import Alive
 from oscilab_sim.nidaq.driver import Driver
-from oscilab_sim.nidaq.faults import DaqFault
+from oscilab_sim.nidaq.faults import DaqFault, aborted
 from oscilab_sim.nidaq.tasks import VirtualTask
 
 Samples = NDArray[np.floating]
@@ -89,7 +89,8 @@ def _buffered(
         return np.empty((len(task.names), 0)) if samples is None else samples, fault
 
     def ready() -> bool:
-        return task.fault is not None or buffer.available >= count
+        gone = task.incoming is not buffer
+        return gone or task.fault is not None or buffer.available >= count
 
     def when() -> int | None:
         if not task.is_ticking:
@@ -98,6 +99,8 @@ def _buffered(
         return task.next_tick + (missing - 1) * timing.period
 
     engine.wait(ready, when, timeout, alive)
+    if task.incoming is not buffer:
+        raise aborted(task.name, read=0)
     if task.fault is not None:
         raise task.fault
     if first is not None:

@@ -10,7 +10,7 @@ from oscilab_sim.nidaq.buffers import OutputBuffer
 from oscilab_sim.nidaq.calls import Alive
 from oscilab_sim.nidaq.clock import TIMEBASE_HZ
 from oscilab_sim.nidaq.driver import Driver, new_output_buffer
-from oscilab_sim.nidaq.faults import DaqFault
+from oscilab_sim.nidaq.faults import DaqFault, aborted
 from oscilab_sim.nidaq.tasks import Kind, VirtualTask
 
 Samples = NDArray[np.floating]
@@ -99,7 +99,13 @@ def _room(driver: Driver, task: VirtualTask, wanted: int, timeout: float, alive:
 
     if not task.is_running:
         return space()
-    driver.engine.wait(lambda: task.fault is not None or space() >= wanted, when, timeout, alive)
+
+    def ready() -> bool:
+        return not task.is_running or task.fault is not None or space() >= wanted
+
+    driver.engine.wait(ready, when, timeout, alive)
+    if not task.is_running:
+        raise aborted(task.name, written=0)
     return 0 if task.fault is not None else space()
 
 
