@@ -16,18 +16,16 @@ from oscilab.wired.channels import Channel, ChannelTable
 from oscilab.wired.front_end import Aborted, FrontEndCapability, Samples
 from oscilab.wired.waveform import Waveform
 from oscilab_nidaq.connection import Connection, channels_of, read_connection
+from oscilab_nidaq.rigs import Rigs
 from oscilab_nidaq.safe import check_watchdogs, reset_boards, safe_levels
 
 if TYPE_CHECKING:
     from oscilab.bench.devices import Device
     from oscilab_nidaq.heartbeat import Heartbeat
-    from oscilab_nidaq.rig import Rig
     from oscilab_nidaq.session import Session
     from oscilab_nidaq.static import Static
 
 Volts = NDArray[np.floating]
-KEPT = 8
-"""Sets of tasks that are kept for the next waveform on the same lines."""
 
 
 class NidaqFrontEnd:
@@ -41,9 +39,7 @@ class NidaqFrontEnd:
         self._session: Session | None = None
         self._static: Static | None = None
         self._heartbeat: Heartbeat | None = None
-        self._rigs: dict[tuple[str, ...], Rig] = {}
-        self._playing: Rig | None = None
-        self._unstopped: Rig | None = None
+        self._rigs = Rigs(connection, self._channels)
         self._latest: dict[str, float] = {}
         self._abort = threading.Event()
 
@@ -105,8 +101,7 @@ class NidaqFrontEnd:
         session, self._session = self._session, None
         static, self._static = self._static, None
         heartbeat, self._heartbeat = self._heartbeat, None
-        rigs, self._rigs = self._rigs, {}
-        held = [*rigs.values(), *((static,) if static else ())]
+        held = [self._rigs, *((static,) if static else ())]
         for tasks in held:
             # A server that is gone has nothing left to let go of.
             with contextlib.suppress(Error):
@@ -128,17 +123,17 @@ class NidaqFrontEnd:
         """Put every output at `volts` `[output]`."""
         session, static = self._opened()
         with session.told("while outputs were set"):
-            self._stop_rig()
+            self._rigs.stop()
             static.set(volts, self._connection.timeout_s)
 
     def read_inputs(self, inputs: Sequence[str], samples: int = 1) -> Volts:
         """Readings `[input, sample]`; while a waveform plays, the last that came in."""
-        if self._playing is not None:
+        if self._rigs.is_playing:
             return self._last_readings(inputs, samples)
         session, static = self._opened()
         chosen = [self._channels.input(name) for name in inputs]
         with session.told("while inputs were read"):
-            self._stop_rig()
+            self._rigs.stop()
             return static.read(chosen, samples, self._connection.timeout_s)
 
     def pause(self, seconds: float) -> None:
@@ -159,6 +154,8 @@ class NidaqFrontEnd:
         read: NDArray[np.int64],
     ) -> Samples:
         """Play a waveform by one clock and one trigger; see `AnalogFrontEnd`."""
+        from nidaqmx.errors import DaqError
+
         from oscilab_nidaq.playing import play
         from oscilab_nidaq.schedule import Schedule
 
@@ -167,23 +164,26 @@ class NidaqFrontEnd:
         self._abort.clear()
         self._latest.clear()
         with session.told("while a waveform was played"):
-            rig = self._rig(session, waveform, inputs)
-            self._unstopped = rig
-            rig.prepare(schedule)
-            self._playing = rig
             try:
-                volts = play(rig, schedule, inputs, read, self._connection.timeout_s, self._watch)
-            finally:
-                self._playing = None
-            self._stop_rig()
+                with self._rigs.playing(session, waveform, inputs) as rig:
+                    rig.prepare(schedule)
+                    timeout = self._connection.timeout_s
+                    volts = play(rig, schedule, inputs, read, timeout, self._watch)
+            except DaqError:
+                # Of the call that `abort` took the tasks away from.
+                self._refuse_if_aborted()
+                raise
         return Samples(volts, schedule.rate_hz)
+
+    def played(self, waveform: Waveform) -> int | None:
+        """Samples that went out of a waveform that was cut short; see `CountingFrontEnd`."""
+        # One that does not answer is not asked again: that takes as long as giving it up did.
+        return self._rigs.played(waveform, self._session is not None and self._session.answers)
 
     def abort(self) -> None:
         """Stop the clock, from another thread; outputs hold."""
         self._abort.set()
-        playing = self._playing
-        if playing is not None:
-            playing.halt()
+        self._rigs.halt()
 
     def make_safe(self) -> None:
         """Reset the boards, to zero volts and lines off, then set the bench's safe values."""
@@ -191,30 +191,21 @@ class NidaqFrontEnd:
 
         # Watchdogs that have expired hold the outputs where they are: a reset gives them back.
         session, static = self._opened(or_expired=True)
-        for rig in self._rigs.values():
-            with contextlib.suppress(Error):
-                rig.close()
-        self._rigs.clear()
-        self._unstopped = None
+        with contextlib.suppress(Error):
+            self._rigs.close()
         with session.told("while its boards were reset"):
             reset_boards(session, static, self._connection, self._safe)
         if self._heartbeat is not None:
             self._heartbeat.arm_again()
-
-    def _stop_rig(self) -> None:
-        """Stop what was played last, and let go of its lines, unless that was done already.
-
-        Whatever cut a waveform short, a signal in the middle of a call to NI-DAQmx included.
-        """
-        if self._unstopped is not None:
-            self._unstopped.stop()
-            self._unstopped = None
 
     def _watch(self, readings: Mapping[str, float]) -> None:
         """Between chunks: pass on the readings, and stop where somebody wants that."""
         self._latest.update(readings)
         if self._heartbeat is not None:
             self._heartbeat.check()
+        self._refuse_if_aborted()
+
+    def _refuse_if_aborted(self) -> None:
         if self._abort.is_set():
             raise Aborted(f"device {self._name} stopped a waveform that was aborted")
 
@@ -226,21 +217,6 @@ class NidaqFrontEnd:
                 "without it; read it afterwards"
             )
         return np.array([[self._latest[name]] * samples for name in inputs])
-
-    def _rig(self, session: Session, waveform: Waveform, inputs: Sequence[str]) -> Rig:
-        from oscilab_nidaq.rig import Rig
-
-        outputs = [self._channels.outputs[number] for number in waveform.lines.tolist()]
-        key = (*(channel.name for channel in outputs), "", *inputs)
-        rig = self._rigs.pop(key, None)
-        if rig is None:
-            chosen = [self._channels.input(name) for name in inputs]
-            rig = Rig(session, self._connection, outputs, chosen)
-        # The least recently played goes first.
-        self._rigs[key] = rig
-        if len(self._rigs) > KEPT:
-            self._rigs.pop(next(iter(self._rigs))).close()
-        return rig
 
     def _opened(self, or_expired: bool = False) -> tuple[Session, Static]:
         if self._session is None or self._static is None:

@@ -143,14 +143,33 @@ class Rig:
             for task in reversed(tasks):
                 stops.callback(task.control, TaskMode.TASK_ABORT)
 
-    def halt(self) -> None:
-        """Stop the clock, from any thread, and with it everything."""
-        from nidaqmx.constants import TaskMode
+    def cut(self) -> int | None:
+        """Stop the clock of a waveform in its middle, and say how many samples of it the outputs
+        have made; None where NI-DAQmx does not tell.
+        """
         from nidaqmx.errors import Error
 
-        if self._master is not None:
-            with contextlib.suppress(Error):
-                self._master.control(TaskMode.TASK_ABORT)
+        with contextlib.suppress(Error):
+            self._stop_inputs()
+            # A task that is stopped itself forgets; nothing was played where none drives.
+            tasks = [task for _, task in self._outputs]
+            return tasks[0].out_stream.total_samp_per_chan_generated if tasks else 0
+        return None
+
+    def halt(self) -> None:
+        """Stop the clock, from any thread, and with it everything; what waits for samples fails."""
+        from nidaqmx.errors import Error
+
+        with contextlib.suppress(Error):
+            self._stop_inputs()
+
+    def _stop_inputs(self) -> None:
+        """The clock's owner first. The others would wait for it until their time is out."""
+        from nidaqmx.constants import TaskMode
+
+        tasks = [task for _, task in self._inputs]
+        for task in sorted(tasks, key=lambda task: task is not self._master):
+            task.control(TaskMode.TASK_ABORT)
 
     def close(self) -> None:
         """Let go of the tasks."""

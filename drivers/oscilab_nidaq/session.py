@@ -38,6 +38,8 @@ class Session:
         self._connection = connection
         self._options: Any = None
         self._channel: Any = None
+        self.answers = True
+        """Whether the server did when it was last asked something."""
         if connection.server is not None:
             from nidaqmx import GrpcSessionOptions
 
@@ -98,11 +100,13 @@ class Session:
 
         try:
             yield
+            self.answers = True
         except DaqNotFoundError as error:
             raise DeviceFailed(
                 f"device {self._name} needs the NI-DAQmx driver, which is not installed; {INSTALL}"
             ) from error
         except RpcError as error:
+            self.answers = False
             raise DeviceFailed(self._unreachable(what, error)) from error
         except Error as error:
             if getattr(error, "error_code", 0) in EXPIRED:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from oscilab.errors import DeviceFailed
 from oscilab.interruption import signals_held
-from oscilab.wired.exchange import play_waveform
+from oscilab.wired.exchange import check_inside, play_waveform
 from oscilab.wired.front_end import Aborted, AnalogFrontEnd, FrontEndCapability
 from oscilab.wired.guard import Guard
 from oscilab.wired.interlocks import Interlocks
@@ -184,25 +184,28 @@ class Drive:
     ) -> Volts:
         """Readings of `watched`, of which the last are the interlocks'; outputs are at `levels`."""
         inputs = watched[: len(watched) - len(self.interlocks.channels)]
-        finished = False
+        whole = finished = False
         try:
             samples = play_waveform(
                 self.front_end, waveform, levels, rate_hz, watched, read, self._guard.look_at
             )
-            volts = samples.volts
+            whole, volts = True, samples.volts
             self.interlocks.check([readings.ravel() for readings in volts[len(inputs) :]])
             self._guard.look()
-            self._check_readings(inputs, volts)
+            check_inside(self.front_end.channels, inputs, volts, self.name)
             finished = True
         finally:
-            if FrontEndCapability.HARDWARE_TIMED in self.front_end.capabilities:
-                # Where it was stopped and nothing reads back, its last level is a guess as good
-                # as any: the ramp to safe values starts from there.
-                levels[waveform.lines] = waveform.levels[:, -1]
-            self.outputs.moved(levels)
-            if not finished:
-                self.front_end.abort()
-                self.outputs.forget()
+            try:
+                if not finished:
+                    self.front_end.abort()
+            finally:
+                if FrontEndCapability.HARDWARE_TIMED in self.front_end.capabilities:
+                    # Where it was stopped and nothing counts or reads back, its last level is a
+                    # guess as good as any: the ramp to safe values starts from there.
+                    waveform.leave(levels, None if whole else self.front_end.played(waveform))
+                self.outputs.moved(levels)
+                if not finished:
+                    self.outputs.forget()
         return volts
 
     @contextmanager
@@ -230,20 +233,3 @@ class Drive:
             # Where that one has learnt of it meanwhile, it has made the outputs safe itself.
             if self._guard.is_tripped:
                 self.make_safe()
-
-    def _check_readings(self, inputs: Sequence[str], volts: Volts) -> None:
-        if not volts.size:
-            return
-        lower, upper = self.front_end.channels.reach_of(inputs)
-        flat = volts[: len(inputs)].reshape(len(inputs), -1)
-        low, high = flat.min(axis=1), flat.max(axis=1)
-        # NaN makes both comparisons false.
-        inside = (low > lower) & (high < upper)
-        if not inside.all():
-            row = int(np.flatnonzero(~inside)[0])
-            channel = self.front_end.channels.input(inputs[row])
-            raise DeviceFailed(
-                f"input {channel.name} of device {self.name} reads {low[row]:g} to {high[row]:g} "
-                f"V, which reaches the end of its range {channel.lower:g} to {channel.upper:g} V; "
-                "use a wider range or a smaller signal, and check the sensor"
-            )

@@ -1,4 +1,4 @@
-"""Waveforms on front ends without a sample clock: set, wait and read, step by step."""
+"""Playing a waveform, step by step where a front end has no sample clock; what came back."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from oscilab.errors import DeviceFailed
+from oscilab.wired.channels import ChannelTable
 from oscilab.wired.front_end import AnalogFrontEnd, FrontEndCapability, Samples
 from oscilab.wired.waveform import Waveform
 
@@ -76,3 +78,26 @@ class _Waiting:
                 self.look(None)
         self._since += seconds
         self._front_end.pause(seconds)
+
+
+def check_inside(channels: ChannelTable, inputs: Sequence[str], volts: Volts, device: str) -> None:
+    """Whether all readings `[input, repeat, reading]` lie inside their inputs' ranges.
+
+    Raises:
+        DeviceFailed: one reaches an end of it, or is not a number.
+    """
+    if not volts.size:
+        return
+    lower, upper = channels.reach_of(inputs)
+    flat = volts[: len(inputs)].reshape(len(inputs), -1)
+    low, high = flat.min(axis=1), flat.max(axis=1)
+    # NaN makes both comparisons false.
+    inside = (low > lower) & (high < upper)
+    if not inside.all():
+        row = int(np.flatnonzero(~inside)[0])
+        channel = channels.input(inputs[row])
+        raise DeviceFailed(
+            f"input {channel.name} of device {device} reads {low[row]:g} to {high[row]:g} "
+            f"V, which reaches the end of its range {channel.lower:g} to {channel.upper:g} V; "
+            "use a wider range or a smaller signal, and check the sensor"
+        )

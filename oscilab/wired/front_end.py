@@ -150,6 +150,22 @@ class AnalogFrontEnd(Protocol):
 
 
 @runtime_checkable
+class CountingFrontEnd(Protocol):
+    """What a front end offers as well that knows how far a waveform came which was cut short.
+
+    Without it, and without `OUTPUT_READBACK`, a ramp to safe values starts from a guess then.
+    """
+
+    def played(self, waveform: Waveform) -> int | None:
+        """Stop `waveform`, whose `exchange` did not return, outputs holding, and say how many of
+        its samples went out, those of all repeats counted: 0 where it never began.
+
+        None where that cannot be told any more; raises nothing.
+        """
+        ...
+
+
+@runtime_checkable
 class SeededFrontEnd(Protocol):
     """What a front end offers as well whose matter is simulated in this process."""
 

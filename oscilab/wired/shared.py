@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from oscilab.arrays.description import Identity
 from oscilab.wired.channels import ChannelTable
-from oscilab.wired.front_end import Aborted, AnalogFrontEnd, FrontEndCapability, Samples
+from oscilab.wired.front_end import (
+    Aborted,
+    AnalogFrontEnd,
+    CountingFrontEnd,
+    FrontEndCapability,
+    Samples,
+)
 from oscilab.wired.waveform import Waveform
 
 Volts = NDArray[np.floating]
@@ -94,6 +100,13 @@ class SharedFrontEnd:
             if self._stopped:
                 raise Aborted("a waveform was stopped before its first sample")
             return self._front_end.exchange(waveform, rate_hz, inputs, read)
+
+    def played(self, waveform: Waveform) -> int | None:
+        """See `CountingFrontEnd`; None where the front end does not count."""
+        with self._call:
+            if isinstance(self._front_end, CountingFrontEnd):
+                return self._front_end.played(waveform)
+        return None
 
     def abort(self) -> None:
         """See `AnalogFrontEnd`."""

@@ -100,6 +100,16 @@ class Waveform:
         """The step that each of `samples` belongs to."""
         return np.searchsorted(self.ends, samples, side="right")
 
+    def leave(self, levels: NDArray[np.floating], played: int | None) -> None:
+        """Put its lines in `levels` `[output]` where they are after `played` samples, of all
+        repeats; at its end where that is None.
+        """
+        if played is None:
+            levels[self.lines] = self.levels[:, -1]
+        elif played:
+            last = np.array([(played - 1) % self.length])
+            levels[self.lines] = self.levels[:, self.step_of(last)[0]]
+
     def expand(self, start: int, stop: int) -> NDArray[np.floating]:
         """Samples `start` to `stop` of one repeat, written out: `[line, sample]`."""
         return self.levels[:, self.step_of(np.arange(start, stop))]
