@@ -6,9 +6,10 @@ import pytest
 
 from oscilab.bench import read_bench
 from oscilab.cli.example import example_text
+from oscilab.cli.main import main
 
 
-def test_the_wired_device_in_the_comments_fits_the_schema(tmp_path):
+def test_the_wired_device_in_the_comments_can_be_used(tmp_path, capsys):
     text = example_text().decode()
     head, _, tail = text.partition("# [devices.daq0]\n")
     wired = "\n".join(line[2:] for line in tail.splitlines())
@@ -17,6 +18,8 @@ def test_the_wired_device_in_the_comments_fits_the_schema(tmp_path):
     daq0 = read_bench(path).devices["daq0"]
     assert daq0.front_end == "nidaq"
     assert daq0.limits
+    assert daq0.settings["start"] == "assume-safe"
+    assert main(["check", str(path)]) == 0, capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="only POSIX bounds the size of files")
