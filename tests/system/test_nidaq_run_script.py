@@ -68,6 +68,7 @@ def test_a_script_that_does_not_end_is_ended(run, way):
     [
         (["missing.py"], "cannot read the script missing.py"),
         (["--device", "Rack1", "script.py"], "'Rack1' must be NAME=VALUE"),
+        (["--device", "Rack1=PCI-9999", "script.py"], "device Rack1: unknown product 'PCI-9999'"),
         (["--pulse", "/Rack1/PFI0=soon", "script.py"], "'soon' of '/Rack1/PFI0=soon' is no number"),
         (["--pulse", "/Rack9/PFI0=1", "script.py"], "the terminal /Rack9/PFI0, whose device is"),
         (["--signal", "Rack1/ai99=1", "script.py"], "for Rack1/ai99, which is no input"),

@@ -10,7 +10,9 @@ from nidaq_tasks import inputs, two_boards
 from nidaqmx.constants import AcquisitionType
 from nidaqmx.error_codes import DAQmxErrors
 
+from oscilab.errors import InvalidInput
 from oscilab_sim.nidaq.rpc_session import SERVICE
+from oscilab_sim.nidaq.server import NidaqServer
 from oscilab_sim.nidaq.virtual_daq import virtual_daq
 
 
@@ -110,6 +112,15 @@ def test_an_rpc_that_is_not_implemented_is_refused_by_name():
         with pytest.raises(nidaqmx.DaqError, match="does not implement the RPC CreateAIRTDChan"):
             task.ai_channels.add_ai_rtd_chan("Dev1/ai0")
         assert daq.server.unimplemented == ["CreateAIRTDChan"]
+
+
+def test_an_endpoint_that_cannot_be_had_is_refused():
+    with virtual_daq() as daq:
+        taken = daq.address
+        with pytest.raises(InvalidInput, match=rf"cannot listen at {taken}, where another server"):
+            NidaqServer(daq.server.driver, taken)
+        with pytest.raises(InvalidInput, match=r"listen at 127\.0\.0\.1:99999; give"):
+            NidaqServer(daq.server.driver, "127.0.0.1:99999")
 
 
 def test_the_fixture_for_other_peoples_tests(virtual_daq_options):

@@ -29,6 +29,8 @@ from oscilab_sim.nidaq.rpc_waveforms import WaveformRpcs
 
 logger = logging.getLogger(__name__)
 TICK_S = 0.01
+ALONE = ("grpc.so_reuseport", 0)
+"""Two servers at one port would each get some of the calls."""
 OPTIONS = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 THREADS = 64
 """Every event that somebody listens to holds one."""
@@ -46,7 +48,7 @@ class NidaqServer:
                   SystemRpcs(driver)]  # fmt: skip
         attributes = [AttributeRpcs(driver), SystemRpcs(driver)]
         self.implemented: list[str] = []
-        self._server = grpc.server(ThreadPoolExecutor(THREADS), options=OPTIONS)
+        self._server = grpc.server(ThreadPoolExecutor(THREADS), options=[*OPTIONS, ALONE])
         for service, offered in (
             (pb.DESCRIPTOR.services_by_name["NiDAQmx"], groups),
             (SERVICE, [SessionRpcs(driver)]),
@@ -65,11 +67,18 @@ class NidaqServer:
                 (grpc.method_handlers_generic_handler(service.full_name, handlers),)
             )
         wanted = endpoint or "127.0.0.1:0"
+        # gRPC would take 99999 for 34463.
+        if wanted.rpartition(":")[2] not in map(str, range(1 << 16)):
+            raise InvalidInput(
+                f"the virtual NI-DAQmx cannot listen at {wanted}; give HOST:PORT with a port up to "
+                "65535, or 0 for any"
+            )
         try:
             port = self._server.add_insecure_port(wanted)
         except RuntimeError as error:
             raise InvalidInput(
-                f"the virtual NI-DAQmx cannot listen at {wanted}: {error}; choose another HOST:PORT"
+                f"the virtual NI-DAQmx cannot listen at {wanted}, where another server may be; end "
+                "that one, or choose another HOST:PORT"
             ) from error
         self.address = f"{wanted.rpartition(':')[0]}:{port}"
         self._stopping = threading.Event()

@@ -8,7 +8,9 @@ from typing import Any
 
 import grpc
 from nidaqmx import GrpcSessionOptions
+from pydantic import ValidationError
 
+from oscilab.errors import InvalidInput
 from oscilab_nidaq.boards import Board, input_names, line_names
 from oscilab_sim.nidaq.chassis import Chassis
 from oscilab_sim.nidaq.clock import Clock
@@ -82,7 +84,7 @@ def virtual_daq(
     Raises:
         InvalidInput: an unknown product, or a signal for what is no input.
     """
-    boards = {name: Board.model_validate(value) for name, value in devices.items()}
+    boards = {name: _board(name, value) for name, value in devices.items()}
     inputs = [
         line
         for name, board in boards.items()
@@ -98,3 +100,11 @@ def virtual_daq(
     finally:
         channel.close()
         server.stop()
+
+
+def _board(name: str, table: str | Mapping[str, Any]) -> Board:
+    try:
+        return Board.model_validate(table)
+    except ValidationError as error:
+        what = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise InvalidInput(f"virtual device {name}: {what}") from error
