@@ -76,7 +76,10 @@ def application(arguments: Sequence[str] = ()) -> typer.Typer:
     app.command("init-bench")(bench_commands.init_bench)
     app.command()(hardware_commands.safe)
     app.command()(hardware_commands.read)
-    app.command("set")(hardware_commands.set_line)
+    # What is no option may be a negative number of volts.
+    app.command("set", context_settings={"ignore_unknown_options": True})(
+        hardware_commands.set_line
+    )
     app.command()(calibration_commands.calibrate)
     app.command("test")(calibration_commands.self_test)
     further.mount(app, arguments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,6 @@ class RunResult:
 
     path: Path
     picture: Path
-    protocol: Protocol
-    samples: NDArray[np.float64]
+    protocol: Protocol = field(repr=False)
+    samples: NDArray[np.float64] = field(repr=False)
     figures: Mapping[str, float]

@@ -160,6 +160,9 @@ def test_set_read_and_their_refusals(rack):
     assert code == 5
     assert "output ao3 was to be put at 10.5 V, outside its limits -10 to 10 V" in err
     assert rack.levels[3] == 2.5
+    code, _, err = rack.do("set", "rack", "ao3", "-1.5")
+    assert code == 0, err
+    assert rack.levels[3] == -1.5
     code, _, err = rack.do("set", "rack", "ao33", "1")
     assert code == 2
     code, _, err = rack.do("read", "sim")
