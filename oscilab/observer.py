@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from oscilab.progress import Progress, Quiet
+from oscilab.types import Float64Array
 
 if TYPE_CHECKING:
     from oscilab.arrays.seam import OscillatorArray
@@ -35,7 +33,7 @@ class Observed:
     path: Path
     title: str
     array: OscillatorArray
-    nodes: NDArray[np.float64]
+    nodes: Float64Array
     steps: int
     shape: tuple[int, int]
 
@@ -47,7 +45,7 @@ class Observer(Progress, Protocol):
         """The run file is there, and nothing is measured yet."""
         ...
 
-    def measured(self, step: int, batch: Measured, parameters: NDArray[np.float64]) -> None:
+    def measured(self, step: int, batch: Measured, parameters: Float64Array) -> None:
         """One batch of `step` was measured; `parameters` `[parameter]` are the node's from now on.
 
         They change in place later, the batch does not. The run goes on when this returns.
@@ -57,7 +55,7 @@ class Observer(Progress, Protocol):
         """
         ...
 
-    def sampled(self, samples: NDArray[np.float64]) -> None:
+    def sampled(self, samples: Float64Array) -> None:
         """Samples `[sample, ...]` as they are shown, such as `[sample, pixel]`."""
         ...
 
@@ -72,10 +70,10 @@ class Unobserved(Quiet):
     def begin(self, run: Observed) -> None:
         """Ignored."""
 
-    def measured(self, step: int, batch: Measured, parameters: NDArray[np.float64]) -> None:
+    def measured(self, step: int, batch: Measured, parameters: Float64Array) -> None:
         """Ignored."""
 
-    def sampled(self, samples: NDArray[np.float64]) -> None:
+    def sampled(self, samples: Float64Array) -> None:
         """Ignored."""
 
     def end(self, how: Ending, reason: str) -> None:

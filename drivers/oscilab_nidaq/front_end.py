@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.arrays.description import Identity
 from oscilab.errors import DeviceFailed
+from oscilab.types import IntArray, Volts
 from oscilab.wired.channels import Channel, ChannelTable
 from oscilab.wired.front_end import Aborted, FrontEndCapability, Samples
 from oscilab.wired.waveform import Waveform
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from oscilab_nidaq.heartbeat import Heartbeat
     from oscilab_nidaq.session import Session
     from oscilab_nidaq.static import Static
-
-Volts = NDArray[np.floating]
 
 
 class NidaqFrontEnd:
@@ -151,7 +149,7 @@ class NidaqFrontEnd:
         waveform: Waveform,
         rate_hz: float,
         inputs: Sequence[str],
-        read: NDArray[np.int64],
+        read: IntArray,
     ) -> Samples:
         """Play a waveform by one clock and one trigger; see `AnalogFrontEnd`."""
         from nidaqmx.errors import DaqError

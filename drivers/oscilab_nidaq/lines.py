@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from oscilab.types import Float64Array, FloatArray, IndexArray
 from oscilab.wired.channels import Channel
 
 
@@ -22,11 +23,11 @@ class Group:
     board: str
     digital: bool
     names: tuple[str, ...]
-    rows: NDArray[np.intp]
+    rows: IndexArray
     bits: NDArray[np.uint32]
 
     @property
-    def where(self) -> slice | NDArray[np.intp]:
+    def where(self) -> slice | IndexArray:
         """The rows; as a slice where they follow each other, which copies nothing."""
         if len(self.rows) and (np.diff(self.rows) == 1).all():
             return slice(int(self.rows[0]), int(self.rows[-1]) + 1)
@@ -37,14 +38,14 @@ class Group:
         """The names as NI-DAQmx takes them."""
         return ", ".join(self.names)
 
-    def packed(self, levels: NDArray[np.floating]) -> NDArray[np.uint32]:
+    def packed(self, levels: FloatArray) -> NDArray[np.uint32]:
         """The port's numbers `[sample]` of `levels` `[row, sample]` of all rows."""
         numbers = np.zeros(levels.shape[1], np.uint32)
         for row, bit in zip(self.rows, self.bits, strict=True):
             numbers |= (levels[row] > 0.5).astype(np.uint32) << bit
         return numbers
 
-    def unpacked(self, numbers: NDArray[np.uint32]) -> NDArray[np.float64]:
+    def unpacked(self, numbers: NDArray[np.uint32]) -> Float64Array:
         """Levels `[line, sample]` from the port's numbers `[sample]`."""
         return ((numbers >> self.bits[:, np.newaxis]) & np.uint32(1)).astype(np.float64)
 

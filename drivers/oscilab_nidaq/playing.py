@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from oscilab.types import IntArray, Volts
 from oscilab_nidaq.rig import Rig
 from oscilab_nidaq.schedule import Schedule
-
-Volts = NDArray[np.floating]
 
 
 def play(
     rig: Rig,
     schedule: Schedule,
     inputs: Sequence[str],
-    read: NDArray[np.int64],
+    read: IntArray,
     timeout: float,
     watch: Callable[[Mapping[str, float]], None],
 ) -> Volts:
@@ -49,7 +47,7 @@ def play(
     return volts.reshape(len(inputs), schedule.waveform.repeats, -1)
 
 
-def _places(wanted: NDArray[np.int64]) -> slice | NDArray[np.int64]:
+def _places(wanted: IntArray) -> slice | IntArray:
     """`wanted` as a slice where it leaves nothing out, as where clamp points are read in turn."""
     if len(wanted) and wanted[-1] - wanted[0] == len(wanted) - 1:
         return slice(int(wanted[0]), int(wanted[-1]) + 1)

@@ -14,8 +14,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from oscilab.types import Volts
 from oscilab.wired.channels import Channel
 from oscilab_nidaq.connection import Connection
 from oscilab_nidaq.lines import Group, grouped
@@ -25,8 +25,6 @@ from oscilab_nidaq.static import add_inputs, add_line_inputs, add_lines, add_out
 
 if TYPE_CHECKING:
     import nidaqmx
-
-Volts = NDArray[np.floating]
 
 
 class Rig:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from oscilab.types import FloatArray, IntArray
 from oscilab.wired.waveform import Waveform
 
 TIMEBASE_HZ = 100e6
@@ -59,7 +59,7 @@ class Schedule:
         size = max(10 * self.chunk, LARGEST // max(lines, 1))
         return size if self.total >= size else 0
 
-    def first(self) -> NDArray[np.floating]:
+    def first(self) -> FloatArray:
         """What is written before the start, `[line, sample]`."""
         if self.regenerates:
             return self._written_out(0, self.waveform.length)
@@ -72,7 +72,7 @@ class Schedule:
             for start in range(self.buffer, self.total, half):
                 yield start, min(start + half, self.total)
 
-    def samples(self, start: int, stop: int) -> NDArray[np.floating]:
+    def samples(self, start: int, stop: int) -> FloatArray:
         """Samples of all repeats, written out: `[line, sample]`."""
         waveform = self.waveform
         if waveform.repeats == 1 and stop <= waveform.length:
@@ -81,13 +81,13 @@ class Schedule:
         places = np.minimum(np.arange(start, stop), waveform.repeats * waveform.length - 1)
         return waveform.levels[:, waveform.step_of(places % waveform.length)]
 
-    def _written_out(self, start: int, stop: int) -> NDArray[np.floating]:
+    def _written_out(self, start: int, stop: int) -> FloatArray:
         if self.waveform.length == self.waveform.levels.shape[1]:
             # Every step is one sample: there is nothing to write out, and nothing to copy.
             return self.waveform.levels[:, start:stop]
         return self.waveform.expand(start, stop)
 
-    def wanted(self, read: NDArray[np.int64]) -> NDArray[np.int64]:
+    def wanted(self, read: IntArray) -> IntArray:
         """Where the samples `read` of each repeat are among those of the inputs, ascending."""
         begins = np.arange(self.waveform.repeats, dtype=np.int64)[:, np.newaxis]
         return (begins * self.waveform.length + read + 1).ravel()

@@ -7,14 +7,12 @@ from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from oscilab.types import Volts
 from oscilab.wired.channels import Channel
 from oscilab_nidaq.boards import Board
 from oscilab_nidaq.lines import Group, grouped
 from oscilab_nidaq.session import Session
-
-Volts = NDArray[np.floating]
 
 
 class Static:

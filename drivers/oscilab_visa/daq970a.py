@@ -9,9 +9,10 @@ import numpy as np
 
 from oscilab.errors import DeviceFailed, InvalidInput
 from oscilab.plugins import choices
+from oscilab.types import Volts
 from oscilab.wired.channels import Channel
 from oscilab_visa.connection import Daq970aTable, Unit, numbers_in
-from oscilab_visa.instrument import Volts, identified
+from oscilab_visa.instrument import identified
 from oscilab_visa.link import Link
 
 

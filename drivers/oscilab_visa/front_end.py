@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.arrays.description import Identity
 from oscilab.bench.tables import validated
 from oscilab.errors import DeviceFailed, InvalidInput
+from oscilab.types import IntArray, Volts
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.front_end import FrontEndCapability, Samples
 from oscilab.wired.waveform import Waveform
@@ -20,8 +20,6 @@ from oscilab_visa.timing import RackTiming
 
 if TYPE_CHECKING:
     from oscilab.bench.devices import Device
-
-Volts = NDArray[np.floating]
 
 
 class RackFrontEnd:
@@ -167,7 +165,7 @@ class RackFrontEnd:
         waveform: Waveform,
         rate_hz: float,
         inputs: Sequence[str],
-        read: NDArray[np.int64],
+        read: IntArray,
     ) -> Samples:
         """A rack has no clock that times outputs and readings together.
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from oscilab.errors import DeviceFailed, InvalidInput
+from oscilab.types import Volts
 from oscilab.wired.channels import Channel
 from oscilab_visa.connection import GenericTable, Unit
-from oscilab_visa.instrument import Volts, identified
+from oscilab_visa.instrument import identified
 from oscilab_visa.link import Link
 
 FIELDS = {

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from oscilab.errors import DeviceFailed
+from oscilab.types import Volts
 from oscilab.wired.channels import Channel
 from oscilab_visa.link import Link
-
-Volts = NDArray[np.float64]
 
 
 class RackInstrument(Protocol):

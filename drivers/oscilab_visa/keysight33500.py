@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from oscilab.errors import DeviceFailed, InvalidInput
+from oscilab.types import Volts
 from oscilab.wired.channels import Channel
 from oscilab_visa.connection import Keysight33500Table, Unit, numbers_in
-from oscilab_visa.instrument import Volts, identified, no_inputs
+from oscilab_visa.instrument import identified, no_inputs
 from oscilab_visa.link import Link
 
 RANGE_V = 10.0

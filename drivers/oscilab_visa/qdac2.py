@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from oscilab.errors import DeviceFailed, InvalidInput
+from oscilab.types import Volts
 from oscilab.wired.channels import Channel
 from oscilab_visa.connection import Qdac2Table, TriggerTable, Unit, numbers_in
-from oscilab_visa.instrument import Volts, identified, no_inputs
+from oscilab_visa.instrument import identified, no_inputs
 from oscilab_visa.link import Link
 
 CHANNELS = range(1, 25)

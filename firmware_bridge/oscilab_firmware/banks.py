@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.errors import DeviceFailed, OutOfLimits
+from oscilab.types import IndexArray, Volts
 from oscilab.wired.channels import Channel
 from oscilab_firmware.messages import BankKind
 from oscilab_firmware.payloads import Bank, Codes
 
-Volts = NDArray[np.floating]
 NAMES = {
     BankKind.ANALOG_OUTPUT: "ao",
     BankKind.DIGITAL_OUTPUT: "do",
@@ -73,7 +72,7 @@ class Banks:
         """Every line as the seam describes it."""
         return [line.channel() for line in (*self.outputs, *self.inputs)]
 
-    def output_codes(self, volts: Volts, numbers: NDArray[np.intp]) -> Codes:
+    def output_codes(self, volts: Volts, numbers: IndexArray) -> Codes:
         """The nearest codes of `volts` `[line]` or `[line, step]` on the outputs `numbers`.
 
         Raises:

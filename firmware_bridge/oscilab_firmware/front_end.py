@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.arrays.description import Identity
 from oscilab.bench.tables import validated
 from oscilab.errors import DeviceFailed
+from oscilab.types import IntArray, Volts
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.front_end import Aborted, FrontEndCapability, Samples
 from oscilab.wired.waveform import Waveform
@@ -31,8 +31,6 @@ from oscilab_firmware.trips import Trips
 
 if TYPE_CHECKING:
     from oscilab.bench.devices import Device
-
-Volts = NDArray[np.floating]
 
 
 class FirmwareFrontEnd:
@@ -159,7 +157,7 @@ class FirmwareFrontEnd:
         waveform: Waveform,
         rate_hz: float,
         inputs: Sequence[str],
-        read: NDArray[np.int64],
+        read: IntArray,
     ) -> Samples:
         """Play a waveform; see `AnalogFrontEnd`."""
         self._aborted.clear()

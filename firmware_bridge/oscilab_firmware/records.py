@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from oscilab.types import IntArray
 from oscilab_firmware.payloads import CODE, Codes
 
 HELD = 0x80000000
 """In `samples`: levels are those of the record before."""
 LONGEST = 0x7FFFFFFF
 HEAD_WORDS = 4
-Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +21,7 @@ class Records:
     """Records one after the other; record n begins at byte `offsets[n]` of `data`."""
 
     data: bytes
-    offsets: Indices
+    offsets: IntArray
 
     @property
     def count(self) -> int:
@@ -48,7 +47,7 @@ class Records:
             first = last
 
 
-def records_of(codes: Codes, samples: Indices, read: Indices) -> Records:
+def records_of(codes: Codes, samples: IntArray, read: IntArray) -> Records:
     """`codes` `[line, step]`, each held for `samples` `[step]`; inputs read in samples `read`.
 
     A step is cut after each run of samples to be read, and where it is longer than a record can

@@ -8,12 +8,13 @@ from enum import StrEnum
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from oscilab.errors import CannotDo, InvalidInput, OutOfClamp
 from oscilab.physics.box import ParameterBox
 from oscilab.physics.confinement import Confinement
 from oscilab.physics.potential import Potential
+from oscilab.types import Float64Array
 
 
 class Capability(StrEnum):
@@ -55,8 +56,8 @@ class ArrayDescription:
 
     potential: Potential
     box: ParameterBox
-    clamp_lower: NDArray[np.float64]
-    clamp_upper: NDArray[np.float64]
+    clamp_lower: Float64Array
+    clamp_upper: Float64Array
     capabilities: frozenset[Capability]
     identity: Identity
     time_scale: float = 1.0
@@ -84,7 +85,7 @@ class ArrayDescription:
         """Bounds within which a set-point suits every oscillator, which is quick to tell."""
         return float(self.clamp_lower.max()), float(self.clamp_upper.min())
 
-    def check_parameters(self, parameters: ArrayLike) -> NDArray[np.float64]:
+    def check_parameters(self, parameters: ArrayLike) -> Float64Array:
         """`parameters` as a vector, refused unless finite, in the box and confining.
 
         Raises:
@@ -94,7 +95,7 @@ class ArrayDescription:
         Confinement(self.potential).check(vector)
         return vector
 
-    def check_set_points(self, positions: ArrayLike) -> NDArray[np.float64]:
+    def check_set_points(self, positions: ArrayLike) -> Float64Array:
         """`positions` `[batch, oscillator]`, refused unless finite and within the clamps' reach.
 
         Raises:

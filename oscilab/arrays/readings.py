@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.floating]
+from oscilab.types import Float64Array, FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,9 +18,9 @@ class ForceReading:
     clamp's reaction) are `[batch, oscillator]`.
     """
 
-    set_points: Array
-    positions: Array
-    forces: Array
+    set_points: FloatArray
+    positions: FloatArray
+    forces: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +31,9 @@ class PositionReading:
     sensor, so its offset cancels in the displacement. `duration` is in array time.
     """
 
-    set_points: Array
-    start: Array
-    end: Array
+    set_points: FloatArray
+    start: FloatArray
+    end: FloatArray
     duration: float
 
 
@@ -61,17 +60,17 @@ class Trajectory:
     not read positions at every switch of the drive.
     """
 
-    times: NDArray[np.float64]
-    positions: Array
-    work: NDArray[np.float64] | None
-    heat: NDArray[np.float64] | None
+    times: Float64Array
+    positions: FloatArray
+    work: Float64Array | None
+    heat: Float64Array | None
 
     @property
-    def initial(self) -> Array:
+    def initial(self) -> FloatArray:
         """Positions at the start, `[copy, oscillator]`."""
         return self.positions[:, 0]
 
     @property
-    def final(self) -> Array:
+    def final(self) -> FloatArray:
         """Positions at the end, the raw readout, `[copy, oscillator]`."""
         return self.positions[:, -1]

@@ -12,13 +12,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.calibration.fit import Block, Fit, blockwise_least_squares
 from oscilab.physics import Potential
 from oscilab.physics.potential import Family
+from oscilab.types import FloatArray
 
-Array = NDArray[np.floating]
 Pair = tuple[int, int]
 
 
@@ -39,12 +38,12 @@ class Balance:
     """
 
     potential: Potential
-    volts: Array
-    positions: Array
-    forces: Array
-    sensed: Sequence[Array]
+    volts: FloatArray
+    positions: FloatArray
+    forces: FloatArray
+    sensed: Sequence[FloatArray]
 
-    def at(self, positions: Array) -> Balance:
+    def at(self, positions: FloatArray) -> Balance:
         """The same, with oscillators elsewhere."""
         return replace(self, positions=positions)
 
@@ -85,10 +84,10 @@ class Balance:
         taken = pickups or 0
         for oscillator in self.seen:
             columns: list[int] = []
-            parts: list[Array] = []
+            parts: list[FloatArray] = []
             for end in self._ends[oscillator]:
                 x = [self.positions[:, i] for i in end.family.ends[end.instance].tolist()]
-                slope: Array = -np.asarray(end.family.term.slope(end.end, *x), np.float64)
+                slope: FloatArray = -np.asarray(end.family.term.slope(end.end, *x), np.float64)
                 for column, line in lines.get(end.parameter, []):
                     columns.append(column)
                     parts.append(slope * self.volts[:, line])

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.arrays.description import Capability
 from oscilab.calibration.balance import Balance
@@ -27,11 +26,11 @@ from oscilab.calibration.thermal import (
     thermal_motion,
 )
 from oscilab.progress import Progress, Quiet
+from oscilab.types import FloatArray
 from oscilab.wired.array import WiredArray
 from oscilab.wired.calibration import Calibration, DeviceIdentity, Line
 from oscilab.wired.units import Units
 
-Array = NDArray[np.floating]
 SETTLED = 7.0
 """Response times after which a thousandth of a step is left."""
 BOTH = (
@@ -141,12 +140,12 @@ def calibrate(
 def _drives(
     array: WiredArray,
     sweep: Sweep,
-    set_points: Array,
-    forces: Array,
+    set_points: FloatArray,
+    forces: FloatArray,
     sensors: Sensors,
     names: list[str],
     beside: list[list[int]],
-) -> tuple[Drives, Array, list[str]]:
+) -> tuple[Drives, FloatArray, list[str]]:
     """The drives' fit, and what clamps or sensors pick up: whichever explains the forces better.
 
     In between what each sensor shows of every position, `[oscillator, oscillator]`.

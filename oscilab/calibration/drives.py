@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.calibration.balance import Balance, Pair
 from oscilab.calibration.fit import MOST_UNKNOWNS, Fit, Straight, inverted
+from oscilab.types import FloatArray
 
-Array = NDArray[np.floating]
 SIGNIFICANT = 6.0
 """Standard errors from which on a response is one: 2e-9 for normal noise."""
 WEAK = 0.5
@@ -41,7 +40,7 @@ class Drives:
     residual: float
 
 
-def fit_drives(balance: Balance, design: Array, beside: Sequence[Pair]) -> Drives:
+def fit_drives(balance: Balance, design: FloatArray, beside: Sequence[Pair]) -> Drives:
     """Gains in volts a core unit; `design` `[parameter]` are those that were meant.
 
     `beside` are the (parameter, line) between which crosstalk is looked for.
@@ -86,12 +85,14 @@ def fit_drives(balance: Balance, design: Array, beside: Sequence[Pair]) -> Drive
     return Drives(lines, dead, stuck, swapped, crosstalk, pickups, too_many, fit.residual)
 
 
-def _silent(fit: Fit, balance: Balance, design: Array) -> list[int]:
+def _silent(fit: Fit, balance: Balance, design: FloatArray) -> list[int]:
     answer, error = _answers(fit, design, range(len(design)), 0)
     return [p for p in balance.judged if answer[p] < WEAK or answer[p] < SIGNIFICANT * error[p]]
 
 
-def _swapped(balance: Balance, design: Array, own: list[Pair], silent: list[int]) -> list[Pair]:
+def _swapped(
+    balance: Balance, design: FloatArray, own: list[Pair], silent: list[int]
+) -> list[Pair]:
     if not 1 < len(silent) <= MOST_SILENT:
         return []
     crossed = [(p, q) for p in silent for q in silent if p != q]
@@ -108,7 +109,9 @@ def _partner(parameter: int, swapped: list[Pair]) -> int:
     return parameter
 
 
-def _answers(fit: Fit, design: Array, parameters: Sequence[int], first: int) -> tuple[Array, Array]:
+def _answers(
+    fit: Fit, design: FloatArray, parameters: Sequence[int], first: int
+) -> tuple[FloatArray, FloatArray]:
     """Slopes from column `first` on, of `parameters`, and errors, as shares of those designed."""
     columns = slice(first, first + len(parameters))
     gains = design[list(parameters)]

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.errors import InvalidInput
+from oscilab.types import FloatArray, IndexArray
 
-Array = NDArray[np.floating]
 MOST_UNKNOWNS = 6000
 """Their normal equations take 0.3 GB, and a minute or two."""
 
@@ -19,8 +18,8 @@ MOST_UNKNOWNS = 6000
 class Fit:
     """`values` `[unknown]`, their covariance `[unknown, unknown]`, and the residuals' RMS."""
 
-    values: Array
-    covariance: Array
+    values: FloatArray
+    covariance: FloatArray
     residual: float
 
 
@@ -30,12 +29,12 @@ class Block:
     whose columns are the unknowns `columns` `[column]`.
     """
 
-    columns: NDArray[np.intp]
-    design: Array
-    readings: Array
+    columns: IndexArray
+    design: FloatArray
+    readings: FloatArray
 
 
-def least_squares(design: Array, readings: Array) -> Fit:
+def least_squares(design: FloatArray, readings: FloatArray) -> Fit:
     """`readings` `[row]` by the columns of `design` `[row, unknown]`, noise equal and unknown."""
     columns = np.arange(design.shape[1], dtype=np.intp)
     block = Block(columns, design, readings)
@@ -81,7 +80,7 @@ def blockwise_least_squares(blocks: Callable[[], Iterable[Block]], unknowns: int
     return Fit(values, variance * inverse / np.outer(scale, scale), variance**0.5)
 
 
-def _inverse(normal: Array) -> Array:
+def _inverse(normal: FloatArray) -> FloatArray:
     try:
         root = np.linalg.inv(np.linalg.cholesky(normal))
     except np.linalg.LinAlgError:
@@ -101,7 +100,7 @@ class Straight:
     residual: float
 
 
-def straight_line(quantity: Array, volts: Array) -> Straight:
+def straight_line(quantity: FloatArray, volts: FloatArray) -> Straight:
     """The line through `volts` `[point]` over `quantity` `[point]`, which is known exactly."""
     fit = least_squares(np.stack([quantity, np.ones_like(quantity)], axis=1), volts)
     errors = np.sqrt(np.diagonal(fit.covariance))
@@ -109,7 +108,7 @@ def straight_line(quantity: Array, volts: Array) -> Straight:
     return Straight(gain, offset, float(errors[0]), float(errors[1]), fit.residual)
 
 
-def inverted(slope: float, constant: float, covariance: Array) -> Straight:
+def inverted(slope: float, constant: float, covariance: FloatArray) -> Straight:
     """The drive line whose quantity is slope * volts + constant.
 
     gain = 1 / slope and offset = -constant / slope, errors to first order.

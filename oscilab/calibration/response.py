@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from oscilab.types import FloatArray
 from oscilab.wired.array import WiredArray
 from oscilab.wired.clock import clock_for_ramps
 from oscilab.wired.ramps import with_ramps
 from oscilab.wired.waveform import Waveform
 
-Array = NDArray[np.floating]
 WINDOW = 200
 """Samples for which every step is watched."""
 STEPS = 8
@@ -63,7 +62,7 @@ def measure_response(array: WiredArray) -> Response:
         rate /= SLOWER
 
 
-def _lags(array: WiredArray, rate: float) -> tuple[Array, bool]:
+def _lags(array: WiredArray, rate: float) -> tuple[FloatArray, bool]:
     """Seconds `[oscillator, step]` by which positions lag, and whether all got where they were
     sent within the window.
     """
@@ -91,7 +90,7 @@ def _lags(array: WiredArray, rate: float) -> tuple[Array, bool]:
     ends = ramped.ends
     # Each sensor's own offset and gain, from where it has settled.
     tails = [missing[:, end - WINDOW // 10 : end].mean(axis=1) for end in ends]
-    areas: list[Array] = []
+    areas: list[FloatArray] = []
     followed = True
     for step in range(1, STEPS + 1):
         first, last = int(ends[step - 1]), int(ends[step])
@@ -105,5 +104,5 @@ def _lags(array: WiredArray, rate: float) -> tuple[Array, bool]:
     return np.stack(areas, axis=1) / rate, followed
 
 
-def _reach(array: WiredArray) -> Array:
+def _reach(array: WiredArray) -> FloatArray:
     return REACH * np.minimum(-array.description.clamp_lower, array.description.clamp_upper)

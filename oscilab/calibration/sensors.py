@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.calibration.fit import Straight, least_squares
+from oscilab.types import FloatArray
 
-Array = NDArray[np.floating]
 SAME = 0.9
 """Correlation from which on a sensor follows a clamp."""
 STUCK_V = 0.05
@@ -33,11 +32,11 @@ class Sensors:
 
 
 def fit_sensors(
-    quantity: Array,
-    volts: Array,
-    everything: Array,
+    quantity: FloatArray,
+    volts: FloatArray,
+    everything: FloatArray,
     beside: Sequence[Sequence[int]],
-    sensed: Sequence[Array],
+    sensed: Sequence[FloatArray],
     channels: Sequence[str],
 ) -> Sensors:
     """Sensor `volts` `[point, oscillator]` by the clamps' `quantity` `[point, oscillator]`.
@@ -86,7 +85,9 @@ def fit_sensors(
     return found
 
 
-def _line(quantity: Array, others: Array, volts: Array) -> tuple[Straight, list[float]]:
+def _line(
+    quantity: FloatArray, others: FloatArray, volts: FloatArray
+) -> tuple[Straight, list[float]]:
     """The line over `quantity`, and per line of `others` the quantity a volt that it adds, or 0."""
     ones = np.ones_like(quantity)
     fit = least_squares(np.column_stack([quantity, ones, others]), volts)

@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from oscilab.types import FloatArray
 from oscilab.wired.array import WiredArray
 
-Array = NDArray[np.floating]
 SPAN = 0.8
 """Of the clamps' reach, on both sides."""
 FINENESS = 50
@@ -27,11 +26,11 @@ class Springs:
     `covariance` of both `[oscillator, 2, 2]`.
     """
 
-    stiffness: Array
-    cubic: Array
-    covariance: Array
+    stiffness: FloatArray
+    cubic: FloatArray
+    covariance: FloatArray
 
-    def kT(self, positions: Array, noise: float) -> tuple[float, float]:
+    def kT(self, positions: FloatArray, noise: float) -> tuple[float, float]:
         """<(x - <x>) dU/dx> over `positions` `[copy, oscillator]`, which is kT in any potential.
 
         `noise` is the variance of a reading. With the standard error that the springs' make.
@@ -44,7 +43,7 @@ class Springs:
         kT = self.stiffness * square + self.cubic * fourth
         return float(kT.mean()), float(np.sqrt(variances.sum())) / len(variances)
 
-    def left(self, start: float, kT: float, durations: Array) -> Array:
+    def left(self, start: float, kT: float, durations: FloatArray) -> FloatArray:
         """The mean's share of its start that is left after `durations`, ascending, over all.
 
         At mobility 1. With m the mean and v the variance, m' = -k m - c (m^3 + 3 m v) and
@@ -56,8 +55,8 @@ class Springs:
         """Standard error of `left` that the springs' make."""
         times = np.array([duration])
         here = self._left(self.stiffness, self.cubic, start, kT, times)[0]
-        by_k: Array = np.sqrt(self.covariance[:, 0, 0])
-        by_c: Array = np.sqrt(self.covariance[:, 1, 1])
+        by_k: FloatArray = np.sqrt(self.covariance[:, 0, 0])
+        by_c: FloatArray = np.sqrt(self.covariance[:, 1, 1])
         stiffer = self._left(self.stiffness + by_k, self.cubic, start, kT, times)[0] - here
         steeper = self._left(self.stiffness, self.cubic + by_c, start, kT, times)[0] - here
         both = np.stack([stiffer / by_k, steeper / by_c], axis=1)
@@ -65,11 +64,13 @@ class Springs:
         return float(np.sqrt(variances.sum())) / len(variances)
 
     @staticmethod
-    def _left(stiffness: Array, cubic: Array, start: float, kT: float, durations: Array) -> Array:
+    def _left(
+        stiffness: FloatArray, cubic: FloatArray, start: float, kT: float, durations: FloatArray
+    ) -> FloatArray:
         steps = 1 + int(FINENESS * durations[-1] * stiffness.max())
         step = float(durations[-1]) / steps
 
-        def slope(mean: Array, spread: Array) -> tuple[Array, Array]:
+        def slope(mean: FloatArray, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
             return (
                 -stiffness * mean - cubic * (mean**3 + 3 * mean * spread),
                 2 * kT - 2 * (stiffness + 3 * cubic * mean**2) * spread,
@@ -85,13 +86,13 @@ class Springs:
             means.append(mean)
         grid = step * np.arange(steps + 1)
         # Logarithms are nearly straight, so that little is lost between the steps.
-        logs: Array = np.log(np.stack(means, axis=1) / start)
-        between: list[Array] = [np.interp(durations, grid, row) for row in logs]
+        logs: FloatArray = np.log(np.stack(means, axis=1) / start)
+        between: list[FloatArray] = [np.interp(durations, grid, row) for row in logs]
         return np.exp(np.stack(between, axis=1))
 
 
 def measure_springs(
-    array: WiredArray, parameters: Array, points: int, rng: np.random.Generator
+    array: WiredArray, parameters: FloatArray, points: int, rng: np.random.Generator
 ) -> Springs:
     """Clamp at `points` random places in the setting `parameters`, and fit every force.
 
@@ -105,7 +106,7 @@ def measure_springs(
     return _fit(places, forces)
 
 
-def _fit(places: Array, forces: Array) -> Springs:
+def _fit(places: FloatArray, forces: FloatArray) -> Springs:
     """Every force by all positions, by its own to the third, and a constant.
 
     The others' positions take out what couples oscillators and what sensors pick up. They are the

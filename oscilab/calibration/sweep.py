@@ -10,15 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from oscilab.types import FloatArray, IndexArray
 from oscilab.wired.array import WiredArray
 from oscilab.wired.clock import clock_for_ramps
 from oscilab.wired.points import before
 from oscilab.wired.ramps import with_ramps
 from oscilab.wired.waveform import Waveform
 
-Array = NDArray[np.floating]
 SHARE = 0.4
 """Of a line's range that a sweep covers, so that sensors do not saturate."""
 POINTS_AT_ONCE = 500
@@ -30,18 +29,18 @@ class Sweep:
     `forces` `[point, oscillator]`.
     """
 
-    drives: Array
-    clamps: Array
-    positions: Array
-    forces: Array
+    drives: FloatArray
+    clamps: FloatArray
+    positions: FloatArray
+    forces: FloatArray
 
     @property
-    def sensors(self) -> Array:
+    def sensors(self) -> FloatArray:
         """Volts of all sensors, `[point, sensor]`: positions, then forces."""
         return np.concatenate([self.positions, self.forces], axis=1)
 
     @property
-    def lines(self) -> Array:
+    def lines(self) -> FloatArray:
         """Volts of all lines driven, `[point, line]`: parameters, then clamps."""
         return np.concatenate([self.drives, self.clamps], axis=1)
 
@@ -67,7 +66,7 @@ def sweep_lines(
     middle = np.zeros(lines.used.parameters)
     array.hold(middle, np.zeros(lines.used.oscillators))
     volts = rng.uniform(lower, upper, (points, len(which)))
-    read: list[Array] = []
+    read: list[FloatArray] = []
     average = array.wired.settings.average
     # Of all settings that may follow each other, as wide apart as can be.
     ramp_s = float(((upper - lower) / limits.slew[which]).max())
@@ -87,7 +86,7 @@ def sweep_lines(
     return Sweep(volts[:, :count], volts[:, count:], readings[:, :sites], readings[:, sites:])
 
 
-def _span(array: WiredArray, which: NDArray[np.intp]) -> tuple[Array, Array]:
+def _span(array: WiredArray, which: IndexArray) -> tuple[FloatArray, FloatArray]:
     lines, box = array.lines, array.description.box
     ends = np.stack(
         [lines.parameter_scale.volts(box.lower), lines.parameter_scale.volts(box.upper)]

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.calibration.response import Response
 from oscilab.calibration.springs import Springs, measure_springs
 from oscilab.errors import DeviceFailed
+from oscilab.types import FloatArray
 from oscilab.wired.array import WiredArray
 
-Array = NDArray[np.floating]
 EQUILIBRIUM = 5.0
 """Relaxation times after which the start is forgotten, to 5e-5 of the variance."""
 DECAY = 1.0
@@ -44,7 +43,7 @@ def thermal_motion(
     array: WiredArray,
     releases: int,
     response: Response,
-    crosstalk: Array,
+    crosstalk: FloatArray,
     rng: np.random.Generator,
 ) -> Thermal:
     """Let go `releases` times for each, in springs of stiffness k, as they really are.
@@ -147,7 +146,7 @@ class _Left:
 
 def _left(
     array: WiredArray,
-    spring: Array,
+    spring: FloatArray,
     start: float,
     releases: int,
     duration: float,

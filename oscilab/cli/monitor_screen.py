@@ -17,6 +17,7 @@ from rich.text import Text
 from oscilab.live.palette import DIVERGING, SEQUENTIAL, colours
 from oscilab.live.session import Session
 from oscilab.live.words import condition_rows, progress_rows
+from oscilab.types import Float64Array
 
 BARS = "▁▂▃▄▅▆▇█"
 MOST_SIDE = 32
@@ -62,7 +63,7 @@ def _table(rows: list[tuple[str, str, bool]]) -> Table:
     return grid
 
 
-def _curve(values: NDArray[np.float64], label: str, width: int) -> Text:
+def _curve(values: Float64Array, label: str, width: int) -> Text:
     if not len(values):
         return Text(f"{label:<9} nothing yet", style="dim")
     edges = np.linspace(0, len(values), min(width, len(values)) + 1).astype(int)

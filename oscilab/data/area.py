@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oscilab.errors import InvalidInput
+from oscilab.types import Float64Array
 
 BLOCK = 4096
 """Images averaged at a time, so that a large set needs no large copy."""
 
 
-def area_matrix(fine: int, coarse: int) -> NDArray[np.float64]:
+def area_matrix(fine: int, coarse: int) -> Float64Array:
     """The share of each coarse cell that each fine cell covers, `[coarse, fine]`; rows sum to one.
 
     Raises:
@@ -28,7 +29,7 @@ def area_matrix(fine: int, coarse: int) -> NDArray[np.float64]:
     return np.maximum(overlap, 0) / fine
 
 
-def area_averaged(images: NDArray[np.generic], rows: int, columns: int) -> NDArray[np.float64]:
+def area_averaged(images: NDArray[np.generic], rows: int, columns: int) -> Float64Array:
     """`images` `[sample, row, column]` averaged to `[sample, rows, columns]`."""
     down = area_matrix(images.shape[1], rows)
     across = area_matrix(images.shape[2], columns).T

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from oscilab.errors import InvalidInput
+from oscilab.types import Float64Array, IntArray
 
 LEAST_SAMPLES = 10
 """Training samples below which no distribution can be learned."""
@@ -18,8 +19,8 @@ HELD_OUT_FRACTION = 0.1
 LARGEST = 1e100
 """Beyond it sums of squares may overflow."""
 
-Values = NDArray[np.float64]
-Labels = NDArray[np.int64]
+Values = Float64Array
+Labels = IntArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from oscilab.data.dataset import checked_values
 from oscilab.errors import InvalidInput
+from oscilab.types import Float64Array
 
-Values = NDArray[np.float64]
+Values = Float64Array
 Table = dict[str, str | float | Values]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oscilab.errors import InvalidInput
+from oscilab.types import IntArray
 
 GZIP_MAGIC = b"\x1f\x8b"
 UNSIGNED_BYTE = 0x08
@@ -51,7 +52,7 @@ def read_idx(path: str | Path, dimensions: int) -> NDArray[np.uint8]:
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 
 
-def read_images(images: Path, labels: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def read_images(images: Path, labels: Path) -> tuple[NDArray[np.uint8], IntArray]:
     """Images `[sample, row, column]` and their labels `[sample]`.
 
     Raises:

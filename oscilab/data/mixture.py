@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from oscilab.data.dataset import Dataset, Labels, Values, split_held_out
 from oscilab.errors import InvalidInput
 from oscilab.physics.noising import Noising
+from oscilab.types import Float64Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +24,9 @@ class GaussianMixture:
             fit, or a covariance that is not symmetric and positive definite.
     """
 
-    weights: NDArray[np.float64]
-    means: NDArray[np.float64]
-    covariances: NDArray[np.float64]
+    weights: Float64Array
+    means: Float64Array
+    covariances: Float64Array
 
     def __post_init__(self) -> None:
         for name in ("weights", "means", "covariances"):
@@ -57,7 +58,7 @@ class GaussianMixture:
         return self.means.shape[1]
 
     @cached_property
-    def _factors(self) -> NDArray[np.float64]:
+    def _factors(self) -> Float64Array:
         return np.asarray(np.linalg.cholesky(self.covariances), np.float64)
 
     def sample(self, count: int, seed: int | np.random.Generator = 0) -> tuple[Values, Labels]:
@@ -68,22 +69,22 @@ class GaussianMixture:
         draws = self.means[modes] + np.einsum("nij,nj->ni", self._factors[modes], noise)
         return draws, modes.astype(np.int64)
 
-    def log_density(self, positions: ArrayLike) -> NDArray[np.float64]:
+    def log_density(self, positions: ArrayLike) -> Float64Array:
         """log p at each row of `positions` `[sample, feature]`, as `[sample]`."""
         joint = self._log_joint(np.asarray(positions, np.float64))
         peak = joint.max(axis=1)
         return peak + np.log(np.exp(joint - peak[:, np.newaxis]).sum(axis=1))
 
-    def density(self, positions: ArrayLike) -> NDArray[np.float64]:
+    def density(self, positions: ArrayLike) -> Float64Array:
         """p at each row of `positions` `[sample, feature]`, as `[sample]`."""
         return np.exp(self.log_density(positions))
 
-    def posterior(self, positions: ArrayLike) -> NDArray[np.float64]:
+    def posterior(self, positions: ArrayLike) -> Float64Array:
         """The probability of each mode given each position, `[sample, mode]`."""
         points = np.asarray(positions, np.float64)
         return np.exp(self._log_joint(points) - self.log_density(points)[:, np.newaxis])
 
-    def score(self, positions: ArrayLike) -> NDArray[np.float64]:
+    def score(self, positions: ArrayLike) -> Float64Array:
         """grad log p at each row of `positions`, `[sample, feature]`."""
         points = np.asarray(positions, np.float64)
         pulls = np.linalg.solve(
@@ -115,7 +116,7 @@ class GaussianMixture:
             high=float(values.max()),
         )
 
-    def _log_joint(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _log_joint(self, points: Float64Array) -> Float64Array:
         offsets = points[:, np.newaxis] - self.means
         white = np.linalg.solve(self._factors[np.newaxis], offsets[..., np.newaxis])[..., 0]
         logs = np.log(np.diagonal(self._factors, axis1=1, axis2=2)).sum(axis=1)

@@ -12,6 +12,7 @@ from oscilab.data.area import area_averaged
 from oscilab.data.dataset import Dataset, split_held_out
 from oscilab.data.idx import read_images
 from oscilab.errors import InvalidInput
+from oscilab.types import Float64Array
 
 TRAIN = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 TEST = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -95,6 +96,6 @@ def _pair(folder: Path, names: tuple[str, str]) -> tuple[Path, Path]:
     )
 
 
-def _pixels(images: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.float64]:
+def _pixels(images: NDArray[np.uint8], rows: int, columns: int) -> Float64Array:
     averaged = area_averaged(images, rows, columns).reshape(len(images), rows * columns)
     return averaged * (2 / 255) - 1

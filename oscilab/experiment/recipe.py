@@ -6,13 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from oscilab.data.dataset import Dataset
 from oscilab.experiment.settings import Settings
+from oscilab.types import Float64Array
 
-Values = NDArray[np.float64]
+Values = Float64Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.errors import InvalidInput
 from oscilab.figures.style import SEQUENTIAL, picture
+from oscilab.types import Float64Array, IndexArray
 
 WINDOWS = 60
 """Running means are taken over this part of the training, so that batch noise does not hide it."""
 
-Values = NDArray[np.float64]
+Values = Float64Array
 
 
 def loss_curves(
@@ -76,7 +76,7 @@ def _checked(losses: Values, noising_times: Values) -> tuple[Values, Values]:
     return table, times
 
 
-def _running_mean(steps: NDArray[np.intp], values: Values) -> tuple[Values, Values]:
+def _running_mean(steps: IndexArray, values: Values) -> tuple[Values, Values]:
     width = max(1, len(values) // WINDOWS)
     if not len(values):
         return np.zeros(0), np.zeros(0)

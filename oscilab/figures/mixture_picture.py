@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.data.dataset import checked_values
 from oscilab.data.mixture import GaussianMixture
 from oscilab.errors import InvalidInput
 from oscilab.figures.style import BLUE, ORANGE, picture
+from oscilab.types import Float64Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,7 @@ MASSES = (0.99, 0.9, 0.5)
 GRID, BINS, DEVIATIONS = 240, 60, 4.5
 MOST_DOTS = 4000
 
-Values = NDArray[np.float64]
+Values = Float64Array
 
 
 def mixture_picture(samples: Values, truth: GaussianMixture, path: str | Path, title: str) -> Path:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.figures.style import BLUE, CYCLE, DIVERGING, FAINT, GUTTER, INK, picture
 from oscilab.physics import Family, Protocol
+from oscilab.types import Float64Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,7 @@ BANDS = ((0.0, 1.0, 0.15), (0.05, 0.95, 0.25), (0.25, 0.75, 0.4))
 BANDS_EXPLAINED = "line: median; bands: middle half, 5 to 95 %, all"
 LINEAR_UPDATES = 4
 
-Values = NDArray[np.float64]
+Values = Float64Array
 
 
 def protocol_picture(protocol: Protocol, path: str | Path, title: str) -> Path:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.data.dataset import checked_values
 from oscilab.errors import InvalidInput
 from oscilab.figures.style import GUTTER, PAPER, picture
+from oscilab.types import Float64Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ GENERATED_COLUMNS, REAL_COLUMNS = 8, 4
 TILE, PADDING, LEAST_WIDTH, TITLE_HEIGHT = 0.58, 0.18, 3.6, 0.55
 """Inches."""
 
-Values = NDArray[np.float64]
+Values = Float64Array
 
 
 def sample_grid(

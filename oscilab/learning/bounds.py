@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from oscilab.physics import Confinement, Noising, ParameterBox
+from oscilab.types import Float64Array
 
 
-def confined(wanted: NDArray[np.float64], box: ParameterBox) -> NDArray[np.float64]:
+def confined(wanted: Float64Array, box: ParameterBox) -> Float64Array:
     """`wanted` `[parameter]` moved into the box, then raised until it confines.
 
     Raises:
@@ -20,8 +18,6 @@ def confined(wanted: NDArray[np.float64], box: ParameterBox) -> NDArray[np.float
 class Bounded:
     """A rule that learns in the potential that generates: box and confinement are its bounds."""
 
-    def allowed(
-        self, wanted: NDArray[np.float64], box: ParameterBox, noising: Noising
-    ) -> NDArray[np.float64]:
+    def allowed(self, wanted: Float64Array, box: ParameterBox, noising: Noising) -> Float64Array:
         """Inside the box, and confining."""
         return confined(wanted, box)

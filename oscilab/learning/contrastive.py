@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.arrays.description import Capability
 from oscilab.arrays.seam import OscillatorArray
@@ -15,6 +14,7 @@ from oscilab.learning.displacement import displacement_force
 from oscilab.learning.estimate import Estimate, ReadingKind, Sampling
 from oscilab.learning.points import PointSource
 from oscilab.physics import Noising, ParameterBox, Potential, noising_parameters
+from oscilab.types import Float64Array
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class EquilibriumSetting:
         return (self.noising.speed + self.noising.temperature) / self.noising.temperature
 
     @property
-    def _unit(self) -> NDArray[np.float64]:
+    def _unit(self) -> Float64Array:
         return self.noising.speed * noising_parameters(self.potential)
 
-    def of(self, generating: NDArray[np.float64]) -> NDArray[np.float64]:
+    def of(self, generating: Float64Array) -> Float64Array:
         """V's parameters from U's, `[parameter]`."""
         return (generating + self._unit) / self.ratio
 
-    def generating(self, equilibrium: NDArray[np.float64]) -> NDArray[np.float64]:
+    def generating(self, equilibrium: Float64Array) -> Float64Array:
         """U's parameters from V's, `[parameter]`."""
         return self.ratio * equilibrium - self._unit
 
@@ -86,9 +86,7 @@ class ContrastiveDivergence:
     reads: ReadingKind = "position"
     uses = frozenset({"delta"})
 
-    def allowed(
-        self, wanted: NDArray[np.float64], box: ParameterBox, noising: Noising
-    ) -> NDArray[np.float64]:
+    def allowed(self, wanted: Float64Array, box: ParameterBox, noising: Noising) -> Float64Array:
         """U inside the box and confining, such that V is so too."""
         setting = EquilibriumSetting(box.potential, noising)
         inside = confined(wanted, setting.narrowed(box))
@@ -104,7 +102,7 @@ class ContrastiveDivergence:
     def estimate(
         self,
         array: OscillatorArray,
-        parameters: NDArray[np.float64],
+        parameters: Float64Array,
         time: float,
         points: PointSource,
         sampling: Sampling,

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from oscilab.arrays.description import Capability
 from oscilab.arrays.readings import PositionReading
 from oscilab.arrays.seam import OscillatorArray
 from oscilab.learning.bounds import Bounded
-from oscilab.learning.estimate import (
-    Array,
-    Estimate,
-    ReadingKind,
-    Sampling,
-    estimate_from_forces,
-)
+from oscilab.learning.estimate import Estimate, ReadingKind, Sampling, estimate_from_forces
 from oscilab.learning.points import PointSource
 from oscilab.physics import Noising
+from oscilab.types import Float64Array, FloatArray
 
 
 class Displacement(Bounded):
@@ -47,7 +39,7 @@ class Displacement(Bounded):
     def estimate(
         self,
         array: OscillatorArray,
-        parameters: NDArray[np.float64],
+        parameters: Float64Array,
         time: float,
         points: PointSource,
         sampling: Sampling,
@@ -69,7 +61,7 @@ class Displacement(Bounded):
         return without_bath(found, reading, sampling.weight(noising, time), noising.temperature)
 
 
-def displacement_force(reading: PositionReading) -> Array:
+def displacement_force(reading: PositionReading) -> FloatArray:
     """The mean force over a release, as the displacement over its duration."""
     return (reading.end - reading.start) / reading.duration
 

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.arrays.readings import ForceReading, PositionReading
 from oscilab.physics.noising import Noising
 from oscilab.physics.potential import Potential
+from oscilab.types import FloatArray
 
-Array = NDArray[np.floating]
 Weighting = Literal["variance", "uniform"]
 ReadingKind = Literal["force", "position"]
 
@@ -29,12 +28,12 @@ class Estimate:
     """
 
     loss: float
-    gradient: Array
-    curvature: Array
+    gradient: FloatArray
+    curvature: FloatArray
     redrawn: float
     reading: ForceReading | PositionReading
-    targets: Array
-    residuals: Array | None = None
+    targets: FloatArray
+    residuals: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +63,9 @@ class Sampling:
 def estimate_from_forces(
     potential: Potential,
     weight: float,
-    forces: Array,
-    targets: Array,
-    positions: Array,
+    forces: FloatArray,
+    targets: FloatArray,
+    positions: FloatArray,
     reading: ForceReading | PositionReading,
     redrawn: float,
 ) -> Estimate:

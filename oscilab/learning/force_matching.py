@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from oscilab.arrays.description import Capability
 from oscilab.arrays.seam import OscillatorArray
 from oscilab.learning.bounds import Bounded
@@ -16,6 +13,7 @@ from oscilab.learning.estimate import (
 )
 from oscilab.learning.points import PointSource
 from oscilab.physics import Noising
+from oscilab.types import Float64Array
 
 
 class ForceMatching(Bounded):
@@ -39,7 +37,7 @@ class ForceMatching(Bounded):
     def estimate(
         self,
         array: OscillatorArray,
-        parameters: NDArray[np.float64],
+        parameters: Float64Array,
         time: float,
         points: PointSource,
         sampling: Sampling,

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.errors import InvalidInput
+from oscilab.types import FloatArray
 
-Array = NDArray[np.floating]
 CURVATURE_MEMORY = 0.95
 LEAST_CURVATURE = 1e-9
 
@@ -23,12 +22,14 @@ LEAST_CURVATURE = 1e-9
 class Optimiser(Protocol):
     """Steps for the parameters of every node; state arrays are `[node, parameter]`."""
 
-    def step(self, node: int, gradient: Array, curvature: Array, rate: float) -> Array:
+    def step(
+        self, node: int, gradient: FloatArray, curvature: FloatArray, rate: float
+    ) -> FloatArray:
         """The change of node `node`'s parameters, `[parameter]`."""
         ...
 
     @property
-    def state(self) -> dict[str, NDArray[np.floating]]:
+    def state(self) -> dict[str, FloatArray]:
         """The arrays that a checkpoint has to keep; written to in place on restoring."""
         ...
 
@@ -38,10 +39,10 @@ class RunningMean:
     """An exponential mean per parameter, corrected for its start at zero."""
 
     memory: float
-    values: Array
-    seen: Array
+    values: FloatArray
+    seen: FloatArray
 
-    def update(self, node: int, new: Array) -> Array:
+    def update(self, node: int, new: FloatArray) -> FloatArray:
         """Take in `new` `[parameter]` and return the corrected mean."""
         self.values[node] *= self.memory
         self.values[node] += (1 - self.memory) * new
@@ -61,7 +62,7 @@ class Sgd:
     parameters: int
     momentum: float = 0.9
     updates: int = 1
-    velocity: Array = field(init=False)
+    velocity: FloatArray = field(init=False)
     curvature: RunningMean = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,7 +70,9 @@ class Sgd:
         memory = _shared(CURVATURE_MEMORY, self.updates)
         self.curvature = _mean(memory, self.nodes, self.parameters)
 
-    def step(self, node: int, gradient: Array, curvature: Array, rate: float) -> Array:
+    def step(
+        self, node: int, gradient: FloatArray, curvature: FloatArray, rate: float
+    ) -> FloatArray:
         """theta changes by -v, where v <- momentum v + rate g / h.
 
         Of a batch's many updates each takes a part, such that together they come as far.
@@ -82,7 +85,7 @@ class Sgd:
         return -self.velocity[node]
 
     @property
-    def state(self) -> dict[str, NDArray[np.floating]]:
+    def state(self) -> dict[str, FloatArray]:
         """Velocity and running curvature."""
         return {
             "velocity": self.velocity,
@@ -111,7 +114,9 @@ class Adam:
         self.second = _mean(_shared(self.memory, self.updates), *shape)
         self.curvature = _mean(_shared(CURVATURE_MEMORY, self.updates), *shape)
 
-    def step(self, node: int, gradient: Array, curvature: Array, rate: float) -> Array:
+    def step(
+        self, node: int, gradient: FloatArray, curvature: FloatArray, rate: float
+    ) -> FloatArray:
         """theta changes by -rate m / (sqrt(v) sqrt(h)), m and v of g / sqrt(h).
 
         A single measurement's v is as much larger as a batch has measurements, so that each of a
@@ -125,7 +130,7 @@ class Adam:
         return -part * mean / ((spread + self.epsilon) * scale)
 
     @property
-    def state(self) -> dict[str, NDArray[np.floating]]:
+    def state(self) -> dict[str, FloatArray]:
         """Running means of gradient, squared gradient and curvature."""
         means = {"first": self.first, "second": self.second, "curvature": self.curvature}
         values = {name: mean.values for name, mean in means.items()}

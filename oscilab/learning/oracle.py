@@ -10,13 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.learning.points import PointSource
 from oscilab.physics.box import ParameterBox
 from oscilab.physics.potential import Potential
+from oscilab.types import FloatArray
 
-Array = NDArray[np.floating]
 CHUNK = 4096
 RIDGE = 1e-10
 TOLERANCE = 1e-9
@@ -30,19 +29,19 @@ class QuadraticLoss:
     `a` is `[parameter, parameter]`, `b` is `[parameter]`.
     """
 
-    a: Array
-    b: Array
+    a: FloatArray
+    b: FloatArray
     c: float
 
-    def value(self, parameters: Array) -> float:
+    def value(self, parameters: FloatArray) -> float:
         """L at one parameter vector."""
         return float(0.5 * parameters @ self.a @ parameters - self.b @ parameters + self.c)
 
-    def gradient(self, parameters: Array) -> Array:
+    def gradient(self, parameters: FloatArray) -> FloatArray:
         """dL/dtheta, `[parameter]`."""
         return self.a @ parameters - self.b
 
-    def minimiser(self, box: ParameterBox) -> Array:
+    def minimiser(self, box: ParameterBox) -> FloatArray:
         """The parameters in the box with the least loss, by block principal pivoting.
 
         Free parameters solve their normal equations; all that leave the box are bound there and
@@ -116,8 +115,8 @@ def _touching(potential: Potential) -> list[tuple[list[int], list[int]]]:
     return found
 
 
-def _slopes(potential: Potential, positions: Array) -> list[list[Array]]:
-    found: list[list[Array]] = []
+def _slopes(potential: Potential, positions: FloatArray) -> list[list[FloatArray]]:
+    found: list[list[FloatArray]] = []
     for family in potential.families.values():
         at_ends = [positions[:, end] for end in family.ends.T]
         per_end = [family.term.slope(end, *at_ends) for end in range(family.term.ends)]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.errors import InvalidInput, OutOfClamp
 from oscilab.physics.noising import Noising
+from oscilab.types import BoolArray, FloatArray, IndexArray
 
-Array = NDArray[np.floating]
 MOST_ROUNDS = 100
 
 
@@ -21,9 +20,9 @@ class Points:
     `redrawn` is the share of draws that fell beyond the clamps and were drawn again.
     """
 
-    data: Array
-    noise: Array
-    noised: Array
+    data: FloatArray
+    noise: FloatArray
+    noised: FloatArray
     redrawn: float
 
 
@@ -39,10 +38,10 @@ class PointSource:
         InvalidInput: data that are not finite or not `[sample, oscillator]`.
     """
 
-    data: Array
+    data: FloatArray
     noising: Noising
-    clamp_lower: Array
-    clamp_upper: Array
+    clamp_lower: FloatArray
+    clamp_upper: FloatArray
 
     def __post_init__(self) -> None:
         if self.data.ndim != 2 or self.data.shape[1] != len(self.clamp_lower) or not len(self.data):
@@ -82,17 +81,17 @@ class PointSource:
             "scale the data down or widen the clamps"
         )
 
-    def inside(self, positions: Array) -> NDArray[np.bool_]:
+    def inside(self, positions: FloatArray) -> BoolArray:
         """Which rows of `positions` `[batch, oscillator]` the clamps can hold, `[batch]`."""
         kept = (positions >= self.clamp_lower) & (positions <= self.clamp_upper)
         return np.asarray(kept.all(axis=1))
 
     def _propose(
         self, time: float, count: int, rng: np.random.Generator
-    ) -> tuple[Array, Array, Array]:
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         data = self.data[rng.integers(len(self.data), size=count)]
         noise = rng.standard_normal(data.shape)
         return data, noise, self.noising.noised(data, noise, time)
 
-    def _beyond(self, noised: Array) -> NDArray[np.intp]:
+    def _beyond(self, noised: FloatArray) -> IndexArray:
         return np.flatnonzero(~self.inside(noised))

@@ -5,22 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.arrays.description import Capability
 from oscilab.arrays.seam import OscillatorArray
 from oscilab.errors import OutOfClamp
 from oscilab.learning.bounds import Bounded
 from oscilab.learning.displacement import displacement_force, without_bath
-from oscilab.learning.estimate import (
-    Array,
-    Estimate,
-    ReadingKind,
-    Sampling,
-    estimate_from_forces,
-)
+from oscilab.learning.estimate import Estimate, ReadingKind, Sampling, estimate_from_forces
 from oscilab.learning.points import MOST_ROUNDS, PointSource
 from oscilab.physics import Noising, noising_parameters
+from oscilab.types import Float64Array, FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +25,8 @@ class NoisingPath:
     that left the clamps' reach and were run again.
     """
 
-    start: Array
-    end: Array
+    start: FloatArray
+    end: FloatArray
     duration: float
     redrawn: float
 
@@ -72,7 +66,9 @@ def run_noising(
     )
 
 
-def _noised(array: OscillatorArray, points: PointSource, begin: Array, duration: float) -> Array:
+def _noised(
+    array: OscillatorArray, points: PointSource, begin: FloatArray, duration: float
+) -> FloatArray:
     if duration <= 0:
         return begin.astype(np.float64)
     temperature = points.noising.temperature
@@ -102,7 +98,7 @@ class ReversePath(Bounded):
     def estimate(
         self,
         array: OscillatorArray,
-        parameters: NDArray[np.float64],
+        parameters: Float64Array,
         time: float,
         points: PointSource,
         sampling: Sampling,
@@ -139,7 +135,7 @@ class ReversePathDisplacement(ReversePath):
     def estimate(
         self,
         array: OscillatorArray,
-        parameters: NDArray[np.float64],
+        parameters: Float64Array,
         time: float,
         points: PointSource,
         sampling: Sampling,

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from oscilab.arrays.description import ArrayDescription, Capability
 from oscilab.arrays.seam import OscillatorArray
 from oscilab.errors import CannotDo, InvalidInput
@@ -18,6 +15,7 @@ from oscilab.learning.force_matching import ForceMatching
 from oscilab.learning.points import PointSource
 from oscilab.learning.reverse_path import ReversePath, ReversePathDisplacement
 from oscilab.physics import Noising, ParameterBox
+from oscilab.types import Float64Array
 
 
 class Rule(Protocol):
@@ -48,9 +46,7 @@ class Rule(Protocol):
         """Which of the settings that only some rules have a use for it heeds."""
         ...
 
-    def allowed(
-        self, wanted: NDArray[np.float64], box: ParameterBox, noising: Noising
-    ) -> NDArray[np.float64]:
+    def allowed(self, wanted: Float64Array, box: ParameterBox, noising: Noising) -> Float64Array:
         """The parameters near `wanted` with which the array may learn and generate.
 
         Raises:
@@ -65,7 +61,7 @@ class Rule(Protocol):
     def estimate(
         self,
         array: OscillatorArray,
-        parameters: NDArray[np.float64],
+        parameters: Float64Array,
         time: float,
         points: PointSource,
         sampling: Sampling,

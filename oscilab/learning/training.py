@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.arrays.readings import ForceReading, PositionReading, joined
 from oscilab.arrays.seam import OscillatorArray
@@ -16,6 +15,7 @@ from oscilab.learning.optimisers import Optimiser
 from oscilab.learning.points import PointSource
 from oscilab.learning.rules import Rule
 from oscilab.physics import Schedule, noising_parameters
+from oscilab.types import Float64Array, FloatArray
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Measured:
     redrawn: float
     projected: int
     reading: ForceReading | PositionReading
-    targets: NDArray[np.floating]
-    residuals: NDArray[np.floating] | None = None
+    targets: FloatArray
+    residuals: FloatArray | None = None
 
 
 @dataclass(eq=False)
@@ -75,8 +75,8 @@ class Training:
     averaged: float = 0.5
     online: bool = False
     step: int = 0
-    parameters: NDArray[np.float64] = field(init=False)
-    average: NDArray[np.float64] = field(init=False)
+    parameters: Float64Array = field(init=False)
+    average: Float64Array = field(init=False)
 
     def __post_init__(self) -> None:
         start = noising_parameters(self.array.description.potential)
@@ -103,7 +103,7 @@ class Training:
             self.average += (self.parameters - self.average) / counted
         return measured
 
-    def learned(self) -> NDArray[np.float64]:
+    def learned(self) -> Float64Array:
         """What training has come to so far, `[node, parameter]`, inside the box and confining."""
         if self._counted() <= 0:
             return self.parameters.copy()
@@ -143,7 +143,7 @@ class Training:
         self.parameters[node] = allowed
         return int(np.count_nonzero(allowed != wanted))
 
-    def _allowed(self, wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _allowed(self, wanted: Float64Array) -> Float64Array:
         return self.rule.allowed(wanted, self.array.description.box, self.points.noising)
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from oscilab.types import Float64Array
+
 if TYPE_CHECKING:
     from oscilab.learning.training import Measured
 
@@ -47,7 +49,7 @@ class Latest:
 
     step: int
     batch: Measured
-    parameters: NDArray[np.float64]
+    parameters: Float64Array
 
 
 class Bulletin:
@@ -57,7 +59,7 @@ class Bulletin:
         self._lock = threading.Lock()
         self._rows: deque[tuple[float, ...]] = deque(maxlen=MOST_ROWS)
         self._latest: Latest | None = None
-        self._samples: NDArray[np.float64] | None = None
+        self._samples: Float64Array | None = None
         self._advanced: float | None = None
         self.work = Work()
         self.notes: deque[str] = deque(maxlen=MOST_NOTES)
@@ -65,7 +67,7 @@ class Bulletin:
         self.batches = 0
         self.began = time.monotonic()
 
-    def measured(self, step: int, batch: Measured, parameters: NDArray[np.float64]) -> None:
+    def measured(self, step: int, batch: Measured, parameters: Float64Array) -> None:
         """A batch; see `Observer.measured`."""
         row = (
             step,
@@ -83,7 +85,7 @@ class Bulletin:
             self._latest = latest
             self.batches += 1
 
-    def sampled(self, samples: NDArray[np.float64]) -> None:
+    def sampled(self, samples: Float64Array) -> None:
         """Samples; only the newest lot is kept until it is published."""
         with self._lock:
             self._samples = samples
@@ -129,7 +131,7 @@ class Bulletin:
             latest, self._latest = self._latest, None
         return latest
 
-    def take_samples(self) -> NDArray[np.float64] | None:
+    def take_samples(self) -> Float64Array | None:
         """The newest samples, once."""
         with self._lock:
             samples, self._samples = self._samples, None

@@ -15,6 +15,7 @@ from oscilab.arrays.seam import Supervised
 from oscilab.live.bulletin import Bulletin, Latest
 from oscilab.observer import Observed
 from oscilab.physics import Potential
+from oscilab.types import Float64Array
 
 MOST_NUMBERS = 1 << 16
 """Of one quantity in a message: of a large array fewer points are shown."""
@@ -83,7 +84,7 @@ def shots_shown(values: NDArray[Any]) -> int:
     return max(1, min(len(values), MOST_NUMBERS // max(1, values.shape[1])))
 
 
-def samples(values: NDArray[np.float64]) -> Content:
+def samples(values: Float64Array) -> Content:
     """The last samples `[sample, ...]`, and how many there were."""
     return {"count": len(values)}, {"samples": np.asarray(values[-MOST_SAMPLES:], np.float32)}
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from oscilab.types import Float64Array, FloatArray, IntArray
+
 BINS = 1024
-Values = NDArray[np.float64]
+Values = Float64Array
 
 
 class Curves:
@@ -24,7 +26,7 @@ class Curves:
         self._sums = np.zeros((len(quantities), BINS, nodes))
         self._counts = np.zeros((BINS, nodes), np.int64)
 
-    def add(self, step: NDArray[np.int64], node: NDArray[np.int64], *values: Values) -> None:
+    def add(self, step: IntArray, node: IntArray, *values: Values) -> None:
         """Rows of measured batches, `[row]` each; what is not finite is left out."""
         table = np.array(values)
         good = np.isfinite(table).all(axis=0) & (step >= 0) & (node >= 0) & (node < self.nodes)
@@ -75,7 +77,7 @@ class Traces:
         self._ring = np.full((self.LENGTH, channels), np.nan, np.float32)
         self.count = 0
 
-    def add(self, rows: NDArray[np.floating]) -> None:
+    def add(self, rows: FloatArray) -> None:
         """`[reading, channel]`."""
         rows = rows[-self.LENGTH :]
         places = (self.count + np.arange(len(rows))) % self.LENGTH

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from oscilab.types import FloatArray
+
 Colours = NDArray[np.uint8]
 
 
@@ -29,7 +31,7 @@ DIVERGING_DARK = _table(
 """The same around a dark middle, for a dark window: strong values shine, weak ones recede."""
 
 
-def colours(place: NDArray[np.floating], table: Colours) -> Colours:
+def colours(place: FloatArray, table: Colours) -> Colours:
     """Red, green and blue `[..., 3]` of places from 0 to 1; grey where that is no number."""
     known = np.isfinite(place)
     number = np.where(known, np.clip(place, 0.0, 1.0) * 255.0, 0.0).astype(np.intp)

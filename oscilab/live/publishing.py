@@ -10,9 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from oscilab.arrays.seam import Supervised
 from oscilab.errors import OscilabError
 from oscilab.interruption import MadeSafe
@@ -22,6 +19,7 @@ from oscilab.live.bulletin import Bulletin
 from oscilab.live.control import ControlLog, Doorkeeper, log_path
 from oscilab.live.gate import Gate
 from oscilab.observer import Ending, Observed
+from oscilab.types import Float64Array
 
 if TYPE_CHECKING:
     from oscilab.learning.training import Measured
@@ -95,7 +93,7 @@ class Live:
         if self._on_begin is not None:
             self._on_begin(run.path)
 
-    def measured(self, step: int, batch: Measured, parameters: NDArray[np.float64]) -> None:
+    def measured(self, step: int, batch: Measured, parameters: Float64Array) -> None:
         """One batch; the run is held here where somebody asked for it.
 
         Raises:
@@ -104,7 +102,7 @@ class Live:
         self._bulletin.measured(step, batch, parameters)
         self.gate.passing(self._look)
 
-    def sampled(self, samples: NDArray[np.float64]) -> None:
+    def sampled(self, samples: Float64Array) -> None:
         """Samples, to whoever looks.
 
         Raises:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.data.dataset import Dataset, checked_values
 from oscilab.errors import InvalidInput
+from oscilab.types import Float64Array, IntArray
 
 LARGEST_TRAINING_SET = 20_000
 """Samples to train on; the time grows with their square."""
@@ -34,7 +34,7 @@ class ImageClassifier:
     tested: int
     model: Any
 
-    def classify(self, samples: NDArray[np.float64]) -> NDArray[np.int64]:
+    def classify(self, samples: Float64Array) -> IntArray:
         """The class of each of `samples` `[sample, feature]`.
 
         Raises:
@@ -108,7 +108,7 @@ class ClassShare:
 
 
 def class_share(
-    classifier: ImageClassifier, samples: NDArray[np.float64], classes: Sequence[int]
+    classifier: ImageClassifier, samples: Float64Array, classes: Sequence[int]
 ) -> ClassShare:
     """How many of `samples` `[sample, feature]` the classifier takes for each of `classes`.
 

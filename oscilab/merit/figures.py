@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.data.dataset import Dataset, checked_values
 from oscilab.data.mixture import GaussianMixture
@@ -13,13 +12,14 @@ from oscilab.merit.gaussian import at_most, fitted_gaussian
 from oscilab.merit.memorisation import memorisation
 from oscilab.merit.modes import estimate_modes
 from oscilab.merit.sliced_wasserstein import sliced_wasserstein
+from oscilab.types import Float64Array
 
 SAMPLES = 2000
 """Samples that every figure is taken from: of the array, the baseline and, at most, the data."""
 
 SEED = 0
 
-Values = NDArray[np.float64]
+Values = Float64Array
 
 
 def data_figures(samples: Values, dataset: Dataset, seed: int = SEED) -> dict[str, float]:

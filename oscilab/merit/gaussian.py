@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.data.dataset import checked_values
+from oscilab.types import Float64Array
 
-Values = NDArray[np.float64]
+Values = Float64Array
 
 
 def fitted_gaussian(train: Values, count: int, seed: int) -> Values:

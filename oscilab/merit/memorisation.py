@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.data.dataset import checked_values
 from oscilab.errors import InvalidInput
+from oscilab.types import Float64Array
 
 BLOCK = 512
 """Samples compared with the whole training set at a time."""
 
 NEAR_QUANTILE = 0.1
 
-Values = NDArray[np.float64]
+Values = Float64Array
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def memorisation(samples: Values, train: Values, held_out: Values) -> Memorisati
     )
 
 
-def nearest_distances(samples: Values, train: Values) -> NDArray[np.float64]:
+def nearest_distances(samples: Values, train: Values) -> Float64Array:
     """The distance of each sample to its nearest neighbour in `train`, `[sample]`.
 
     The neighbour is found by a matrix product and its distance by subtraction, so that a copy is

@@ -12,13 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.data.dataset import checked_values
 from oscilab.data.mixture import GaussianMixture
 from oscilab.errors import InvalidInput
+from oscilab.types import Float64Array
 
-Values = NDArray[np.float64]
+Values = Float64Array
 
 
 @dataclass(frozen=True, eq=False)

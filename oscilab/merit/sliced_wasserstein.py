@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.data.dataset import checked_values
 from oscilab.errors import InvalidInput
+from oscilab.types import Float64Array, IntArray
 
 PROJECTIONS = 500
 PROJECTION_SEED = 20250619
 BLOCK = 50
 """Projections sorted at a time."""
 
-Values = NDArray[np.float64]
+Values = Float64Array
 
 
 def sliced_wasserstein(
@@ -58,9 +58,7 @@ def unit_directions(count: int, features: int, seed: int) -> Values:
     return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
 
 
-def _merged_quantiles(
-    first: int, second: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Values]:
+def _merged_quantiles(first: int, second: int) -> tuple[IntArray, IntArray, Values]:
     """Which order statistics face each other, and over how much probability.
 
     Levels are counted in units of 1 / (first * second), so that equal ones are found equal.

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from oscilab.errors import InvalidInput, OutOfBox
 from oscilab.physics.potential import Potential
 from oscilab.physics.terms import BUILT_IN
+from oscilab.types import Float64Array
 
 DEFAULT_RANGES: Mapping[str, tuple[float, float]] = {
     "bias": (-100.0, 100.0),
@@ -27,8 +28,8 @@ class ParameterBox:
     """Lower and upper bound of every parameter, `[parameter]` each."""
 
     potential: Potential
-    lower: NDArray[np.float64]
-    upper: NDArray[np.float64]
+    lower: Float64Array
+    upper: Float64Array
 
     def __post_init__(self) -> None:
         for name in ("lower", "upper"):
@@ -76,7 +77,7 @@ class ParameterBox:
         lower, upper = np.array(bounds, np.float64).reshape(-1, 2).T
         return cls(potential, np.repeat(lower, counts), np.repeat(upper, counts))
 
-    def check(self, parameters: ArrayLike) -> NDArray[np.float64]:
+    def check(self, parameters: ArrayLike) -> Float64Array:
         """`parameters` as a vector, refused if not finite or outside.
 
         Raises:
@@ -92,6 +93,6 @@ class ParameterBox:
             )
         return vector
 
-    def project(self, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+    def project(self, parameters: Float64Array) -> Float64Array:
         """The nearest vector inside; learning's constraint, never applied to a set-point."""
         return np.clip(parameters, self.lower, self.upper)

@@ -20,13 +20,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.errors import InvalidInput, OutOfBox
 from oscilab.physics.box import ParameterBox
 from oscilab.physics.family import Family
 from oscilab.physics.potential import Potential
 from oscilab.physics.terms import PolynomialTerm
+from oscilab.types import BoolArray, Float64Array, IndexArray
 
 PAIR_DEMANDS = {"square_square": 1.0, "quartic_spring": 8.0}
 """Quartic that one negative unit of a pair term needs at each end; (a - b)^4 <= 8 (a^4 + b^4)."""
@@ -56,7 +56,7 @@ class Confinement:
                 "third order; add the term quartic"
             )
 
-    def shortfall(self, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+    def shortfall(self, parameters: Float64Array) -> Float64Array:
         """How much quartic each oscillator lacks, `[oscillator]`; zero all over where it confines.
 
         A potential without quartic terms lacks stiffness instead, by the same amount everywhere.
@@ -80,7 +80,7 @@ class Confinement:
         required = needed + np.where(strict, self.quartic_margin, 0.0)
         return np.maximum(required - quartic, 0.0)
 
-    def project(self, parameters: NDArray[np.float64], box: ParameterBox) -> NDArray[np.float64]:
+    def project(self, parameters: Float64Array, box: ParameterBox) -> Float64Array:
         """`parameters` with as much quartic (or stiffness) added as is lacking.
 
         Raises:
@@ -102,7 +102,7 @@ class Confinement:
             )
         return raised
 
-    def check(self, parameters: NDArray[np.float64]) -> None:
+    def check(self, parameters: Float64Array) -> None:
         """Refuse a potential that lets an oscillator escape.
 
         Raises:
@@ -117,13 +117,13 @@ class Confinement:
                 f"{lack[loosest]:g}; raise it"
             )
 
-    def _loosest(self, parameters: NDArray[np.float64], sites: NDArray[np.intp]) -> int:
+    def _loosest(self, parameters: Float64Array, sites: IndexArray) -> int:
         # Where a whole block is too soft, the one that moves most in its softest mode.
         block = self.potential.stiffness_matrix(parameters)[np.ix_(sites, sites)]
         mode = np.abs(np.linalg.eigh(block)[1][:, 0])
         return int(sites[mode.round(6).argmax()])
 
-    def _refuse_without_quartic(self, parameters: NDArray[np.float64]) -> None:
+    def _refuse_without_quartic(self, parameters: Float64Array) -> None:
         for family in self.potential.families.values():
             theta = parameters[family.where]
             escaping = theta != 0 if _is_third_order(family) else theta < 0
@@ -134,7 +134,7 @@ class Confinement:
                     "an oscillator could escape to infinity; add the term quartic, or make it zero"
                 )
 
-    def _pair_demand(self, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _pair_demand(self, parameters: Float64Array) -> Float64Array:
         demand = np.zeros(self.potential.oscillators)
         for name, each in PAIR_DEMANDS.items():
             if name in self.potential.families:
@@ -144,14 +144,14 @@ class Confinement:
                     np.add.at(demand, end, attraction)
         return demand
 
-    def _reached_by_third_order(self, parameters: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def _reached_by_third_order(self, parameters: Float64Array) -> BoolArray:
         reached = np.zeros(self.potential.oscillators, np.bool_)
         for family in self.potential.families.values():
             if _is_third_order(family):
                 reached[family.ends[parameters[family.where] != 0].ravel()] = True
         return reached
 
-    def _positive_definite(self, parameters: NDArray[np.float64], sites: NDArray[np.intp]) -> bool:
+    def _positive_definite(self, parameters: Float64Array, sites: IndexArray) -> bool:
         matrix = self.potential.stiffness_matrix(parameters)
         if len(sites) < len(matrix):
             matrix = matrix[np.ix_(sites, sites)]

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.physics.terms import PolynomialTerm, Term
-
-Array = NDArray[np.floating]
+from oscilab.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +16,7 @@ class Family:
     """All instances of one term: their ends `[instance, end]` and their place among parameters."""
 
     term: Term
-    ends: NDArray[np.int64]
+    ends: IntArray
     where: slice
 
     @property
@@ -38,7 +36,7 @@ class Family:
         )
 
 
-def take(values: Array, columns: NDArray[np.int64]) -> Array:
+def take(values: FloatArray, columns: IntArray) -> FloatArray:
     """Columns of `values` `[row, column]`; not a copy where these are all, in order."""
     # On-site families name every oscillator in order: no copy then.
     if len(columns) == values.shape[1] and np.array_equal(columns, np.arange(len(columns))):
@@ -46,12 +44,12 @@ def take(values: Array, columns: NDArray[np.int64]) -> Array:
     return values[:, columns]
 
 
-def at_ends(positions: Array, family: Family) -> list[Array]:
+def at_ends(positions: FloatArray, family: Family) -> list[FloatArray]:
     """The positions of each end of all instances: an array `[batch, instance]` an end."""
     return [take(positions, family.ends[:, end]) for end in range(family.term.ends)]
 
 
-def add_at_ends(total: Array, ends: NDArray[np.int64], values: Array) -> None:
+def add_at_ends(total: FloatArray, ends: IntArray, values: FloatArray) -> None:
     """Add `values` `[batch, instance]` to the columns `ends` of `total`; ends may repeat."""
     if len(ends) == total.shape[1] and np.array_equal(ends, np.arange(len(ends))):
         total += values

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.errors import InvalidInput
-
-Array = NDArray[np.floating]
+from oscilab.types import FloatArray
 
 
 @dataclass(frozen=True)
@@ -47,20 +45,20 @@ class Noising:
         """sigma_t."""
         return self.variance(t) ** 0.5
 
-    def noised(self, data: Array, noise: Array, t: float) -> Array:
+    def noised(self, data: FloatArray, noise: FloatArray, t: float) -> FloatArray:
         """x_t from `data` x_0 and unit `noise` eps, both `[batch, oscillator]`."""
         return self.decay(t) * data + self.sigma(t) * noise
 
-    def reverse_force(self, noised: Array, noise: Array, t: float) -> Array:
+    def reverse_force(self, noised: FloatArray, noise: FloatArray, t: float) -> FloatArray:
         """The denoising form of F*: c x_t - (c + D) eps / sigma_t, `[batch, oscillator]`."""
         scale = (self.speed + self.temperature) / self.sigma(t)
         return self.speed * noised - scale * noise
 
-    def score_force(self, noised: Array, score: Array) -> Array:
+    def score_force(self, noised: FloatArray, score: FloatArray) -> FloatArray:
         """F* = c x + (c + D) grad log p_t, where the score is known, `[batch, oscillator]`."""
         return self.speed * noised + (self.speed + self.temperature) * score
 
-    def path_force(self, start: Array, end: Array, duration: float) -> Array:
+    def path_force(self, start: FloatArray, end: FloatArray, duration: float) -> FloatArray:
         """F* at the `end` of a noising path that was at `start` a noising time `duration` earlier.
 
         c y + (c + D) (exp(-d) y_0 - y) / (1 - exp(-2d)), both `[batch, oscillator]`: the score of
@@ -70,7 +68,7 @@ class Noising:
         score = (self.decay(duration) * start - end) / self.variance(duration)
         return self.score_force(end, score)
 
-    def denoised(self, positions: Array, forces: Array, t: float) -> Array:
+    def denoised(self, positions: FloatArray, forces: FloatArray, t: float) -> FloatArray:
         """E[x_0 | x_t] by Tweedie's formula from one force reading, `[batch, oscillator]`."""
         score = (forces - self.speed * positions) / (self.speed + self.temperature)
         return (positions + self.variance(t) * score) / self.decay(t)

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from oscilab.errors import InvalidInput, OutOfBox
 from oscilab.physics.family import Family, add_at_ends, at_ends, take
 from oscilab.physics.terms import BUILT_IN, Term, quadratic_parts
 from oscilab.physics.topology import Topology, checked_ends
-
-Array = NDArray[np.floating]
+from oscilab.types import Float64Array, FloatArray, IntArray
 
 
 class Potential:
@@ -65,7 +64,7 @@ class Potential:
                 return tuple(family.ends[parameter - family.where.start].tolist())
         raise InvalidInput(f"parameter {parameter} is outside 0 to {self.parameters - 1}")
 
-    def vector(self, **families: ArrayLike) -> NDArray[np.float64]:
+    def vector(self, **families: ArrayLike) -> Float64Array:
         """A parameter vector, zero but for the families given (a number or one per instance).
 
         Raises:
@@ -94,7 +93,7 @@ class Potential:
             )
         return self.families[name]
 
-    def check(self, parameters: ArrayLike) -> NDArray[np.float64]:
+    def check(self, parameters: ArrayLike) -> Float64Array:
         """`parameters` as a float vector of the right length, every entry finite.
 
         Raises:
@@ -114,7 +113,7 @@ class Potential:
             )
         return vector
 
-    def energy(self, parameters: Array, positions: Array) -> Array:
+    def energy(self, parameters: FloatArray, positions: FloatArray) -> FloatArray:
         """U(x) of each row of `positions` `[batch, oscillator]`, as `[batch]`, in kT."""
         total = np.zeros(len(positions))
         for family, theta in self._pairs(parameters):
@@ -126,7 +125,7 @@ class Potential:
                 total += family.term.energy(*at_ends(positions, family)) @ theta
         return total
 
-    def forces(self, parameters: Array, positions: Array) -> Array:
+    def forces(self, parameters: FloatArray, positions: FloatArray) -> FloatArray:
         """F = -grad U at each row of `positions` `[batch, oscillator]`, of the same shape."""
         total = np.zeros_like(positions)
         for family, theta in self._pairs(parameters):
@@ -138,7 +137,7 @@ class Potential:
                     add_at_ends(total, family.ends[:, end], -theta * family.term.slope(end, *ends))
         return total
 
-    def correlate(self, residuals: Array, positions: Array) -> Array:
+    def correlate(self, residuals: FloatArray, positions: FloatArray) -> FloatArray:
         """sum over batch and ends of r_i d_i u_p, for every parameter: `[parameter]`.
 
         Each entry reads `residuals` and `positions` `[batch, oscillator]` at its own ends only.
@@ -158,7 +157,7 @@ class Potential:
                     )
         return found
 
-    def features(self, positions: Array) -> Array:
+    def features(self, positions: FloatArray) -> FloatArray:
         """sum over batch of u_p(x), for every parameter: `[parameter]`.
 
         Each entry reads `positions` `[batch, oscillator]` at its own ends only.
@@ -172,7 +171,7 @@ class Potential:
                 found[family.where] = family.term.energy(*at_ends(positions, family)).sum(axis=0)
         return found
 
-    def feature_power(self, weight: float, positions: Array) -> Array:
+    def feature_power(self, weight: float, positions: FloatArray) -> FloatArray:
         """weight * sum over batch and ends of (d_i u_p)^2: `[parameter]`, the local curvature."""
         found = np.zeros(self.parameters, positions.dtype)
         squares = np.einsum("bi,bi->i", positions, positions)
@@ -186,20 +185,20 @@ class Potential:
                     found[family.where] += np.einsum("bi,bi->i", slope, slope)
         return weight * found
 
-    def stiffness_matrix(self, parameters: Array) -> Array:
+    def stiffness_matrix(self, parameters: FloatArray) -> FloatArray:
         """The quadratic part of U as a symmetric matrix, `[oscillator, oscillator]`."""
         count = self.oscillators
         which, coefficients, places = self._quadratic
         added = coefficients * parameters[which]
-        flat: Array = np.bincount(places, added, minlength=count * count).astype(np.float64)
+        flat: FloatArray = np.bincount(places, added, minlength=count * count).astype(np.float64)
         return flat.reshape(count, count)
 
     @cached_property
-    def _quadratic(self) -> tuple[NDArray[np.int64], Array, NDArray[np.int64]]:
+    def _quadratic(self) -> tuple[IntArray, FloatArray, IntArray]:
         """Parameter, coefficient and flat place of all that adds up to the stiffness matrix."""
-        which: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
-        coefficients: list[Array] = [np.zeros(0)]
-        places: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
+        which: list[IntArray] = [np.zeros(0, np.int64)]
+        coefficients: list[FloatArray] = [np.zeros(0)]
+        places: list[IntArray] = [np.zeros(0, np.int64)]
         for family in self.families.values():
             instances = np.arange(family.where.start, family.where.stop, dtype=np.int64)
             for coefficient, first, last in quadratic_parts(family.term):
@@ -210,10 +209,10 @@ class Potential:
                 places += [i * self.oscillators + j, j * self.oscillators + i]
         return np.concatenate(which), np.concatenate(coefficients), np.concatenate(places)
 
-    def _pairs(self, parameters: Array) -> list[tuple[Family, Array]]:
+    def _pairs(self, parameters: FloatArray) -> list[tuple[Family, FloatArray]]:
         return [(family, parameters[family.where]) for family in self.families.values()]
 
-    def _matrix(self, family: Family, theta: Array) -> Array:
+    def _matrix(self, family: Family, theta: FloatArray) -> FloatArray:
         matrix = np.zeros((self.oscillators, self.oscillators), theta.dtype)
         i, j = family.ends.T
         # Gate biases may name a pair in either order, so both orders add up.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.errors import InvalidInput, OutOfBox
 from oscilab.physics.noising import Noising
 from oscilab.physics.potential import Potential
 from oscilab.physics.schedule import READOUT_NODE, Schedule
+from oscilab.types import Float64Array
 
 UPDATES_PER_SLICE = 16
 """Steps that stand for a linear ramp; converters update in steps as well."""
@@ -24,9 +24,9 @@ class Stairs:
     `[step + 1]` descend from T to t_min.
     """
 
-    durations: NDArray[np.float64]
-    parameters: NDArray[np.float64]
-    noising_times: NDArray[np.float64]
+    durations: Float64Array
+    parameters: Float64Array
+    noising_times: Float64Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Protocol:
 
     potential: Potential
     schedule: Schedule
-    parameters: NDArray[np.float64]
+    parameters: Float64Array
     noising: Noising = field(default_factory=Noising)
 
     def __post_init__(self) -> None:
@@ -59,7 +59,7 @@ class Protocol:
         object.__setattr__(self, "parameters", parameters)
 
     @property
-    def readout_parameters(self) -> NDArray[np.float64]:
+    def readout_parameters(self) -> Float64Array:
         """The setting at t_min for the denoised readout, `[parameter]`."""
         return self.parameters[READOUT_NODE]
 
@@ -91,7 +91,7 @@ class Protocol:
         return Stairs(durations[::-1], parameters[::-1], times[::-1])
 
 
-def noising_parameters(potential: Potential) -> NDArray[np.float64]:
+def noising_parameters(potential: Potential) -> Float64Array:
     """The setting whose Boltzmann distribution is the noise: every oscillator a unit spring.
 
     Raises:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.errors import InvalidInput
+from oscilab.types import Float64Array
 
 Interpolation = Literal["constant", "linear"]
 READOUT_NODE = 0
@@ -28,7 +28,7 @@ class Schedule:
     which is sharper than p_t: samples are cleaner and less diverse.
     """
 
-    edges: NDArray[np.float64]
+    edges: Float64Array
     interpolation: Interpolation = "constant"
     stretch: float = 1.0
 
@@ -65,12 +65,12 @@ class Schedule:
         """The noising time T at which playback starts."""
         return float(self.edges[-1])
 
-    def durations(self, edges: NDArray[np.float64], speed: float) -> NDArray[np.float64]:
+    def durations(self, edges: Float64Array, speed: float) -> Float64Array:
         """The array time for which to hold what lies between `edges`, at a noising speed."""
         return np.diff(edges) * self.stretch / speed
 
     @property
-    def nodes(self) -> NDArray[np.float64]:
+    def nodes(self) -> Float64Array:
         """The noising times at which parameters are learned, `[node]`, ascending."""
         if self.interpolation == "linear":
             return self.edges

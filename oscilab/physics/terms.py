@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.physics.topology import Topology
+from oscilab.types import FloatArray, IntArray
 
-Array = NDArray[np.floating]
-Placement = Callable[[Topology], NDArray[np.int64]]
+Placement = Callable[[Topology], IntArray]
 
 
 class Term(Protocol):
@@ -33,15 +32,15 @@ class Term(Protocol):
         """How many oscillators one instance touches: one, two or three."""
         ...
 
-    def place(self, topology: Topology) -> NDArray[np.int64]:
+    def place(self, topology: Topology) -> IntArray:
         """The instances, `[instance, end]`, as oscillator numbers."""
         ...
 
-    def energy(self, *x: Array) -> Array:
+    def energy(self, *x: FloatArray) -> FloatArray:
         """u(x), from the positions at the ends, each `[..., instance]`."""
         ...
 
-    def slope(self, end: int, *x: Array) -> Array:
+    def slope(self, end: int, *x: FloatArray) -> FloatArray:
         """The local feature du/dx_end, of the same shape."""
         ...
 
@@ -67,15 +66,15 @@ class PolynomialTerm:
         """How many oscillators one instance touches."""
         return len(self.monomials[0].powers)
 
-    def place(self, topology: Topology) -> NDArray[np.int64]:
+    def place(self, topology: Topology) -> IntArray:
         """The instances on this topology, `[instance, end]`."""
         return self.placement(topology)
 
-    def energy(self, *x: Array) -> Array:
+    def energy(self, *x: FloatArray) -> FloatArray:
         """u(x)."""
         return _evaluate(self.monomials, x)
 
-    def slope(self, end: int, *x: Array) -> Array:
+    def slope(self, end: int, *x: FloatArray) -> FloatArray:
         """du/dx_end."""
         return _evaluate(tuple(_derivatives(self.monomials, end)), x)
 
@@ -100,7 +99,7 @@ def _derivatives(monomials: tuple[Monomial, ...], end: int) -> list[Monomial]:
     return found
 
 
-def _evaluate(monomials: tuple[Monomial, ...], x: tuple[Array, ...]) -> Array:
+def _evaluate(monomials: tuple[Monomial, ...], x: tuple[FloatArray, ...]) -> FloatArray:
     total = np.zeros(np.broadcast_shapes(*(end.shape for end in x)), x[0].dtype)
     for monomial in monomials:
         value = np.full_like(total, monomial.coefficient)
@@ -112,23 +111,23 @@ def _evaluate(monomials: tuple[Monomial, ...], x: tuple[Array, ...]) -> Array:
     return total
 
 
-def _sites(topology: Topology) -> NDArray[np.int64]:
+def _sites(topology: Topology) -> IntArray:
     return np.arange(topology.oscillators)[:, np.newaxis]
 
 
-def _edges(topology: Topology) -> NDArray[np.int64]:
+def _edges(topology: Topology) -> IntArray:
     return topology.edges
 
 
-def _arcs(topology: Topology) -> NDArray[np.int64]:
+def _arcs(topology: Topology) -> IntArray:
     return topology.arcs
 
 
-def _gates(topology: Topology) -> NDArray[np.int64]:
+def _gates(topology: Topology) -> IntArray:
     return topology.gates
 
 
-def _gate_sites(topology: Topology) -> NDArray[np.int64]:
+def _gate_sites(topology: Topology) -> IntArray:
     return topology.gate_sites
 
 

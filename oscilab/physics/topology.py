@@ -7,9 +7,10 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from oscilab.errors import InvalidInput
+from oscilab.types import IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +24,9 @@ class Topology:
 
     name: str
     oscillators: int
-    edges: NDArray[np.int64]
+    edges: IntArray
     shape: tuple[int, int]
-    gates: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 3), np.int64))
+    gates: IntArray = field(default_factory=lambda: np.zeros((0, 3), np.int64))
 
     def __post_init__(self) -> None:
         rows, columns = self.shape
@@ -42,12 +43,12 @@ class Topology:
         object.__setattr__(self, "gates", gates)
 
     @cached_property
-    def arcs(self) -> NDArray[np.int64]:
+    def arcs(self) -> IntArray:
         """Both orders of every edge, `[2 edge, 2]`."""
         return np.concatenate([self.edges, self.edges[:, ::-1]])
 
     @cached_property
-    def gate_sites(self) -> NDArray[np.int64]:
+    def gate_sites(self) -> IntArray:
         """The pairs (h, i) of a gate and an oscillator that it acts on, unique, `[pair, 2]`."""
         pairs = np.concatenate([self.gates[:, [0, 1]], self.gates[:, [0, 2]]])
         return np.unique(pairs, axis=0).reshape(-1, 2)
@@ -147,7 +148,7 @@ def _check_size(rows: int, columns: int) -> None:
         )
 
 
-def checked_ends(ends: ArrayLike, count: int, oscillators: int, name: str) -> NDArray[np.int64]:
+def checked_ends(ends: ArrayLike, count: int, oscillators: int, name: str) -> IntArray:
     """`ends` as `[n, count]` numbers of distinct oscillators; `name` is what messages call them.
 
     Raises:
@@ -173,7 +174,7 @@ def checked_ends(ends: ArrayLike, count: int, oscillators: int, name: str) -> ND
     return array.astype(np.int64)
 
 
-def _refuse_doubled(ends: NDArray[np.int64], name: str) -> NDArray[np.int64]:
+def _refuse_doubled(ends: IntArray, name: str) -> IntArray:
     # The last two ends may come in either order; a gate's first may not.
     ordered = np.concatenate([ends[:, :-2], np.sort(ends[:, -2:], axis=1)], axis=1)
     unique, counts = np.unique(ordered, axis=0, return_counts=True)

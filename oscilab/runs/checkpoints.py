@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from oscilab.arrays.seam import SavedState
 from oscilab.errors import InvalidInput
 from oscilab.learning.training import Training
+from oscilab.types import Float64Array
 
 Arrays = dict[str, NDArray[np.generic]]
 WORD = 64
@@ -26,7 +27,7 @@ def pack(training: Training) -> Arrays:
 
 
 def unpack(
-    training: Training, step: int, parameters: NDArray[np.float64], stored: Mapping[str, object]
+    training: Training, step: int, parameters: Float64Array, stored: Mapping[str, object]
 ) -> None:
     """Continue from a checkpoint: the training's state is overwritten.
 

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from oscilab.physics.protocol import Protocol
+from oscilab.types import Float64Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,5 +21,5 @@ class RunResult:
     path: Path
     picture: Path
     protocol: Protocol = field(repr=False)
-    samples: NDArray[np.float64] = field(repr=False)
+    samples: Float64Array = field(repr=False)
     figures: Mapping[str, float]

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.arrays.description import Capability
 from oscilab.arrays.readings import Trajectory
@@ -28,8 +27,9 @@ from oscilab.traces.paths import default_path
 from oscilab.traces.plan import RunPlan
 from oscilab.traces.run import open_run
 from oscilab.traces.writer import RunWriter
+from oscilab.types import Float64Array
 
-Values = NDArray[np.float64]
+Values = Float64Array
 RECORDED_INSTANTS = 17
 """Instants of a playback that a run keeps, so that its samples can be seen to form."""
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.errors import InvalidInput
 from oscilab.traces.run import Run
 from oscilab.traces.summary import flat
+from oscilab.types import Float64Array
 
 LONGEST = 40
 LAST_SHARE = 0.1
@@ -52,7 +52,7 @@ def final_losses(run: Run) -> list[tuple[float, float]]:
     if "training" not in run.tree:
         return []
     training: Any = run.tree["training"]
-    loss: NDArray[np.float64] = training["loss"].values
+    loss: Float64Array = training["loss"].values
     node = training["node_number"].values
     schedule: Any = run.tree["schedule"]
     found: list[tuple[float, float]] = []

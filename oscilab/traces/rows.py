@@ -13,6 +13,7 @@ from oscilab.arrays.readings import ForceReading, PositionReading
 from oscilab.errors import InvalidInput
 from oscilab.traces.layout_streams import TRAINING_COLUMNS
 from oscilab.traces.segment import Segment
+from oscilab.types import FloatArray
 
 TYPES = {name: np.dtype(kind) for name, (kind, _, _) in TRAINING_COLUMNS.items()}
 
@@ -42,7 +43,7 @@ def reading_block(
     segment: Segment,
     row: int,
     reading: ForceReading | PositionReading,
-    targets: NDArray[np.floating] | None,
+    targets: FloatArray | None,
 ) -> dict[str, NDArray[Any]]:
     """What `segment` keeps of the reading of measured batch `row`, one row each.
 

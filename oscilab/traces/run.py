@@ -24,6 +24,7 @@ from oscilab.traces.paths import number_of
 from oscilab.traces.plan import Kind, Provenance
 from oscilab.traces.source import Source
 from oscilab.traces.state import current_slot, read_state, source_of_state
+from oscilab.types import Float64Array
 
 if TYPE_CHECKING:
     import xarray
@@ -185,7 +186,7 @@ class Run:
             "parameters are in its checkpoint"
         )
 
-    def checkpoint(self) -> tuple[int, NDArray[np.float64], dict[str, NDArray[Any]]]:
+    def checkpoint(self) -> tuple[int, Float64Array, dict[str, NDArray[Any]]]:
         """The newest training state: step, parameters `[node, parameter]`, arrays by name.
 
         Raises:

@@ -26,6 +26,7 @@ from oscilab.traces.layout_streams import TRAINING_COLUMNS, state_arrays
 from oscilab.traces.liveness import process_start
 from oscilab.traces.paths import PART
 from oscilab.traces.probe import STREAMS
+from oscilab.types import Float64Array
 
 Rows = Mapping[str, NDArray[Any]]
 
@@ -149,7 +150,7 @@ class Segment:
         self._count({"history": self._tables["history"].write(self._written["history"], history)})
         Scalar(group["current"]).write(slot)
 
-    def write_protocol(self, parameters: NDArray[np.float64]) -> None:
+    def write_protocol(self, parameters: Float64Array) -> None:
         """Write the protocol as trained."""
         group = self._entry["protocol"]
         group["parameters"][...] = parameters

@@ -22,6 +22,7 @@ from oscilab.traces.rows import reading_block, training_block
 from oscilab.traces.segment import Segment
 from oscilab.traces.segments import Rotation, Segments
 from oscilab.traces.starting import begin, go_on
+from oscilab.types import Float64Array, FloatArray
 
 FinalStatus = Literal["finished", "interrupted", "failed"]
 
@@ -110,7 +111,7 @@ class RunWriter:
         *,
         row: int,
         reading: ForceReading | PositionReading,
-        targets: NDArray[np.floating] | None = None,
+        targets: FloatArray | None = None,
     ) -> None:
         """What was read in measured batch number `row`, counted from the run's start.
 
@@ -149,7 +150,7 @@ class RunWriter:
         self._segments.rotate(self._pending.row, self._pending.reading, "asked")
 
     def checkpoint(
-        self, step: int, parameters: NDArray[np.float64], arrays: Mapping[str, NDArray[Any]]
+        self, step: int, parameters: Float64Array, arrays: Mapping[str, NDArray[Any]]
     ) -> None:
         """The training state after `step`: `parameters` `[node, parameter]` and the arrays planned.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.live.model import RunModel
 from oscilab.live.palette import colours
+from oscilab.types import Float64Array
 from oscilab.viewer.panel import Panel, choice
 from oscilab.viewer.qt import pg
 from oscilab.viewer.theme import Theme
@@ -60,7 +60,7 @@ class HeatMaps(Panel):
         time = f", noising time {nodes[model.node]:.3g}" if model.node < len(nodes) else ""
         self.title.setText(f"Array: step {model.step + 1}, slice {model.node}{time}")
 
-    def _seen(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _seen(self, values: Float64Array) -> Float64Array:
         how = self.view.currentIndex()
         if how == 0:
             return values[-1]
@@ -102,7 +102,7 @@ class _Map:
         self._theme = theme
         self._signed: bool | None = None
 
-    def show(self, values: NDArray[np.float64], unsigned: bool) -> None:
+    def show(self, values: Float64Array, unsigned: bool) -> None:
         """`values` `[row, column]`."""
         reach = float(np.nanmax(np.abs(values), initial=0.0))
         self._reach = max(reach, SHRINK * self._reach, 1e-9)

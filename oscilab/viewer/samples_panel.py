@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oscilab.live.model import RunModel
+from oscilab.types import Float64Array
 from oscilab.viewer.panel import Panel, label, paint_plot, plot_widget
 from oscilab.viewer.qt import pg
 from oscilab.viewer.theme import CYCLE, Theme
@@ -65,7 +66,7 @@ class SamplesPanel(Panel):
         for side in ("left", "bottom"):
             self.plot.getPlotItem().showAxis(side, shown)
 
-    def _mosaic(self, samples: NDArray[np.float64], high: int, wide: int) -> NDArray[np.uint8]:
+    def _mosaic(self, samples: Float64Array, high: int, wide: int) -> NDArray[np.uint8]:
         assert self._theme is not None
         across = int(np.ceil(np.sqrt(len(samples) * high / wide)))
         down = -(-len(samples) // across)

@@ -7,7 +7,7 @@ from copy import copy
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from oscilab.arrays.description import ArrayDescription, Capability
 from oscilab.arrays.readings import ForceReading, PositionReading, Trajectory
@@ -16,6 +16,7 @@ from oscilab.arrays.seam import Condition
 from oscilab.errors import InvalidInput
 from oscilab.physics import Potential
 from oscilab.physics.protocol import Protocol
+from oscilab.types import FloatArray
 from oscilab.wired.calibration import Calibration
 from oscilab.wired.condition import condition_of
 from oscilab.wired.front_end import FrontEndCapability
@@ -28,8 +29,6 @@ from oscilab.wired.points import clamped_readings, released_readings
 from oscilab.wired.record import device_record
 from oscilab.wired.scratch import Scratch
 from oscilab.wired.settings import WiredSettings
-
-Array = NDArray[np.floating]
 
 
 class WiredArray:
@@ -198,7 +197,7 @@ class WiredArray:
         """
         return hardware_plan(self, points, played)
 
-    def hold(self, parameters: Array, set_points: Array) -> None:
+    def hold(self, parameters: FloatArray, set_points: FloatArray) -> None:
         """Engage the clamps and ramp to `parameters` and `set_points` `[oscillator]`."""
         levels = self.drive.outputs.levels
         self.drive.go_to(self.lines.held(parameters, set_points, levels))

@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.errors import InvalidInput
 from oscilab.plugins import choices
+from oscilab.types import BoolArray, Float64Array
 
 Kind = Literal["analog", "digital"]
 Direction = Literal["out", "in"]
@@ -57,7 +57,7 @@ class ChannelTable:
         self.outputs = [channel for channel in everything if channel.direction == "out"]
         self.inputs = [channel for channel in everything if channel.direction == "in"]
         # Asked for at every waveform, of a few groups of inputs.
-        self._reach: dict[tuple[str, ...], tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+        self._reach: dict[tuple[str, ...], tuple[Float64Array, Float64Array]] = {}
         counts = Counter(channel.name for channel in everything)
         name, count = counts.most_common(1)[0] if counts else ("", 0)
         if count > 1:
@@ -74,18 +74,18 @@ class ChannelTable:
         return {channel.name: number for number, channel in enumerate(self.inputs)}
 
     @cached_property
-    def digital_outputs(self) -> NDArray[np.bool_]:
+    def digital_outputs(self) -> BoolArray:
         """Which outputs are digital, `[output]`."""
         return np.array([channel.kind == "digital" for channel in self.outputs], np.bool_)
 
     @cached_property
-    def input_reach(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def input_reach(self) -> tuple[Float64Array, Float64Array]:
         """Volts of every input, `[input]`, from and up to which it is at an end of its range."""
         lower = [channel.lower + 1.5 * channel.resolution for channel in self.inputs]
         upper = [channel.upper - 1.5 * channel.resolution for channel in self.inputs]
         return np.array(lower), np.array(upper)
 
-    def reach_of(self, inputs: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def reach_of(self, inputs: Sequence[str]) -> tuple[Float64Array, Float64Array]:
         """`input_reach` of the inputs named, `[input]` in their order."""
         names = tuple(inputs)
         if names not in self._reach:

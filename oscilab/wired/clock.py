@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-from numpy.typing import NDArray
-
+from oscilab.types import FloatArray
 from oscilab.wired.waveform import Waveform
 
 RAMP_SAMPLES = 1000
 """Samples in the longest ramp of a waveform: a faster clock would gain nothing but steps."""
 
 
-def ramp_seconds(waveform: Waveform, slew: NDArray[np.floating], fastest_hz: float) -> float:
+def ramp_seconds(waveform: Waveform, slew: FloatArray, fastest_hz: float) -> float:
     """What the longest ramp between two steps takes within `slew` `[line]`, in volts per second.
 
     0 where no clock up to `fastest_hz` needs a ramp anywhere, which often is quicker to tell.

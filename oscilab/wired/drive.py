@@ -8,10 +8,10 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.errors import DeviceFailed
 from oscilab.interruption import signals_held
+from oscilab.types import IntArray, Volts
 from oscilab.wired.exchange import check_inside, play_waveform
 from oscilab.wired.front_end import Aborted, AnalogFrontEnd, FrontEndCapability
 from oscilab.wired.guard import Guard
@@ -22,7 +22,6 @@ from oscilab.wired.shared import SharedFrontEnd
 from oscilab.wired.waveform import Waveform
 
 logger = logging.getLogger(__name__)
-Volts = NDArray[np.floating]
 
 
 class Drive:
@@ -132,7 +131,7 @@ class Drive:
             self.outputs.go_to(target, self._guard.look)
 
     def exchange(
-        self, waveform: Waveform, rate_hz: float, inputs: Sequence[str], read: NDArray[np.int64]
+        self, waveform: Waveform, rate_hz: float, inputs: Sequence[str], read: IntArray
     ) -> Volts:
         """Play a waveform and read `inputs`: `[input, repeat, reading]`.
 
@@ -180,7 +179,7 @@ class Drive:
         levels: Volts,
         rate_hz: float,
         watched: list[str],
-        read: NDArray[np.int64],
+        read: IntArray,
     ) -> Volts:
         """Readings of `watched`, of which the last are the interlocks'; outputs are at `levels`."""
         inputs = watched[: len(watched) - len(self.interlocks.channels)]

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.physics import Potential
 from oscilab.physics.protocol import Stairs
-
-Array = NDArray[np.floating]
-Indices = NDArray[np.int64]
+from oscilab.types import FloatArray, IntArray
 
 
 class Readings:
@@ -23,9 +20,9 @@ class Readings:
         self,
         potential: Potential,
         stairs: Stairs,
-        reads: Indices,
-        edges: Indices,
-        records: Indices,
+        reads: IntArray,
+        edges: IntArray,
+        records: IntArray,
         copies: int,
     ) -> None:
         self._potential = potential
@@ -42,11 +39,11 @@ class Readings:
         """Copies that were not played yet."""
         return self._copies - self._done
 
-    def add(self, positions: Array) -> None:
+    def add(self, positions: FloatArray) -> None:
         """`positions` `[copy, reading, oscillator]` of further copies."""
         rows = slice(self._done, self._done + len(positions))
         self.positions[rows] = positions[:, self._records]
-        last: Array | None = None
+        last: FloatArray | None = None
         for number, parameters in enumerate(self._stairs.parameters):
             begin, end = positions[:, self._edges[number]], positions[:, self._edges[number + 1]]
             before = np.asarray(self._potential.energy(parameters, begin), np.float64)

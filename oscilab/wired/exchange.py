@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.errors import DeviceFailed
+from oscilab.types import IntArray, Volts
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.front_end import AnalogFrontEnd, FrontEndCapability, Samples
 from oscilab.wired.waveform import Waveform
 
-Volts = NDArray[np.floating]
 LOOK_EVERY_S = 0.05
 
 
@@ -22,7 +21,7 @@ def play_waveform(
     levels: Volts,
     rate_hz: float,
     inputs: Sequence[str],
-    read: NDArray[np.int64],
+    read: IntArray,
     look: Callable[[Volts | None], None] | None = None,
 ) -> Samples:
     """`AnalogFrontEnd.exchange`, by the hardware's clock where it has one.

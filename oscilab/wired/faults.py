@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from oscilab.arrays.description import Identity
 from oscilab.bench.tables import Table
 from oscilab.errors import DeviceFailed
+from oscilab.types import IntArray, Volts
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.front_end import (
     AnalogFrontEnd,
@@ -26,7 +26,6 @@ from oscilab.wired.front_end import (
 )
 from oscilab.wired.waveform import Waveform
 
-Volts = NDArray[np.floating]
 Call = Literal["connect", "read_outputs", "set_outputs", "read_inputs", "pause", "exchange"]
 
 
@@ -106,7 +105,7 @@ class FaultyFrontEnd:
         waveform: Waveform,
         rate_hz: float,
         inputs: Sequence[str],
-        read: NDArray[np.int64],
+        read: IntArray,
     ) -> Samples:
         """See `AnalogFrontEnd`."""
         spoilt = self._spoils("exchange")

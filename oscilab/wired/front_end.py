@@ -12,18 +12,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from oscilab.arrays.description import Identity
 from oscilab.errors import DeviceFailed
+from oscilab.types import IntArray, Volts
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.waveform import Waveform
 
 if TYPE_CHECKING:
     from oscilab.bench.devices import Device
-
-Volts = NDArray[np.floating]
 
 
 class FrontEndCapability(StrEnum):
@@ -126,7 +122,7 @@ class AnalogFrontEnd(Protocol):
         waveform: Waveform,
         rate_hz: float,
         inputs: Sequence[str],
-        read: NDArray[np.int64],
+        read: IntArray,
     ) -> Samples:
         """Play `waveform` and read the named inputs, by one clock and one trigger.
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from oscilab.types import Volts
 from oscilab.wired.front_end import FrontEndCapability
 from oscilab.wired.interlocks import Interlocks
 from oscilab.wired.shared import SharedFrontEnd
 from oscilab.wired.watching import EVERY_S, Watch
-
-Volts = NDArray[np.floating]
 
 
 class Guard:

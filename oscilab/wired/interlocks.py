@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from oscilab.bench.tables import Table, validated
 from oscilab.errors import InterlockTripped, InvalidInput
+from oscilab.types import BoolArray, FloatArray
 from oscilab.wired.channels import ChannelTable
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -51,7 +51,7 @@ class Interlock(Table):
             )
         return self
 
-    def holds(self, volts: NDArray[np.floating]) -> NDArray[np.bool_]:
+    def holds(self, volts: FloatArray) -> BoolArray:
         """Whether each of `volts` allows driving; what is not a number does not."""
         if self.level is not None:
             # Not `== bool(level)`: what is not a number would pass for low.
@@ -114,7 +114,7 @@ class Interlocks:
         """The inputs to read, one an interlock."""
         return [lock.channel for lock in self._locks.values()]
 
-    def check(self, volts: Iterable[NDArray[np.floating]]) -> None:
+    def check(self, volts: Iterable[FloatArray]) -> None:
         """Refuse readings that forbid driving; one array of them an interlock. Heartbeats are
         left out: a reading alone does not tell whether a line beats.
 
@@ -174,7 +174,7 @@ class Beats:
         """Of all heartbeats; infinite without any."""
         return min((lock.beats_every_s or np.inf for lock in self._locks.values()), default=np.inf)
 
-    def see(self, volts: NDArray[np.floating], now: float) -> bool:
+    def see(self, volts: FloatArray, now: float) -> bool:
         """Take in one reading an interlock, `[interlock]`, of the time `now` in seconds.
 
         Returns whether every heartbeat was heard by now.

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Annotated, Any, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from oscilab.bench.tables import Table, validated
 from oscilab.errors import InvalidInput, OutOfLimits
 from oscilab.plugins import choices
+from oscilab.types import FloatArray, IndexArray
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.waveform import Waveform
 from oscilab.wired.wiring import Wiring, family_of
@@ -103,7 +103,7 @@ class Limits:
                 "narrow it"
             )
 
-    def check(self, levels: NDArray[np.floating], lines: NDArray[np.intp] | None = None) -> None:
+    def check(self, levels: FloatArray, lines: IndexArray | None = None) -> None:
         """Refuse volts `[line]` or `[line, step]` that are not finite or out of range.
 
         Raises:
@@ -118,10 +118,10 @@ class Limits:
 
     def _check(
         self,
-        numbers: NDArray[np.intp],
-        values: NDArray[np.floating],
-        lowest: NDArray[np.floating],
-        highest: NDArray[np.floating],
+        numbers: IndexArray,
+        values: FloatArray,
+        lowest: FloatArray,
+        highest: FloatArray,
     ) -> None:
         # Comparisons with NaN are false, so this one test also finds what is not finite.
         inside = (lowest >= self.lower[numbers]) & (highest <= self.upper[numbers])
@@ -129,7 +129,7 @@ class Limits:
         if not (inside.all() and ((switched == 0) | (switched == 1)).all()):
             self._refuse_level(numbers, values.reshape(len(numbers), -1))
 
-    def _refuse_level(self, numbers: NDArray[np.intp], values: NDArray[np.floating]) -> NoReturn:
+    def _refuse_level(self, numbers: IndexArray, values: FloatArray) -> NoReturn:
         inside = (values >= self.lower[numbers, None]) & (values <= self.upper[numbers, None])
         digital = self.channels.digital_outputs[numbers]
         inside[digital] &= (values[digital] == 0) | (values[digital] == 1)
@@ -149,9 +149,7 @@ class Limits:
         """
         self._check(waveform.lines, waveform.levels, waveform.lowest, waveform.highest)
 
-    def check_waveform(
-        self, waveform: Waveform, start: NDArray[np.floating], rate_hz: float
-    ) -> None:
+    def check_waveform(self, waveform: Waveform, start: FloatArray, rate_hz: float) -> None:
         """Refuse a waveform with any level or any change that the limits forbid.
 
         `start` `[output]` is what the outputs are at.

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.arrays.description import ArrayDescription, Capability, Identity
 from oscilab.errors import InvalidInput
 from oscilab.physics import ParameterBox, Potential
+from oscilab.types import FloatArray
 from oscilab.wired.calibration import Calibration
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.limits import Limits
 from oscilab.wired.scales import Scale
 from oscilab.wired.settings import WiredSettings
 from oscilab.wired.wiring import Wiring
-
-Array = NDArray[np.floating]
 
 
 class Lines:
@@ -49,7 +47,9 @@ class Lines:
         self.position_scale = Scale.of(wiring.positions, calibration, wired)
         self.force_scale = Scale.of(wiring.forces, calibration, wired)
 
-    def held(self, parameters: Array, set_points: Array, levels: Array) -> Array:
+    def held(
+        self, parameters: FloatArray, set_points: FloatArray, levels: FloatArray
+    ) -> FloatArray:
         """Output volts `[output]` with clamps on: `levels` elsewhere."""
         volts = levels.copy()
         volts[self._all] = self._rest
@@ -58,7 +58,7 @@ class Lines:
         volts[self.enables] = 1.0
         return volts
 
-    def into_readings(self, volts: Array) -> tuple[Array, Array]:
+    def into_readings(self, volts: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Positions and forces `[reading, oscillator]`, made of `volts` `[input, reading]` where
         these are: position sensors first, then force sensors.
         """
@@ -66,11 +66,11 @@ class Lines:
         positions = self.position_scale.into_quantity(volts[:count])
         return positions, self.force_scale.into_quantity(volts[count:])
 
-    def positions(self, volts: Array, out: Array | None = None) -> Array:
+    def positions(self, volts: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Positions `[..., oscillator]` from volts `[oscillator, ...]`, into `out` where given."""
         return self.position_scale.quantity_by_line(volts, out)
 
-    def forces(self, volts: Array, out: Array | None = None) -> Array:
+    def forces(self, volts: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Forces `[..., oscillator]` from volts `[oscillator, ...]`, into `out` where given."""
         return self.force_scale.quantity_by_line(volts, out)
 

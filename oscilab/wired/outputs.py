@@ -7,14 +7,13 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.errors import DeviceFailed, InvalidInput
+from oscilab.types import Volts
 from oscilab.wired.front_end import AnalogFrontEnd, FrontEndCapability
 from oscilab.wired.limits import Limits
 
 logger = logging.getLogger(__name__)
-Volts = NDArray[np.floating]
 
 
 class Outputs:

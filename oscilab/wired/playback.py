@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from oscilab.arrays.readings import Trajectory
 from oscilab.errors import InvalidInput
 from oscilab.physics.protocol import Protocol, Stairs, noising_parameters
+from oscilab.types import BoolArray, Float64Array, FloatArray, IntArray
 from oscilab.wired.clock import RAMP_SAMPLES, ramp_samples
 from oscilab.wired.energies import Readings
 from oscilab.wired.ramps import Ramped, with_ramps
@@ -25,8 +26,6 @@ PREPARATION = 6.0
 WELL_BELOW = 5.0
 """The shortest slice must last so many times as long as lines and sensors take to respond."""
 LARGEST = 1 << 22
-Array = NDArray[np.floating]
-Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +33,12 @@ class Timing:
     """A protocol on the sample clock: `edges` `[slice + 1]` in samples from its start."""
 
     rate_hz: float
-    edges: Indices
-    records: Indices
-    times: NDArray[np.float64]
+    edges: IntArray
+    records: IntArray
+    times: Float64Array
 
     @property
-    def reads(self) -> Indices:
+    def reads(self) -> IntArray:
         """Samples from the start after which positions are read, ascending."""
         return np.union1d(self.edges, self.records)
 
@@ -99,7 +98,7 @@ def _timing(array: WiredArray, protocol: Protocol, stairs: Stairs, every: float 
     return Timing(rate, edges, records, times)
 
 
-def _record_times(duration: float, every: float | None) -> NDArray[np.float64]:
+def _record_times(duration: float, every: float | None) -> Float64Array:
     if every is None:
         return np.array([0.0, duration])
     if not (math.isfinite(every) and every > 0):
@@ -108,7 +107,7 @@ def _record_times(duration: float, every: float | None) -> NDArray[np.float64]:
     return np.append(every * np.arange(math.ceil(duration / every * (1 - 1e-9))), duration)
 
 
-def _number_of_copies(copies: int | None, initial: Array | None) -> int:
+def _number_of_copies(copies: int | None, initial: FloatArray | None) -> int:
     given = copies if initial is None else len(initial)
     if given is None or given < 1:
         raise InvalidInput(f"a playback of {copies} copies is empty; give copies or initial")
@@ -153,7 +152,7 @@ def _play_thermal(
 
 
 def _play_from(
-    array: WiredArray, stairs: Stairs, timing: Timing, starts: Array, found: Readings
+    array: WiredArray, stairs: Stairs, timing: Timing, starts: FloatArray, found: Readings
 ) -> None:
     """Clamp at the start, release into the protocol; one waveform carries many copies."""
     lines = array.lines
@@ -188,7 +187,7 @@ def _play_from(
 
 
 def _is_slow(
-    array: WiredArray, settings: Array, rate_hz: float, starts: Array | None = None
+    array: WiredArray, settings: FloatArray, rate_hz: float, starts: FloatArray | None = None
 ) -> bool:
     """Whether a ramp between two `settings` `[2, parameter]`, or two `starts` in a row, is so long
     that the protocol's clock would make too many samples of it.
@@ -204,10 +203,10 @@ def _is_slow(
 
 def _waveform(
     array: WiredArray,
-    settings: Array,
-    samples: Indices,
-    clamped: NDArray[np.bool_],
-    set_points: Array | None,
+    settings: FloatArray,
+    samples: IntArray,
+    clamped: BoolArray,
+    set_points: FloatArray | None,
 ) -> Waveform:
     """All lines that a playback moves, at `settings` `[step, parameter]`.
 
@@ -227,9 +226,7 @@ def _waveform(
     return Waveform(np.concatenate(which), np.concatenate(parts), samples)
 
 
-def _ramped(
-    array: WiredArray, waveform: Waveform, clamped: NDArray[np.bool_], rate: float
-) -> Ramped:
+def _ramped(array: WiredArray, waveform: Waveform, clamped: BoolArray, rate: float) -> Ramped:
     start = array.drive.outputs.levels[waveform.lines]
     slew = array.drive.limits.slew[waveform.lines]
     return with_ramps(waveform, start, slew, rate, inside=~clamped)

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.errors import InvalidInput
+from oscilab.types import FloatArray, IndexArray, IntArray
 from oscilab.wired.clock import clock_for_ramps, ramp_samples, ramp_seconds
 from oscilab.wired.ramps import with_ramps
 from oscilab.wired.waveform import Waveform
@@ -19,12 +19,11 @@ if TYPE_CHECKING:
 
 LARGEST = 1 << 22
 """Numbers that one waveform's levels or one exchange's readings may hold."""
-Array = NDArray[np.floating]
 
 
 def clamped_readings(
-    array: WiredArray, parameters: Array, points: Array, inputs: Sequence[str]
-) -> Array:
+    array: WiredArray, parameters: FloatArray, points: FloatArray, inputs: Sequence[str]
+) -> FloatArray:
     """Volts `[input, point]` at clamped `points` `[point, oscillator]`; the caller's own.
 
     Every point is held for the settling time and read for `average` samples after it, whose mean
@@ -43,7 +42,7 @@ def clamped_readings(
     ramp = ramp_samples(ramp_s, rate)
     numbers = max(len(inputs) * average, len(clamps) * (ramp + 1))
     array.hold(parameters, points[0])
-    found: list[Array] = []
+    found: list[FloatArray] = []
     for chunk in _chunks(array, len(points), numbers, (held + ramp) / rate):
         waveform = whole.part(chunk)
         ramped = with_ramps(waveform, array.drive.outputs.levels[clamps], slew, rate)
@@ -56,8 +55,8 @@ def clamped_readings(
 
 
 def released_readings(
-    array: WiredArray, parameters: Array, points: Array, duration: float
-) -> Iterator[tuple[slice, Array, Array]]:
+    array: WiredArray, parameters: FloatArray, points: FloatArray, duration: float
+) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
     """Volts `[oscillator, point]` of the position sensors, clamped and after `duration` of freedom.
 
     Raises:
@@ -104,18 +103,18 @@ def released_readings(
         yield chunk, volts[:, :, :average].mean(axis=2), volts[:, :, average]
 
 
-def before(ends: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+def before(ends: IntArray, count: int) -> IntArray:
     """The last `count` samples before each of `ends`, in order."""
     return (ends[:, np.newaxis] - np.arange(count, 0, -1)).ravel()
 
 
-def _held(array: WiredArray, points: Array) -> Waveform:
+def _held(array: WiredArray, points: FloatArray) -> Waveform:
     room = array.scratch.shaped(*points.shape[::-1])
     levels = array.lines.clamp_scale.volts_by_line(points, room)
     return Waveform(array.lines.clamps, levels, np.ones(len(points), np.int64))
 
 
-def _released(levels: Array, lines: NDArray[np.intp], held: int, free: int) -> Waveform:
+def _released(levels: FloatArray, lines: IndexArray, held: int, free: int) -> Waveform:
     """Clamps let go on every second step; at the end they hold again."""
     clamps, count = levels.shape
     both = np.ones((len(lines), 2 * count + 1))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.errors import OutOfLimits
+from oscilab.types import BoolArray, IndexArray, IntArray, Volts
 from oscilab.wired.waveform import Waveform
 
-Levels = NDArray[np.floating]
 SLACK = 1e-9
 
 
@@ -23,21 +22,21 @@ class Ramped:
     """
 
     waveform: Waveform
-    holds: NDArray[np.intp]
-    ramp_samples: NDArray[np.int64]
+    holds: IndexArray
+    ramp_samples: IntArray
 
     @property
-    def ends(self) -> NDArray[np.int64]:
+    def ends(self) -> IntArray:
         """One past the last sample of every original step, `[step]`."""
         return self.waveform.ends[self.holds]
 
 
 def with_ramps(
     waveform: Waveform,
-    start: Levels,
-    slew: Levels,
+    start: Volts,
+    slew: Volts,
     rate_hz: float,
-    inside: NDArray[np.bool_] | None = None,
+    inside: BoolArray | None = None,
 ) -> Ramped:
     """`waveform`, each of its steps reached within `slew` `[line]`, in volts per second.
 
@@ -72,9 +71,7 @@ def with_ramps(
     return Ramped(Waveform(waveform.lines, ramped, lengths, waveform.repeats), holds, extra)
 
 
-def _refuse_misfit(
-    held: NDArray[np.int64], samples: NDArray[np.int64], extra: NDArray[np.int64], rate_hz: float
-) -> None:
+def _refuse_misfit(held: IntArray, samples: IntArray, extra: IntArray, rate_hz: float) -> None:
     short = np.flatnonzero(held < 1)
     if short.size:
         first = int(short[0])

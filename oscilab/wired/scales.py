@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.physics.potential import Potential
+from oscilab.types import FloatArray
 from oscilab.wired.calibration import Calibration
-
-Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
 class Scale:
     """volts = offset + gain * quantity, with the quantity in core units; both `[line]`."""
 
-    gain: Array
-    offset: Array
+    gain: FloatArray
+    offset: FloatArray
 
     @classmethod
     def of(cls, channels: Sequence[str], calibration: Calibration, potential: Potential) -> Scale:
@@ -30,15 +28,15 @@ class Scale:
         gains = [line.gain * unit for line, unit in zip(lines, units, strict=True)]
         return cls(np.array(gains, np.float64), np.array([line.offset for line in lines]))
 
-    def volts(self, quantity: Array) -> Array:
+    def volts(self, quantity: FloatArray) -> FloatArray:
         """Volts of `quantity` `[..., line]`."""
         return self.offset + self.gain * quantity
 
-    def quantity(self, volts: Array) -> Array:
+    def quantity(self, volts: FloatArray) -> FloatArray:
         """The quantity of `volts` `[..., line]`."""
         return (volts - self.offset) / self.gain
 
-    def volts_by_line(self, quantity: Array, out: Array | None = None) -> Array:
+    def volts_by_line(self, quantity: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Volts `[line, step]` of `quantity` `[step, line]`, into `out` where it is given."""
         # Into place at once: temporaries of this size cost more than the arithmetic.
         volts = np.empty(quantity.shape[::-1]) if out is None else out
@@ -48,7 +46,7 @@ class Scale:
             np.add(volts, self.offset[:, np.newaxis], out=volts)
         return volts
 
-    def into_quantity(self, volts: Array) -> Array:
+    def into_quantity(self, volts: FloatArray) -> FloatArray:
         """`volts` `[line, reading]` turned into the quantity where they are: `[reading, line]`.
 
         In the volts' own precision. The result is a view of them, so that nothing is copied.
@@ -59,7 +57,7 @@ class Scale:
             np.subtract(volts, offset, out=volts)
         return np.multiply(volts, inverse, out=volts).T
 
-    def quantity_by_line(self, volts: Array, out: Array | None = None) -> Array:
+    def quantity_by_line(self, volts: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """The quantity `[..., line]` of `volts` `[line, ...]`, into `out` where it is given."""
         last = volts.T if volts.ndim == 2 else np.moveaxis(volts, 0, -1)
         found = np.empty(last.shape) if out is None else out
@@ -71,10 +69,10 @@ class Scale:
         return bool(self.offset.any())
 
     @cached_property
-    def _inverse(self) -> Array:
+    def _inverse(self) -> FloatArray:
         return 1 / self.gain
 
-    def quantity_range(self, lower: Array, upper: Array) -> tuple[Array, Array]:
+    def quantity_range(self, lower: FloatArray, upper: FloatArray) -> tuple[FloatArray, FloatArray]:
         """What volts from `lower` to `upper` `[line]` span, lowest first."""
         ends = np.stack([self.quantity(lower), self.quantity(upper)])
         return ends.min(axis=0), ends.max(axis=0)

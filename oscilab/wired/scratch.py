@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from oscilab.types import Float64Array
 
 LARGEST_KEPT = 1 << 20
 """Numbers, 8 MB of them."""
@@ -19,7 +20,7 @@ class Scratch:
     def __init__(self) -> None:
         self._kept = np.empty(0)
 
-    def shaped(self, rows: int, columns: int) -> NDArray[np.float64]:
+    def shaped(self, rows: int, columns: int) -> Float64Array:
         """A matrix of anything, which overwrites the one given out before."""
         wanted = rows * columns
         if wanted > LARGEST_KEPT:

@@ -7,10 +7,8 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
-import numpy as np
-from numpy.typing import NDArray
-
 from oscilab.arrays.description import Identity
+from oscilab.types import IntArray, Volts
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.front_end import (
     Aborted,
@@ -21,7 +19,6 @@ from oscilab.wired.front_end import (
 )
 from oscilab.wired.waveform import Waveform
 
-Volts = NDArray[np.floating]
 AGAIN_S = 0.02
 """After which an `abort` that was not heeded is given once more."""
 
@@ -89,7 +86,7 @@ class SharedFrontEnd:
         waveform: Waveform,
         rate_hz: float,
         inputs: Sequence[str],
-        read: NDArray[np.int64],
+        read: IntArray,
     ) -> Samples:
         """See `AnalogFrontEnd`.
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+
+from oscilab.types import FloatArray, IndexArray, IntArray
 
 BLOCK = 1 << 13
 """Numbers that are worked on at a time, so that they stay in a processor's nearest memory."""
@@ -23,9 +24,9 @@ class Waveform:
     What is asked of the levels is remembered, so that they cannot be written through it.
     """
 
-    lines: NDArray[np.intp]
-    levels: NDArray[np.floating]
-    samples: NDArray[np.int64]
+    lines: IndexArray
+    levels: FloatArray
+    samples: IntArray
     repeats: int = 1
 
     def __post_init__(self) -> None:
@@ -34,21 +35,21 @@ class Waveform:
         object.__setattr__(self, "levels", levels)
 
     @cached_property
-    def ends(self) -> NDArray[np.int64]:
+    def ends(self) -> IntArray:
         """One past the last sample of every step, `[step]`, within one repeat."""
         return np.cumsum(self.samples)
 
     @cached_property
-    def lowest(self) -> NDArray[np.floating]:
+    def lowest(self) -> FloatArray:
         """The lowest level of each line, `[line]`."""
         return self.levels.min(axis=1)
 
     @cached_property
-    def highest(self) -> NDArray[np.floating]:
+    def highest(self) -> FloatArray:
         """The highest level of each line, `[line]`."""
         return self.levels.max(axis=1)
 
-    def changes_within(self, bound: NDArray[np.floating], start: NDArray[np.floating]) -> bool:
+    def changes_within(self, bound: FloatArray, start: FloatArray) -> bool:
         """Whether no step, nor that from `start` `[line]`, is larger than `bound` `[line]`.
 
         Where a level is not a number, one is.
@@ -57,7 +58,7 @@ class Waveform:
         span = np.maximum(self.highest, start) - np.minimum(self.lowest, start)
         return bool((span <= bound).all() or (self.largest_change(start) <= bound).all())
 
-    def largest_change(self, start: NDArray[np.floating]) -> NDArray[np.floating]:
+    def largest_change(self, start: FloatArray) -> FloatArray:
         """The largest change of each line, `[line]`: from `start`, by a step, into a repeat."""
         first = self.levels[:, 0]
         largest = np.maximum(self.steepest, np.abs(first - start))
@@ -66,7 +67,7 @@ class Waveform:
         return largest
 
     @cached_property
-    def steepest(self) -> NDArray[np.floating]:
+    def steepest(self) -> FloatArray:
         """The largest change of each line between neighbouring steps of one repeat, `[line]`."""
         count, steps = self.levels.shape
         found = np.zeros(count)
@@ -96,11 +97,11 @@ class Waveform:
         """How long all repeats take."""
         return self.repeats * self.length / rate_hz
 
-    def step_of(self, samples: NDArray[np.int64]) -> NDArray[np.intp]:
+    def step_of(self, samples: IntArray) -> IndexArray:
         """The step that each of `samples` belongs to."""
         return np.searchsorted(self.ends, samples, side="right")
 
-    def leave(self, levels: NDArray[np.floating], played: int | None) -> None:
+    def leave(self, levels: FloatArray, played: int | None) -> None:
         """Put its lines in `levels` `[output]` where they are after `played` samples, of all
         repeats; at its end where that is None.
         """
@@ -110,6 +111,6 @@ class Waveform:
             last = np.array([(played - 1) % self.length])
             levels[self.lines] = self.levels[:, self.step_of(last)[0]]
 
-    def expand(self, start: int, stop: int) -> NDArray[np.floating]:
+    def expand(self, start: int, stop: int) -> FloatArray:
         """Samples `start` to `stop` of one repeat, written out: `[line, sample]`."""
         return self.levels[:, self.step_of(np.arange(start, stop))]

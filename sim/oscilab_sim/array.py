@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from oscilab.arrays.description import ArrayDescription, Capability, Identity
 from oscilab.arrays.readings import ForceReading, PositionReading, Trajectory
@@ -15,6 +15,7 @@ from oscilab.errors import InvalidInput
 from oscilab.physics.box import ParameterBox
 from oscilab.physics.potential import Potential
 from oscilab.physics.protocol import Protocol, Stairs, noising_parameters
+from oscilab.types import Float64Array
 from oscilab_sim.engine import Engine, Positions
 from oscilab_sim.engine_choice import choose_engine
 from oscilab_sim.motion import Motion
@@ -181,7 +182,7 @@ class SimulatedArray:
             self._description.check_parameters(parameters)
         return stairs
 
-    def _noising_trap(self, protocol: Protocol) -> NDArray[np.float64]:
+    def _noising_trap(self, protocol: Protocol) -> Float64Array:
         # The noise has unit variance; a bath of temperature D makes it in a spring of stiffness D.
         stiffness = protocol.noising.temperature or 1.0
         unit = noising_parameters(self._description.potential)
@@ -199,7 +200,7 @@ class SimulatedArray:
         )
 
 
-def _number_of_copies(copies: int | None, initial: NDArray[np.float64] | None) -> int:
+def _number_of_copies(copies: int | None, initial: Float64Array | None) -> int:
     given = copies if initial is None else len(initial)
     if given is None or given < 1:
         raise InvalidInput(f"a playback of {copies} copies is empty; give copies or initial")

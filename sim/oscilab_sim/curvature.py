@@ -13,12 +13,11 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.physics.potential import Family, Potential
 from oscilab.physics.terms import PolynomialTerm
+from oscilab.types import Float64Array
 
-Vector = NDArray[np.float64]
 PROBES = 5
 """Grid points along each end of a term that is not a polynomial."""
 
@@ -26,7 +25,7 @@ PROBES = 5
 class Curvature:
     """Bounds the Hessian of `potential` at one setting, over any reach."""
 
-    def __init__(self, potential: Potential, parameters: Vector) -> None:
+    def __init__(self, potential: Potential, parameters: Float64Array) -> None:
         self._potential = potential
         self._parameters = parameters
         self._couplings = np.zeros((potential.oscillators, potential.oscillators))
@@ -42,7 +41,7 @@ class Curvature:
             fourth_power = np.abs(square @ square).sum(axis=1)
             self._norm = min(self._norm, float(fourth_power.max()) ** 0.25)
 
-    def over(self, reach: Vector) -> float:
+    def over(self, reach: Float64Array) -> float:
         """A bound on |eigenvalues of the Hessian| while |x_i| <= reach_i, `reach` `[oscillator]`.
 
         Rounded up to a 32nd of an octave, so that a last bit that depends on the number of BLAS
@@ -63,11 +62,11 @@ class Curvature:
         return float(2.0 ** (np.ceil(32 * np.log2(bound) + 1e-6) / 32)) if bound > 0 else 0.0
 
 
-Sums = tuple[Vector, Vector, Vector]
+Sums = tuple[Float64Array, Float64Array, Float64Array]
 
 
 def _add_polynomial(
-    term: PolynomialTerm, family: Family, theta: Vector, reach: Vector, sums: Sums
+    term: PolynomialTerm, family: Family, theta: Float64Array, reach: Float64Array, sums: Sums
 ) -> None:
     high, low, beside = sums
     for monomial in term.monomials:
@@ -96,13 +95,13 @@ def _add_polynomial(
                 np.add.at(low, at, -np.abs(value))
 
 
-def _add_probed(family: Family, theta: Vector, reach: Vector, sums: Sums) -> None:
+def _add_probed(family: Family, theta: Float64Array, reach: Float64Array, sums: Sums) -> None:
     high, low, beside = sums
     ends = family.term.ends
     extents = [reach[family.ends[:, end]] for end in range(ends)]
     grid = np.linspace(-1, 1, PROBES)
     for a, b in itertools.product(range(ends), repeat=2):
-        found: list[Vector] = []
+        found: list[Float64Array] = []
         for point in itertools.product(grid, repeat=ends):
             x = [share * extent for share, extent in zip(point, extents, strict=True)]
             width = 1e-3 * extents[b]

@@ -7,17 +7,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from oscilab.types import Float64Array
 from oscilab_sim.streams import Stream
 
-Positions = NDArray[np.float64] | NDArray[np.float32]
+Positions = Float64Array | NDArray[np.float32]
 
 
 class Copies(Protocol):
     """Copies of the array in free motion."""
 
-    def hold(
-        self, parameters: NDArray[np.float64], step: float, steps: int, temperature: float
-    ) -> None:
+    def hold(self, parameters: Float64Array, step: float, steps: int, temperature: float) -> None:
         """Take `steps` Euler-Maruyama steps of length `step` under held parameters.
 
         x' = x + F(x) step + sqrt(2 temperature step) xi, with xi normal and independent.
@@ -28,7 +27,7 @@ class Copies(Protocol):
         """Where they are now, `[copy, oscillator]`."""
         ...
 
-    def reach(self) -> NDArray[np.float64]:
+    def reach(self) -> Float64Array:
         """The largest |x| over copies, `[oscillator]`; not finite if any copy ran away."""
         ...
 
@@ -38,13 +37,11 @@ class Engine(Protocol):
 
     name: str
 
-    def forces(
-        self, parameters: NDArray[np.float64], positions: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def forces(self, parameters: Float64Array, positions: Float64Array) -> Float64Array:
         """-grad U at `positions` `[batch, oscillator]`, in float64."""
         ...
 
-    def energy(self, parameters: NDArray[np.float64], positions: Positions) -> NDArray[np.float64]:
+    def energy(self, parameters: Float64Array, positions: Positions) -> Float64Array:
         """U of each row of `positions` `[batch, oscillator]`, `[batch]`, in float64."""
         ...
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from oscilab.errors import DeviceFailed
 from oscilab.physics.potential import Potential
+from oscilab.types import Float64Array
 from oscilab_sim.curvature import Curvature
 from oscilab_sim.engine import Copies
 
@@ -34,7 +35,7 @@ class Motion:
         self._temperature = temperature
         self._fraction = fraction
 
-    def hold(self, parameters: NDArray[np.float64], duration: float) -> None:
+    def hold(self, parameters: Float64Array, duration: float) -> None:
         """Move for `duration` with parameters held.
 
         The step is at most `fraction` over the largest curvature within reach of the positions.
@@ -55,7 +56,7 @@ class Motion:
             reach = self._copies.reach()
             self._refuse_runaway(reach, step)
 
-    def longest_step(self, parameters: NDArray[np.float64]) -> float:
+    def longest_step(self, parameters: Float64Array) -> float:
         """The longest step that `hold` would take from here, infinite where nothing pulls."""
         reach = np.maximum(MARGIN * self._copies.reach(), LEAST_REACH)
         bound = Curvature(self._potential, parameters).over(reach)
@@ -65,7 +66,7 @@ class Motion:
         """Where the copies are, `[copy, oscillator]`."""
         return self._copies.positions()
 
-    def _refuse_runaway(self, reach: NDArray[np.float64], step: float) -> None:
+    def _refuse_runaway(self, reach: Float64Array, step: float) -> None:
         distance = np.where(np.isfinite(reach), reach, np.inf)
         farthest = int(np.argmax(distance))
         if distance[farthest] > FAR:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oscilab.physics.potential import Potential
+from oscilab.types import Float64Array
 from oscilab_sim import kernels
 from oscilab_sim.engine import Copies, Positions
 from oscilab_sim.polynomial import Polynomial, Tables
@@ -35,13 +36,11 @@ class NumbaEngine:
         self._polynomial = Polynomial(potential)
         self._workers = Workers(threads)
 
-    def forces(
-        self, parameters: NDArray[np.float64], positions: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def forces(self, parameters: Float64Array, positions: Float64Array) -> Float64Array:
         """-grad U, `[batch, oscillator]`."""
         return self._gradients(self._polynomial.tables(parameters, np.float64, -1.0), positions)
 
-    def energy(self, parameters: NDArray[np.float64], positions: Positions) -> NDArray[np.float64]:
+    def energy(self, parameters: Float64Array, positions: Positions) -> Float64Array:
         """U, `[batch]`."""
         wide = positions.astype(np.float64)
         tables = self._polynomial.tables(parameters, np.float64, by_degree=True)
@@ -52,7 +51,7 @@ class NumbaEngine:
         """Copies that start at `positions` `[copy, oscillator]`."""
         return NumbaCopies(self._polynomial, self._workers, positions, stream)
 
-    def _gradients(self, tables: Tables, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _gradients(self, tables: Tables, positions: Float64Array) -> Float64Array:
         out = np.empty_like(positions)
 
         def run(first: int, last: int) -> None:
@@ -87,9 +86,7 @@ class NumbaCopies:
         rows = padded.reshape(self._blocks, LANES, self._oscillators)
         self._x[:, : self._oscillators] = rows.transpose(0, 2, 1)
 
-    def hold(
-        self, parameters: NDArray[np.float64], step: float, steps: int, temperature: float
-    ) -> None:
+    def hold(self, parameters: Float64Array, step: float, steps: int, temperature: float) -> None:
         """Euler-Maruyama steps; see `Copies`."""
         tables = self._polynomial.tables(parameters, np.float32, scale=-step)
         spread = np.float32((2 * temperature * step) ** 0.5)
@@ -108,7 +105,7 @@ class NumbaCopies:
         rows = self._x[:, : self._oscillators].transpose(0, 2, 1)
         return rows.reshape(-1, self._oscillators)[: self._copies].copy()
 
-    def reach(self) -> NDArray[np.float64]:
+    def reach(self) -> Float64Array:
         """The largest |x| over copies, `[oscillator]`."""
         x = self._x[:, : self._oscillators]
         real = self._copies - (self._blocks - 1) * LANES

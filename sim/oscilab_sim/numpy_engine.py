@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from oscilab.physics.potential import Potential
+from oscilab.types import Float64Array
 from oscilab_sim.engine import Copies, Positions
 from oscilab_sim.streams import Stream
 
@@ -23,14 +24,12 @@ class NumpyEngine:
         self._potential = potential
         self._libraries = ThreadpoolController()
 
-    def forces(
-        self, parameters: NDArray[np.float64], positions: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def forces(self, parameters: Float64Array, positions: Float64Array) -> Float64Array:
         """-grad U, `[batch, oscillator]`."""
         with self._libraries.limit(limits=1, user_api="blas"):
             return np.asarray(self._potential.forces(parameters, positions), np.float64)
 
-    def energy(self, parameters: NDArray[np.float64], positions: Positions) -> NDArray[np.float64]:
+    def energy(self, parameters: Float64Array, positions: Positions) -> Float64Array:
         """U, `[batch]`."""
         wide = positions.astype(np.float64)
         with self._libraries.limit(limits=1, user_api="blas"):
@@ -56,9 +55,7 @@ class NumpyCopies:
         self._positions = positions.astype(np.float32)
         self._generator = generator
 
-    def hold(
-        self, parameters: NDArray[np.float64], step: float, steps: int, temperature: float
-    ) -> None:
+    def hold(self, parameters: Float64Array, step: float, steps: int, temperature: float) -> None:
         """Euler-Maruyama steps; see `Copies`."""
         theta, x = parameters.astype(np.float32), self._positions
         spread = np.float32((2 * temperature * step) ** 0.5)
@@ -77,6 +74,6 @@ class NumpyCopies:
         """Where they are now."""
         return self._positions.copy()
 
-    def reach(self) -> NDArray[np.float64]:
+    def reach(self) -> Float64Array:
         """The largest |x| over copies, `[oscillator]`."""
         return np.abs(self._positions).max(axis=0, initial=0.0).astype(np.float64)

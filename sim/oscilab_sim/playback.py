@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.arrays.readings import Trajectory
 from oscilab.errors import InvalidInput
 from oscilab.physics.protocol import Stairs
+from oscilab.types import Float64Array
 from oscilab_sim.engine import Engine
 from oscilab_sim.motion import Motion
 
@@ -17,7 +17,7 @@ LARGEST_RECORD = 2**32
 """Bytes that one recorded trajectory may take."""
 
 
-def record_times(duration: float, every: float | None, bytes_each: int) -> NDArray[np.float64]:
+def record_times(duration: float, every: float | None, bytes_each: int) -> Float64Array:
     """The start, every multiple of `every` in between, and the end.
 
     Raises:
@@ -37,9 +37,7 @@ def record_times(duration: float, every: float | None, bytes_each: int) -> NDArr
     return np.append(every * np.arange(count), duration)
 
 
-def play_stairs(
-    stairs: Stairs, motion: Motion, engine: Engine, times: NDArray[np.float64]
-) -> Trajectory:
+def play_stairs(stairs: Stairs, motion: Motion, engine: Engine, times: Float64Array) -> Trajectory:
     """Play held settings one after the other, recording at `times` `[time]`.
 
     Work is done where the drive switches, W = sum_{n>=1} U(x_n; theta_n) - U(x_n; theta_{n-1}).
@@ -54,7 +52,7 @@ def play_stairs(
     ends = np.cumsum(stairs.durations)
     ends[-1] = times[-1]
     now = 0.0
-    last_energy: NDArray[np.float64] | None = None
+    last_energy: Float64Array | None = None
     for parameters, end in zip(stairs.parameters, ends, strict=True):
         before = engine.energy(parameters, x)
         if last_energy is not None:
@@ -71,6 +69,6 @@ def play_stairs(
     return Trajectory(times=times, positions=record, work=work, heat=heat)
 
 
-def _stops(times: NDArray[np.float64], end: float) -> list[float]:
+def _stops(times: Float64Array, end: float) -> list[float]:
     stops = [float(time) for time in times[: np.searchsorted(times, end, side="right")]]
     return stops if stops and stops[-1] == end else [*stops, float(end)]

@@ -17,10 +17,10 @@ from numpy.typing import DTypeLike, NDArray
 
 from oscilab.physics.potential import Potential
 from oscilab.physics.terms import Monomial, PolynomialTerm
+from oscilab.types import Float64Array, IndexArray
 
-Indices = NDArray[np.intp]
 Rows = NDArray[np.uint64]
-Weights = NDArray[np.float32] | NDArray[np.float64]
+Weights = NDArray[np.float32] | Float64Array
 
 GROUP = 8
 """Couplings that the kernel adds in one pass, and the multiple that rows are padded to."""
@@ -50,14 +50,14 @@ class Tables(NamedTuple):
 class _Slots:
     """Entries that add coefficient * parameter to table slots; degree is the energy's."""
 
-    slot: Indices
-    parameter: Indices
-    coefficient: NDArray[np.float64]
-    degree: NDArray[np.float64]
+    slot: IndexArray
+    parameter: IndexArray
+    coefficient: Float64Array
+    degree: Float64Array
 
     def fill(
-        self, parameters: NDArray[np.float64], size: int, scale: float, by_degree: bool
-    ) -> NDArray[np.float64]:
+        self, parameters: Float64Array, size: int, scale: float, by_degree: bool
+    ) -> Float64Array:
         values = parameters[self.parameter] * (scale * self.coefficient)
         if by_degree:
             values /= self.degree
@@ -79,7 +79,7 @@ class Polynomial:
 
     def tables(
         self,
-        parameters: NDArray[np.float64],
+        parameters: Float64Array,
         dtype: DTypeLike,
         scale: float = 1.0,
         by_degree: bool = False,
@@ -135,7 +135,7 @@ class Polynomial:
         longest = max((len(d.factors) for d in derivatives), default=1)
         width = -(-longest // 3) * 3
         ones = self.rows - 1
-        factors: list[Indices] = []
+        factors: list[IndexArray] = []
         for d in derivatives:
             table = np.full((len(d.target), width), ones, np.intp)
             for column, factor in enumerate(d.factors):
@@ -159,9 +159,9 @@ class _Derivative:
     `target` `[instance]` feels the force; each of `factors` is `[instance]`.
     """
 
-    target: Indices
-    factors: list[Indices]
-    parameter: Indices
+    target: IndexArray
+    factors: list[IndexArray]
+    parameter: IndexArray
     coefficient: float
     is_own: bool
 
@@ -200,7 +200,7 @@ def _factors(monomial: Monomial, end: int) -> list[int]:
     ]
 
 
-def _slots(derivatives: list[_Derivative], slots: list[Indices]) -> _Slots:
+def _slots(derivatives: list[_Derivative], slots: list[IndexArray]) -> _Slots:
     sizes = [len(d.target) for d in derivatives]
     return _Slots(
         slot=_concatenated(slots),
@@ -210,5 +210,5 @@ def _slots(derivatives: list[_Derivative], slots: list[Indices]) -> _Slots:
     )
 
 
-def _concatenated(parts: list[Indices]) -> Indices:
+def _concatenated(parts: list[IndexArray]) -> IndexArray:
     return np.concatenate([np.zeros(0, np.intp), *parts])

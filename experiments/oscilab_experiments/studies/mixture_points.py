@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.arrays import OscillatorArray
 from oscilab.data.mixture import GaussianMixture, two_gaussians
@@ -18,11 +17,12 @@ from oscilab.learning.points import PointSource
 from oscilab.merit import estimate_modes, sliced_wasserstein
 from oscilab.physics import Potential, Protocol, noising_parameters
 from oscilab.traces.run import open_run
+from oscilab.types import Float64Array
 from oscilab_sim.array import SimulatedArray
 
 NAME = "two-gaussians"
 REFERENCE, PROJECTIONS = 100_000, 200
-Values = NDArray[np.float64]
+Values = Float64Array
 
 
 def mode_values(

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.data.encoder import encoder_from_table
 from oscilab.traces.run import open_run
+from oscilab.types import Float64Array
 
 INSTANTS = (0, 8, 12, 14, 15, 16)
 """Of those that a run keeps, evenly in array time: most happens towards the end."""
 
-Values = NDArray[np.float64]
+Values = Float64Array
 
 
 def forming(path: Path, copies: int) -> tuple[Values, Values, Values]:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.data.mixture import GaussianMixture, two_gaussians
 from oscilab.figures.style import BLUE, CYCLE, FAINT, INK, ORANGE, picture
 from oscilab.physics import Protocol
 from oscilab.traces.run import open_run
+from oscilab.types import Float64Array
 from oscilab_experiments.studies.playbacks import forming
 from oscilab_experiments.studies.study import Measured
 from oscilab_experiments.studies.table import Interval
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 REACH, BINS, GRID = 2.6, 48, 120
 MASSES = (0.9, 0.5)
 COLUMNS = 7
-Values = NDArray[np.float64]
+Values = Float64Array
 
 
 def draw_two_gaussians(measured: Sequence[Measured], path: Path) -> None:

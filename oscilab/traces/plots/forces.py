@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.figures.style import BLUE, FAINT, INK, ORANGE, SEQUENTIAL, picture
 from oscilab.traces.plots.shared import Values, group, heading, need, newest_protocol
 from oscilab.traces.run import Run
+from oscilab.types import IndexArray
 
 NODES_SHOWN = 3
 MOST_BATCHES = 60
@@ -59,12 +59,12 @@ def draw_forces(run: Run, path: Path) -> Path:
     return path
 
 
-def _displaced(readings: Any, kept: NDArray[np.intp]) -> Values:
+def _displaced(readings: Any, kept: IndexArray) -> Values:
     moved = readings["end"][kept].values - readings["start"][kept].values
     return moved / readings["duration"][kept].values[:, np.newaxis, np.newaxis]
 
 
-def _wanted(run: Run, node: int, kept: NDArray[np.intp]) -> tuple[Values, str]:
+def _wanted(run: Run, node: int, kept: IndexArray) -> tuple[Values, str]:
     readings = group(run, "readings")
     if "targets" in readings:
         return readings["targets"][kept].values, "target force"

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from oscilab.errors import InvalidInput
 from oscilab.physics import Protocol
 from oscilab.traces.layout_array import read_potential, read_schedule
 from oscilab.traces.run import Run
+from oscilab.types import Float64Array
 
-Values = NDArray[np.float64]
+Values = Float64Array
 
 
 def heading(run: Run) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.physics import Potential
+from oscilab.types import FloatArray, IndexArray, IntArray, Volts
 from oscilab.wired.calibration import Calibration
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.waveform import Waveform
@@ -25,9 +25,6 @@ from oscilab_sim.settings import EngineName
 
 FORGOTTEN = 10.0
 """Relaxation times of a unit spring after which where an oscillator was is of no account."""
-Array = NDArray[np.floating]
-Volts = NDArray[np.floating]
-Indices = NDArray[np.int64]
 
 
 class VirtualBoard(NotedOutputs):
@@ -115,7 +112,7 @@ class VirtualBoard(NotedOutputs):
         return self._sensing.readings(inputs, x, forces, times, 1 / self.channels.max_rate_hz)
 
     def run(
-        self, waveform: Waveform, rate_hz: float, inputs: Sequence[str], read: Indices
+        self, waveform: Waveform, rate_hz: float, inputs: Sequence[str], read: IntArray
     ) -> Volts:
         """Play a waveform: readings `[input, repeat, reading]`, and the clock moves on."""
         period = 1 / rate_hz
@@ -139,10 +136,10 @@ class VirtualBoard(NotedOutputs):
         self,
         waveform: Waveform,
         at_plant: AtPlant,
-        read: Indices,
+        read: IntArray,
         period: float,
         forces_wanted: bool,
-    ) -> tuple[Array, Array]:
+    ) -> tuple[FloatArray, FloatArray]:
         """Sensor positions and forces in core units, `[repeat, reading, oscillator]`."""
         oscillators = self._x.shape[1]
         x = np.zeros((waveform.repeats, len(read), oscillators))
@@ -165,11 +162,11 @@ class VirtualBoard(NotedOutputs):
     def _clamped_readings(
         self,
         at_plant: AtPlant,
-        steps: NDArray[np.intp],
-        since: Array,
+        steps: IndexArray,
+        since: FloatArray,
         repeats: int,
         forces_wanted: bool,
-    ) -> tuple[Array, Array]:
+    ) -> tuple[FloatArray, FloatArray]:
         points = np.tile(at_plant.points_at(steps, since), (repeats, 1))
         theta, settings = at_plant.settings_at(steps, since)
         settings = np.tile(settings, repeats)
@@ -191,9 +188,9 @@ class VirtualBoard(NotedOutputs):
         waveform: Waveform,
         at_plant: AtPlant,
         group: list[Episode],
-        read: Indices,
+        read: IntArray,
         period: float,
-        x: Array,
+        x: FloatArray,
     ) -> None:
         """Free motion of episodes with one and the same drive, as copies side by side."""
         first = group[0]
@@ -202,7 +199,7 @@ class VirtualBoard(NotedOutputs):
         # An episode that nothing clamps first goes on from where the repeat before it ended.
         rounds, together = (1, repeats) if fresh else (repeats, 1)
         begins = waveform.ends - waveform.samples
-        stops: list[Array] = []
+        stops: list[FloatArray] = []
         rows = [np.arange(*np.searchsorted(read, each.span(waveform))) for each in group]
         for step in range(first.start, first.stop):
             low, high = np.searchsorted(read, [begins[step], waveform.ends[step]])
@@ -230,7 +227,7 @@ class VirtualBoard(NotedOutputs):
             self._x = end[-1:]
             self._shown = found[-1][-1:] if found else self._x
 
-    def _held(self) -> Array:
+    def _held(self) -> FloatArray:
         points = self._to.points(self.levels)[np.newaxis]
         if self.flaws.clamp_stiffness is None:
             return points

@@ -8,14 +8,13 @@ so that, given both ends, it is a Brownian bridge: what lies between is drawn fr
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.floating]
+from oscilab.types import BoolArray, FloatArray
 
 
 def bridged(
-    rng: np.random.Generator, times: Array, kept: NDArray[np.bool_], passed: list[Array]
-) -> list[Array]:
+    rng: np.random.Generator, times: FloatArray, kept: BoolArray, passed: list[FloatArray]
+) -> list[FloatArray]:
     """Positions `[copy, oscillator]` at every one of `times` `[stop]`, ascending from 0 on.
 
     `passed` are those at time 0 and at the stops that were `kept`, the last of which is the last of

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.errors import InvalidInput
+from oscilab.types import BoolArray, IndexArray, Volts
 from oscilab.wired.channels import Channel, ChannelTable
 from oscilab_sim.board.flicker import Flicker
 from oscilab_sim.board.imperfections import Imperfections
 
-Volts = NDArray[np.floating]
-
-
-Raw = Callable[[NDArray[np.intp]], Volts]
+Raw = Callable[[IndexArray], Volts]
 """The levels `[output, step]` (or one step, where they stay) asked of the outputs named."""
 
 
@@ -29,7 +26,7 @@ class OutputStage:
         self._step = _steps(channels.outputs, flaws.dac_bits)
         self._crosstalk = flaws.output_crosstalk
 
-    def volts(self, numbers: NDArray[np.intp], raw: Raw) -> Volts:
+    def volts(self, numbers: IndexArray, raw: Raw) -> Volts:
         """Volts `[line, step]` that reach the plant where `numbers` are wired."""
         sources = self._plugs[numbers]
         if not self._crosstalk:
@@ -40,7 +37,7 @@ class OutputStage:
         everything[analog] = driven + self._crosstalk * _neighbours(driven)
         return everything[sources]
 
-    def _converted(self, sources: NDArray[np.intp], levels: Volts) -> Volts:
+    def _converted(self, sources: IndexArray, levels: Volts) -> Volts:
         if self._step is not None:
             analog = self._analog[sources][:, np.newaxis]
             step = self._step[sources][:, np.newaxis]
@@ -70,11 +67,11 @@ class InputStage:
         self._drift = flaws.offset_drift_V_per_s * drift * self._analog
         self._flicker = Flicker(len(channels.inputs), rng)
 
-    def source(self, inputs: NDArray[np.intp]) -> NDArray[np.intp]:
+    def source(self, inputs: IndexArray) -> IndexArray:
         """The sensors that are really plugged into `inputs`."""
         return self._plugs[inputs]
 
-    def readings(self, volts: Volts, inputs: NDArray[np.intp], times: Volts) -> Volts:
+    def readings(self, volts: Volts, inputs: IndexArray, times: Volts) -> Volts:
         """Readings `[input, reading]` of sensor `volts` of the same shape.
 
         `times` `[reading]` are in seconds of the board's clock, ascending.
@@ -99,9 +96,7 @@ class InputStage:
             volts = self._converted(volts, inputs, analog)
         return volts
 
-    def _converted(
-        self, volts: Volts, inputs: NDArray[np.intp], analog: NDArray[np.bool_]
-    ) -> Volts:
+    def _converted(self, volts: Volts, inputs: IndexArray, analog: BoolArray) -> Volts:
         assert self._step is not None
         step = self._step[inputs][:, np.newaxis]
         low, high = self._range[inputs].T
@@ -118,7 +113,7 @@ def _neighbours(volts: Volts) -> Volts:
     return total
 
 
-def _plugs(numbers: dict[str, int], pairs: list[list[str]]) -> NDArray[np.intp]:
+def _plugs(numbers: dict[str, int], pairs: list[list[str]]) -> IndexArray:
     plugs = np.arange(len(numbers))
     for pair in pairs:
         if len(pair) != 2:

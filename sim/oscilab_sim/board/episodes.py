@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from oscilab.types import BoolArray, FloatArray
 from oscilab.wired.waveform import Waveform
 
 
@@ -28,9 +28,7 @@ class Episode:
         return int(begin), int(waveform.ends[self.stop - 1])
 
 
-def episodes_of(
-    waveform: Waveform, clamped: NDArray[np.bool_], theta: NDArray[np.floating]
-) -> list[list[Episode]]:
+def episodes_of(waveform: Waveform, clamped: BoolArray, theta: FloatArray) -> list[list[Episode]]:
     """All episodes, those of equal drive and length together, in the order of their last.
 
     `theta` is `[parameter, step]`, or `[parameter, 1]` where the drive stays.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from oscilab.types import FloatArray, IndexArray
 
 OCTAVES = 20
 LONGEST_S = 1.0
 FORGOTTEN = 1e-9
 """Share of a value that is not worth carrying on."""
-Array = NDArray[np.floating]
 
 
 class Flicker:
@@ -25,7 +25,7 @@ class Flicker:
         self._last = np.zeros(lines)
         self._rng = rng
 
-    def take(self, lines: NDArray[np.intp], times: Array) -> Array:
+    def take(self, lines: IndexArray, times: FloatArray) -> FloatArray:
         """The noise of the inputs `lines` at `times` `[reading]`, ascending: `[line, reading]`."""
         total = np.zeros((len(lines), len(times)))
         if not len(times):
@@ -45,7 +45,7 @@ class Flicker:
         return total / np.sqrt(OCTAVES)
 
 
-def _relaxed(values: Array, decay: Array) -> Array:
+def _relaxed(values: FloatArray, decay: FloatArray) -> FloatArray:
     """x_k = decay_k x_(k-1) + values_k, in place, by doubling how far back each x looks."""
     reach = 1
     while reach < len(decay) and decay.max() > FORGOTTEN:

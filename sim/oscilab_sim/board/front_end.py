@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from oscilab.arrays.description import Identity
 from oscilab.bench.tables import validated
 from oscilab.errors import DeviceFailed
 from oscilab.physics import Potential
+from oscilab.types import IndexArray, IntArray, Volts
 from oscilab.wired.channels import Channel, ChannelTable
 from oscilab.wired.front_end import Aborted, FrontEndCapability, Samples
 from oscilab.wired.opening import device_potential
@@ -26,7 +26,6 @@ from oscilab_sim.board.table import BoardTable, board_of
 if TYPE_CHECKING:
     from oscilab.bench.devices import Device
 
-Volts = NDArray[np.floating]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -144,7 +143,7 @@ class VirtualFrontEnd:
         waveform: Waveform,
         rate_hz: float,
         inputs: Sequence[str],
-        read: NDArray[np.int64],
+        read: IntArray,
     ) -> Samples:
         """Play a waveform; see `AnalogFrontEnd`."""
         self._check_open()
@@ -212,7 +211,7 @@ class VirtualFrontEnd:
         if self._connection.pace:
             self.board.advance(self._now() - self.board.seconds)
 
-    def _check_made(self, lines: NDArray[np.intp], lowest: Volts, highest: Volts) -> None:
+    def _check_made(self, lines: IndexArray, lowest: Volts, highest: Volts) -> None:
         """Refuse volts that no converter of this board makes, as drivers of real ones do."""
         inside = (lowest >= self._lower[lines]) & (highest <= self._upper[lines])
         if not inside.all():

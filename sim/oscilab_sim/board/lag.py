@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.floating]
+from oscilab.types import FloatArray, IndexArray
 
 
-def lagged_starts(levels: Array, durations: Array, start: Array, constant: float) -> Array:
+def lagged_starts(
+    levels: FloatArray, durations: FloatArray, start: FloatArray, constant: float
+) -> FloatArray:
     """Where lines stand as each step begins, `[line, step + 1]`; the last is the end.
 
     `levels` `[line, step]` (or one step for all) are approached with time constant `constant` for
@@ -26,7 +27,9 @@ def lagged_starts(levels: Array, durations: Array, start: Array, constant: float
     return values
 
 
-def lagged_means(levels: Array, starts: Array, durations: Array, constant: float) -> Array:
+def lagged_means(
+    levels: FloatArray, starts: FloatArray, durations: FloatArray, constant: float
+) -> FloatArray:
     """The mean over each step, `[line, step]`, of lines that begin it at `starts`."""
     if not constant:
         return levels
@@ -35,8 +38,8 @@ def lagged_means(levels: Array, starts: Array, durations: Array, constant: float
 
 
 def lagged_at(
-    levels: Array, starts: Array, steps: NDArray[np.intp], since: Array, constant: float
-) -> Array:
+    levels: FloatArray, starts: FloatArray, steps: IndexArray, since: FloatArray, constant: float
+) -> FloatArray:
     """Values `[line, reading]`, `since` seconds after the beginning of `steps` `[reading]`."""
     at = levels[:, np.minimum(steps, levels.shape[1] - 1)]
     if not constant:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import threading
 
 import numpy as np
-from numpy.typing import NDArray
 
+from oscilab.types import IndexArray, Volts
 from oscilab.wired.channels import ChannelTable
-
-Volts = NDArray[np.floating]
 
 
 class NotedOutputs:
@@ -30,7 +28,7 @@ class NotedOutputs:
         self._last_write = -np.inf
         self._noting = threading.Lock()
 
-    def note(self, levels: Volts, lines: NDArray[np.intp], rate_hz: float | None) -> None:
+    def note(self, levels: Volts, lines: IndexArray, rate_hz: float | None) -> None:
         """`lines` are about to go through `levels` `[line, step]`, by a clock or else at once."""
         with self._noting:
             first = np.abs(levels[:, 0] - self.levels[lines])

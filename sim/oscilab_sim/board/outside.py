@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.floating]
+from oscilab.types import FloatArray
 
 
 @dataclass
@@ -22,7 +21,7 @@ class Outside:
     events: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
     beats: tuple[float, float] | None = None
 
-    def at(self, seconds: Array) -> Array:
+    def at(self, seconds: FloatArray) -> FloatArray:
         """Volts at each of `seconds`."""
         found = np.full(seconds.shape, self.volts)
         for begin, volts in self.events:

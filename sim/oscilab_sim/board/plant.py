@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.physics import Potential
+from oscilab.types import BoolArray, Float64Array, FloatArray
 from oscilab_sim.board.bridge import bridged
 from oscilab_sim.engine import Engine
 from oscilab_sim.motion import Motion
 from oscilab_sim.streams import RandomStreams
 
-Array = NDArray[np.floating]
 CLAMP_ROUNDS = 60
 SUBSTEPS = 4
 """Steps of a sensor's time constant into which motion is cut, so that the sensor can follow it."""
@@ -49,7 +48,7 @@ class Plant:
         self._streams = RandomStreams(seed)
         self._rng = np.random.default_rng([seed, 3])
 
-    def clamped(self, parameters: Array, set_points: Array) -> Array:
+    def clamped(self, parameters: FloatArray, set_points: FloatArray) -> FloatArray:
         """Where oscillators are held at `set_points` `[batch, oscillator]`.
 
         A clamp of finite stiffness c yields: c (s - x) + F(x) = 0, found by damped iteration, and
@@ -63,7 +62,7 @@ class Plant:
             x += 0.5 * (set_points + self.forces(parameters, x) / stiffness - x)
         return x + self._rng.standard_normal(x.shape) / np.sqrt(stiffness)
 
-    def forces(self, parameters: Array, positions: Array) -> Array:
+    def forces(self, parameters: FloatArray, positions: FloatArray) -> FloatArray:
         """-grad U at `positions` `[batch, oscillator]`."""
         if not len(positions):
             return positions.copy()
@@ -72,12 +71,12 @@ class Plant:
 
     def free(
         self,
-        positions: Array,
-        parameters: Array,
-        durations: Array,
-        stops: list[Array],
-        seen: Array | None = None,
-    ) -> tuple[list[Array], Array]:
+        positions: FloatArray,
+        parameters: FloatArray,
+        durations: FloatArray,
+        stops: list[FloatArray],
+        seen: FloatArray | None = None,
+    ) -> tuple[list[FloatArray], FloatArray]:
         """Copies released at `positions` `[copy, oscillator]`, through steps held in turn.
 
         `parameters` is `[parameter, step]`, `durations` `[step]`; `stops[step]` are the times
@@ -87,7 +86,7 @@ class Plant:
         copies = self._engine.release(positions, self._streams.next())
         motion = Motion(copies, self._potential, "the virtual board", 1.0, self._fraction)
         shown = positions.copy() if seen is None else seen
-        found: list[Array] = []
+        found: list[FloatArray] = []
         for step, duration in enumerate(durations.tolist()):
             column = parameters[:, min(step, parameters.shape[1] - 1)]
             theta = np.ascontiguousarray(column, np.float64)
@@ -104,9 +103,7 @@ class Plant:
                 shown = self._watch(motion, theta, duration - now, shown)
         return found, motion.positions().astype(np.float64)
 
-    def _worth_stopping(
-        self, motion: Motion, theta: NDArray[np.float64], times: Array
-    ) -> NDArray[np.bool_]:
+    def _worth_stopping(self, motion: Motion, theta: Float64Array, times: FloatArray) -> BoolArray:
         """Which of `times` `[stop]` the integrator must meet: no two within one of its steps."""
         kept = np.ones(len(times), np.bool_)
         if self._sensor.settling or len(times) < 2:
@@ -117,8 +114,8 @@ class Plant:
         return kept
 
     def _watch(
-        self, motion: Motion, theta: NDArray[np.float64], duration: float, shown: Array
-    ) -> Array:
+        self, motion: Motion, theta: Float64Array, duration: float, shown: FloatArray
+    ) -> FloatArray:
         settling = self._sensor.settling
         if not settling:
             if duration > 0:

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from oscilab.types import FloatArray, IndexArray, Volts
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.wiring import FORCE, POSITION, Wiring
 from oscilab_sim.board.converters import InputStage
 from oscilab_sim.board.imperfections import Imperfections
 from oscilab_sim.board.outside import Outside
 from oscilab_sim.board.soldering import Soldering
-
-Array = NDArray[np.floating]
-Volts = NDArray[np.floating]
 
 
 class Sensing:
@@ -54,7 +51,12 @@ class Sensing:
         return self._to.reads_forces(self._in.source(self._numbers(inputs)))
 
     def readings(
-        self, inputs: Sequence[str], x: Array, forces: Array, times: Array, period: float
+        self,
+        inputs: Sequence[str],
+        x: FloatArray,
+        forces: FloatArray,
+        times: FloatArray,
+        period: float,
     ) -> Volts:
         """Readings `[input, reading]` of positions and forces `[reading, oscillator]`.
 
@@ -78,5 +80,5 @@ class Sensing:
                 volts[row] = self.outside[self._channels.inputs[source].name].at(times)
         return self._in.readings(volts, numbers, times)
 
-    def _numbers(self, inputs: Sequence[str]) -> NDArray[np.intp]:
+    def _numbers(self, inputs: Sequence[str]) -> IndexArray:
         return np.array([self._channels.input_numbers[name] for name in inputs], np.intp)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.errors import DeviceFailed
 from oscilab.physics import Potential
+from oscilab.types import BoolArray, FloatArray, IndexArray, Volts
 from oscilab.wired.calibration import Calibration
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.scales import Scale
@@ -15,9 +15,7 @@ from oscilab.wired.wiring import FORCE, Wiring, family_of
 from oscilab_sim.board.converters import OutputStage, Raw
 from oscilab_sim.board.lag import lagged_at, lagged_means, lagged_starts
 
-Array = NDArray[np.floating]
-Volts = NDArray[np.floating]
-Numbers = NDArray[np.intp]
+Numbers = IndexArray
 
 
 class Soldering:
@@ -50,11 +48,11 @@ class Soldering:
         """What reaches the plant, `[line]`, where outputs stand at `levels` `[output]`."""
         return self.out.volts(numbers, lambda wanted: levels[wanted, np.newaxis])[:, 0]
 
-    def parameters(self, levels: Volts) -> Array:
+    def parameters(self, levels: Volts) -> FloatArray:
         """Parameters `[parameter]` where outputs stand at `levels`."""
         return self.drive_scale.quantity(self.volts(self.drives, levels))
 
-    def points(self, levels: Volts) -> Array:
+    def points(self, levels: Volts) -> FloatArray:
         """Set-points `[oscillator]` where outputs stand at `levels`."""
         return self.clamp_scale.quantity(self.volts(self.clamps, levels))
 
@@ -113,7 +111,7 @@ class AtPlant:
         self._scale = to.clamp_scale
         self._drive_scale = to.drive_scale
 
-    def settings_at(self, steps: Numbers, since: Array) -> tuple[Array, Numbers]:
+    def settings_at(self, steps: Numbers, since: FloatArray) -> tuple[FloatArray, Numbers]:
         """Parameters `[parameter, setting]`, and the setting of each reading, `since` seconds into
         `steps` `[reading]`.
         """
@@ -122,19 +120,19 @@ class AtPlant:
         volts = lagged_at(self._drives, self._drive_starts, steps, since, self._constant)
         return self._drive_scale.quantity(volts.T).T, np.arange(len(steps))
 
-    def points_at(self, steps: Numbers, since: Array) -> Array:
+    def points_at(self, steps: Numbers, since: FloatArray) -> FloatArray:
         """Set-points `[reading, oscillator]`, `since` seconds into `steps`."""
         starts = self._points if self._starts is None else self._starts
         return self._scale.quantity(lagged_at(self._points, starts, steps, since, self._constant).T)
 
-    def sensor_lag(self, steps: Numbers, since: Array) -> Array:
+    def sensor_lag(self, steps: Numbers, since: FloatArray) -> FloatArray:
         """By how much sensors that follow the clamps lag, `[reading, oscillator]`."""
         starts = lagged_starts(self._points, self._durations, self._first, self._sensor)
         volts = lagged_at(self._points, starts, steps, since, self._sensor)
         there = self._points[:, np.minimum(steps, self._points.shape[1] - 1)]
         return ((volts - there) / self._scale.gain[:, np.newaxis]).T
 
-    def points_after(self, step: int | Numbers) -> Array:
+    def points_after(self, step: int | Numbers) -> FloatArray:
         """Set-points as `step` begins: `[oscillator]`, or `[step, oscillator]`."""
         if self._starts is not None:
             return self._scale.quantity(self._starts[:, step].T)
@@ -144,7 +142,7 @@ class AtPlant:
         return self._scale.quantity(np.where(first, self._first, before))
 
 
-def _all_or_none(volts: Volts) -> NDArray[np.bool_]:
+def _all_or_none(volts: Volts) -> BoolArray:
     """Whether all clamps are on, `[step]`, from their enables `[line, step]`."""
     on = volts > 0.5
     if (np.logical_or.reduce(on) != np.logical_and.reduce(on)).any():

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from oscilab.bench.tables import Table
+from oscilab.types import FloatArray
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.opening import design_of
 from oscilab_sim.board.board import VirtualBoard
@@ -77,7 +77,7 @@ def board_of(device: Device, channels: ChannelTable, table: BoardTable) -> Virtu
     return board
 
 
-def _kept_levels(path: Path, count: int) -> NDArray[np.floating]:
+def _kept_levels(path: Path, count: int) -> FloatArray:
     """Outputs `[output]` in a file: as the last process left them, if one did."""
     mode = "r+" if path.is_file() and path.stat().st_size == 8 * count else "w+"
     return np.memmap(path, np.float64, mode, shape=(count,))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from oscilab.types import IntArray, Volts
 from oscilab.wired.waveform import Waveform
 from oscilab_sim.board import VirtualBoard
-from oscilab_sim.nidaq.plant import Stretch, Volts
+from oscilab_sim.nidaq.plant import Stretch
 
 MOVING = 0.2
 """Relaxation times through which a free array moves in one stretch without a clock."""
@@ -63,7 +63,7 @@ class BoardPlant:
             volts[row] = next(found) if name in self._inputs else self.level(name)
         return volts
 
-    def run(self, stretch: Stretch, inputs: Sequence[str], read: NDArray[np.int64]) -> Volts:
+    def run(self, stretch: Stretch, inputs: Sequence[str], read: IntArray) -> Volts:
         """Play `stretch`, and read as each of the samples `read` ends."""
         rows = [row for row, name in enumerate(stretch.outputs) if name in self._outputs]
         lines = np.array([self._outputs[stretch.outputs[row]] for row in rows], np.intp)

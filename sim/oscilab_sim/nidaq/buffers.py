@@ -6,18 +6,16 @@ from collections import deque
 
 import numpy as np
 from nidaqmx.error_codes import DAQmxErrors
-from numpy.typing import NDArray
 
+from oscilab.types import Volts
 from oscilab_sim.nidaq.faults import DaqFault
-
-Samples = NDArray[np.floating]
 
 
 class InputBuffer:
     """Samples `[line, sample]` on their way to the host, `period` ticks apart; `size` fit."""
 
     def __init__(self, lines: int, size: int, overwrites: bool, period: int) -> None:
-        self._chunks: deque[tuple[int, Samples]] = deque()
+        self._chunks: deque[tuple[int, Volts]] = deque()
         self._period = period
         self._lines = lines
         self._size = size
@@ -42,7 +40,7 @@ class InputBuffer:
         """When the next sample to hand out was taken."""
         return self._chunks[0][0] if self._chunks else None
 
-    def put(self, samples: Samples, tick: int) -> None:
+    def put(self, samples: Volts, tick: int) -> None:
         """Take in samples, the first of which was taken at `tick`.
 
         Raises:
@@ -64,9 +62,9 @@ class InputBuffer:
                     read=0,
                 )
 
-    def take(self, count: int) -> Samples:
+    def take(self, count: int) -> Volts:
         """The oldest `count` samples, `[line, sample]`."""
-        parts: list[Samples] = []
+        parts: list[Volts] = []
         missing = count
         while missing:
             tick, first = self._chunks.popleft()
@@ -95,13 +93,13 @@ class OutputBuffer:
             return self.size
         return self.size - max(self.written - made, 0)
 
-    def put(self, samples: Samples) -> None:
+    def put(self, samples: Volts) -> None:
         """Write `[line, sample]`, at most `size` of them."""
         places = (self.written + np.arange(samples.shape[1])) % self.size
         self._ring[:, places] = samples
         self.written += samples.shape[1]
 
-    def samples(self, position: int, count: int, regenerates: bool) -> Samples:
+    def samples(self, position: int, count: int, regenerates: bool) -> Volts:
         """`count` samples from `position` on."""
         period = min(self.size, self.written) if regenerates else self.size
         first = position % period

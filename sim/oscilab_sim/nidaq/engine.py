@@ -8,9 +8,10 @@ from math import gcd
 
 import numpy as np
 
+from oscilab.types import Volts
 from oscilab_sim.nidaq.clock import TIMEBASE_HZ, Clock
 from oscilab_sim.nidaq.faults import DaqFault
-from oscilab_sim.nidaq.plant import Plant, Stretch, Volts
+from oscilab_sim.nidaq.plant import Plant, Stretch
 from oscilab_sim.nidaq.stretches import bearable, in_repeats, left, steps, underflow
 from oscilab_sim.nidaq.tasks import VirtualTask
 

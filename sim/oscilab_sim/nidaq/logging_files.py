@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from nidaqmx.constants import LoggingMode, LoggingOperation
 from nidaqmx.error_codes import DAQmxErrors
-from numpy.typing import NDArray
 
+from oscilab.types import FloatArray
 from oscilab_sim.nidaq.faults import DaqFault
 
 
@@ -73,7 +73,7 @@ class LogFile:
             "wf_increment": period_s,
         }
 
-    def append(self, samples: NDArray[np.floating]) -> None:
+    def append(self, samples: FloatArray) -> None:
         """Log samples `[line, sample]`."""
         if samples.shape[1]:
             self._writer.write_segment(

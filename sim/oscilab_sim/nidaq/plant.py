@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oscilab.errors import InvalidInput
+from oscilab.types import Float64Array, IntArray, Volts
 
-Volts = NDArray[np.floating]
-Signal = float | str | Callable[[NDArray[np.float64]], NDArray[np.float64]]
+Signal = float | str | Callable[[Float64Array], Float64Array]
 """What an input sees: a voltage, the output that is wired to it, or volts of times in seconds."""
 
 
@@ -25,7 +24,7 @@ class Stretch:
 
     outputs: Sequence[str]
     levels: Volts
-    samples: NDArray[np.int64]
+    samples: IntArray
     rate_hz: float
     repeats: int = 1
 
@@ -54,7 +53,7 @@ class Plant(Protocol):
         """Readings `[input, sample]` at this instant."""
         ...
 
-    def run(self, stretch: Stretch, inputs: Sequence[str], read: NDArray[np.int64]) -> Volts:
+    def run(self, stretch: Stretch, inputs: Sequence[str], read: IntArray) -> Volts:
         """Play `stretch`: readings `[input, repeat, reading]` as the samples `read` end."""
         ...
 
@@ -101,7 +100,7 @@ class Signals:
         times = np.full(samples, self.seconds)
         return np.stack([self._seen(name, times, self.levels) for name in inputs])
 
-    def run(self, stretch: Stretch, inputs: Sequence[str], read: NDArray[np.int64]) -> Volts:
+    def run(self, stretch: Stretch, inputs: Sequence[str], read: IntArray) -> Volts:
         """Play `stretch`, and read as each of the samples `read` ends."""
         begins = np.arange(stretch.repeats)[:, np.newaxis] * stretch.length
         times = self.seconds + ((begins + read + 1) / stretch.rate_hz).ravel()
@@ -117,9 +116,7 @@ class Signals:
         shape = (len(inputs), stretch.repeats, len(read))
         return np.reshape(volts, shape) if inputs else np.empty(shape)
 
-    def _seen(
-        self, name: str, times: NDArray[np.float64], levels: Mapping[str, float | Volts]
-    ) -> Volts:
+    def _seen(self, name: str, times: Float64Array, levels: Mapping[str, float | Volts]) -> Volts:
         source = self._sources.get(name, name)
         if isinstance(source, str):
             source = levels.get(source, 0.0)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from nidaqmx.error_codes import DAQmxErrors
-from numpy.typing import NDArray
 
+from oscilab.types import Volts
 from oscilab_sim.nidaq.calls import Alive
 from oscilab_sim.nidaq.driver import Driver
 from oscilab_sim.nidaq.faults import DaqFault, aborted
 from oscilab_sim.nidaq.tasks import VirtualTask
 
-Samples = NDArray[np.floating]
 ALL = -1
 
 
@@ -22,7 +21,7 @@ def read_samples(
     timeout: float,
     alive: Alive,
     first: list[int | None] | None = None,
-) -> tuple[Samples, DaqFault | None]:
+) -> tuple[Volts, DaqFault | None]:
     """`count` samples `[line, sample]` (or all, -1), and what kept the rest from coming.
 
     A task that does not run is started: without a clock for this call alone, with one until its
@@ -66,7 +65,7 @@ def _buffered(
     timeout: float,
     alive: Alive,
     first: list[int | None] | None,
-) -> tuple[Samples, DaqFault | None]:
+) -> tuple[Volts, DaqFault | None]:
     buffer = task.incoming
     assert buffer is not None
     engine, timing = driver.engine, task.timing

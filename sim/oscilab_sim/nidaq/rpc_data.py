@@ -9,6 +9,7 @@ import numpy as np
 from nidaqmx.error_codes import DAQmxErrors
 from numpy.typing import NDArray
 
+from oscilab.types import FloatArray
 from oscilab_sim.nidaq.calls import Alive, Reply, raw
 from oscilab_sim.nidaq.driver import Driver
 from oscilab_sim.nidaq.faults import DaqFault
@@ -95,7 +96,7 @@ class DataRpcs:
         task: VirtualTask,
         request: Any,
         alive: Alive,
-        convert: Callable[[NDArray[np.floating]], NDArray[Any]],
+        convert: Callable[[FloatArray], NDArray[Any]],
         lines: bool = False,
     ) -> Reply:
         samples, fault = read_samples(
@@ -111,7 +112,7 @@ class DataRpcs:
     def _write(
         self,
         task: VirtualTask,
-        samples: NDArray[np.floating],
+        samples: FloatArray,
         request: Any,
         alive: Alive,
         scalar: bool = False,
@@ -178,11 +179,11 @@ def _shaped(
     return values.reshape(count, rows).T
 
 
-def _as_bytes(samples: NDArray[np.floating]) -> NDArray[np.uint8]:
+def _as_bytes(samples: FloatArray) -> NDArray[np.uint8]:
     return (samples > 0.5).astype(np.uint8)
 
 
-def _packed(task: VirtualTask, bits: NDArray[np.floating]) -> NDArray[np.uint32]:
+def _packed(task: VirtualTask, bits: FloatArray) -> NDArray[np.uint32]:
     rows = iter(bits > 0.5)
     found = np.zeros((len(task.channels), bits.shape[1]), np.uint32)
     for row, channel in zip(found, task.channels, strict=True):
@@ -191,7 +192,7 @@ def _packed(task: VirtualTask, bits: NDArray[np.floating]) -> NDArray[np.uint32]
     return found
 
 
-def _unpacked(task: VirtualTask, numbers: NDArray[np.uint32]) -> NDArray[np.floating]:
+def _unpacked(task: VirtualTask, numbers: NDArray[np.uint32]) -> FloatArray:
     rows = [
         (row >> np.uint32(_bit(place.name))) & np.uint32(1)
         for row, channel in zip(numbers, task.channels, strict=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from nidaqmx.error_codes import DAQmxErrors
-from numpy.typing import NDArray
 
+from oscilab.types import FloatArray
 from oscilab_sim.nidaq.calls import Alive, Reply, raw
 from oscilab_sim.nidaq.driver import Driver
 from oscilab_sim.nidaq.faults import DaqFault
@@ -77,7 +77,7 @@ class WaveformRpcs:
     def WriteDigitalWaveforms(self, request: Any, alive: Alive) -> Reply:
         """Lines; the last column is the first line."""
         task = writer(self._driver, request, Kind.DO)
-        parts: list[NDArray[np.floating]] = []
+        parts: list[FloatArray] = []
         for waveform, channel in zip(request.waveforms, task.channels, strict=False):
             if waveform.signal_count != len(channel.places):
                 raise _mismatch(task, len(channel.places), waveform.signal_count, "Lines")
@@ -87,7 +87,7 @@ class WaveformRpcs:
 
     def _read(
         self, task: VirtualTask, request: Any, alive: Alive
-    ) -> tuple[NDArray[np.floating], Mapping[str, Any], DaqFault | None]:
+    ) -> tuple[FloatArray, Mapping[str, Any], DaqFault | None]:
         first: list[int | None] = []
         samples, fault = read_samples(
             self._driver, task, request.num_samps_per_chan, request.timeout, alive, first
@@ -107,9 +107,7 @@ class WaveformRpcs:
             timing["dt"] = 1 / task.timing.true_rate_hz
         return samples, timing, fault
 
-    def _write(
-        self, task: VirtualTask, samples: NDArray[np.floating], request: Any, alive: Alive
-    ) -> Reply:
+    def _write(self, task: VirtualTask, samples: FloatArray, request: Any, alive: Alive) -> Reply:
         written = write_samples(
             self._driver, task, samples, request.auto_start, request.timeout, alive
         )
@@ -129,7 +127,7 @@ def _properties(request: Any, texts: Mapping[str, str]) -> Mapping[str, Any]:
     return {name: {"string_value": text} for name, text in texts.items()}
 
 
-def _stacked(task: VirtualTask, parts: list[NDArray[np.floating]]) -> NDArray[np.floating]:
+def _stacked(task: VirtualTask, parts: list[FloatArray]) -> FloatArray:
     if len(parts) != len(task.channels) or len({part.shape[1] for part in parts}) != 1:
         raise _mismatch(task, len(task.channels), len(parts), "Channels")
     return np.concatenate(parts)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from nidaqmx.error_codes import DAQmxErrors
-from numpy.typing import NDArray
 
+from oscilab.types import IntArray, Volts
 from oscilab_sim.nidaq.faults import DaqFault
-from oscilab_sim.nidaq.plant import Plant, Volts
+from oscilab_sim.nidaq.plant import Plant
 from oscilab_sim.nidaq.tasks import VirtualTask
 
 
@@ -57,7 +57,7 @@ def in_repeats(
 
 def steps(
     plant: Plant, outputs: list[VirtualTask], begin: int, end: int, unit: int
-) -> tuple[NDArray[np.int64], Volts]:
+) -> tuple[IntArray, Volts]:
     """Where outputs change, in samples from `begin`, and levels `[output, step]` from there."""
     edges = [np.arange(t.next_tick, end, t.timing.period) for t in outputs]
     ticks = np.unique(np.concatenate([*edges, [begin]])) if edges else np.array([begin])

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
-import numpy as np
 from nidaqmx.constants import AcquisitionType, Edge, OverwriteMode, RegenerationMode, SyncType
 from nidaqmx.error_codes import DAQmxErrors
-from numpy.typing import NDArray
 
+from oscilab.types import FloatArray
 from oscilab_sim.nidaq.buffers import InputBuffer, OutputBuffer
 from oscilab_sim.nidaq.chassis import Place
 from oscilab_sim.nidaq.clock import TIMEBASE_HZ, divided
@@ -240,7 +239,7 @@ class VirtualTask:
                 f"{self.name}",
             )
 
-    def upcoming(self, count: int) -> NDArray[np.floating]:
+    def upcoming(self, count: int) -> FloatArray:
         """The next `count` samples that it makes, `[line, sample]`."""
         assert self.outgoing is not None
         return self.outgoing.samples(self.position, count, self.regenerates)

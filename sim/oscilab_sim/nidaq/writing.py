@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 from nidaqmx.error_codes import DAQmxErrors
-from numpy.typing import NDArray
 
+from oscilab.types import Volts
 from oscilab_sim.nidaq.buffers import OutputBuffer
 from oscilab_sim.nidaq.calls import Alive
 from oscilab_sim.nidaq.clock import TIMEBASE_HZ
@@ -13,11 +12,9 @@ from oscilab_sim.nidaq.driver import Driver, new_output_buffer
 from oscilab_sim.nidaq.faults import DaqFault, aborted
 from oscilab_sim.nidaq.tasks import Kind, VirtualTask
 
-Samples = NDArray[np.floating]
-
 
 def write_samples(
-    driver: Driver, task: VirtualTask, samples: Samples, start: bool, timeout: float, alive: Alive
+    driver: Driver, task: VirtualTask, samples: Volts, start: bool, timeout: float, alive: Alive
 ) -> int:
     """Write `samples` `[line, sample]`; how many of them per line were taken.
 
@@ -49,7 +46,7 @@ def write_samples(
 
 
 def _buffered(
-    driver: Driver, task: VirtualTask, samples: Samples, start: bool, timeout: float, alive: Alive
+    driver: Driver, task: VirtualTask, samples: Volts, start: bool, timeout: float, alive: Alive
 ) -> int:
     count = samples.shape[1]
     # As in NI-DAQmx, a write to a buffer commits the task.
@@ -109,7 +106,7 @@ def _room(driver: Driver, task: VirtualTask, wanted: int, timeout: float, alive:
     return 0 if task.fault is not None else space()
 
 
-def _check_range(task: VirtualTask, samples: Samples) -> None:
+def _check_range(task: VirtualTask, samples: Volts) -> None:
     if task.kind is not Kind.AO:
         return
     for channel, row in zip(task.channels, samples, strict=True):

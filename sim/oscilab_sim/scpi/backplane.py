@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from oscilab.types import Float64Array, Volts
 from oscilab.wired.waveform import Waveform
 from oscilab_sim.board import VirtualBoard
 
@@ -19,7 +19,7 @@ class Program:
     """Volts `[sample]` that one line plays at a rate once it is triggered, and where it rests."""
 
     line: str
-    volts: NDArray[np.float64]
+    volts: Volts
     rate_hz: float
     rest: float
 
@@ -117,7 +117,7 @@ class Backplane:
         return volts
 
 
-def _played(program: Program, at: NDArray[np.float64]) -> NDArray[np.float64]:
+def _played(program: Program, at: Float64Array) -> Float64Array:
     """A program's volts at times since it began; its rest after its end."""
     steps = np.floor(at * program.rate_hz + 1e-9).astype(np.int64)
     volts = np.append(program.volts, program.rest)

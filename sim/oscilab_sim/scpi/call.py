@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from oscilab.types import Float64Array
 from oscilab_sim.scpi.errors import ScpiError
 from oscilab_sim.scpi.message import Kind, Parameter
 
@@ -139,7 +139,7 @@ class Call:
         return found
 
     def numbers(self, place: int, swapped: bool = False, low: float = -math.inf,
-                high: float = math.inf) -> NDArray[np.float64]:  # fmt: skip
+                high: float = math.inf) -> Float64Array:  # fmt: skip
         """All further parameters: one block of float32, or numbers one by one.
 
         `swapped` blocks are little-endian. A block that is no whole number of values is refused.
@@ -155,7 +155,7 @@ class Call:
             raise ScpiError(-222)
         return values
 
-    def block(self, place: int, dtype: str) -> NDArray[np.float64]:
+    def block(self, place: int, dtype: str) -> Float64Array:
         """The values of a block, which must be the last parameter."""
         self.expect(place + 1)
         data = self.parameters[place].data

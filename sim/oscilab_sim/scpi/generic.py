@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from oscilab.types import Float64Array
 from oscilab_sim.scpi.backplane import Backplane, Program
 from oscilab_sim.scpi.call import Call, plain
 from oscilab_sim.scpi.errors import ScpiError
@@ -41,7 +41,7 @@ class GenericInstrument(Instrument):
         self._name, self._backplane = name, backplane
         self._outputs = list(outputs)
         self._levels = dict.fromkeys(self._outputs, 0.0)
-        self._waveforms: dict[str, NDArray[np.float64]] = {}
+        self._waveforms: dict[str, Float64Array] = {}
         self._values, self._rate_hz = ">f4" if big_endian else "<f4", rate_hz
         self._patterns = {
             what: re.compile(

@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from oscilab.types import Volts
 from oscilab_sim.scpi.backplane import Backplane, Program
 from oscilab_sim.scpi.call import Call, quoted, real
 from oscilab_sim.scpi.errors import ScpiError
@@ -25,7 +25,6 @@ SOURCE_OHM = 50.0
 FULL_SCALE = 32767.0
 SHORTEST, LONGEST = 8, 1_048_576
 BUILT_IN = "INT:\\BUILTIN\\EXP_RISE.ARB"
-Volts = NDArray[np.float64]
 
 
 class Keysight33500(Instrument):

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from oscilab.types import Volts
 from oscilab_sim.scpi.call import Call, plain
 from oscilab_sim.scpi.errors import ScpiError
 from oscilab_sim.scpi.qdac2_settings import CHANNELS, HIGH_V
 from oscilab_sim.scpi.tree import CommandTree
 
 MOST_POINTS = 2_000_000
-Volts = NDArray[np.float64]
 
 
 class Waveforms:
