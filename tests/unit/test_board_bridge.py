@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oscilab_sim.board.bridge import bridged
+from oscilab_sim.board.plant import bridged
 
 COPIES, OSCILLATORS = 4000, 3
 SIGMAS = 5.0

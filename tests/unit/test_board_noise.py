@@ -5,7 +5,7 @@ from wired_benches import opened, pair
 
 from oscilab.bench import open_array
 from oscilab.wired.opening import device_potential
-from oscilab_sim.board.flicker import LONGEST_S, OCTAVES, Flicker
+from oscilab_sim.board.converters import LONGEST_S, OCTAVES, Flicker
 
 
 def test_flicker_noise_counts_seconds_and_not_readings():

@@ -2,10 +2,9 @@
 
 from oscilab_sim.board.board import VirtualBoard
 from oscilab_sim.board.front_end import VirtualFrontEnd
-from oscilab_sim.board.imperfections import Imperfections
-from oscilab_sim.board.outside import Outside
+from oscilab_sim.board.imperfections import Imperfections, true_calibration
 from oscilab_sim.board.plant import Plant
-from oscilab_sim.board.truth import true_calibration
+from oscilab_sim.board.sensing import Outside
 
 __all__ = [
     "Imperfections",

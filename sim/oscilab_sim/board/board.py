@@ -1,30 +1,101 @@
-"""A simulated board with an array of oscillators soldered to it: volts in, volts out."""
+"""A board with a simulated array behind it, one call at a time."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from oscilab.physics import Potential
-from oscilab.types import FloatArray, IndexArray, IntArray, Volts
+from oscilab.types import BoolArray, FloatArray, IndexArray, IntArray, Volts
 from oscilab.wired.calibration import Calibration
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.waveform import Waveform
 from oscilab.wired.wiring import Wiring
 from oscilab_sim.board.converters import OutputStage
-from oscilab_sim.board.episodes import Episode, episodes_of
-from oscilab_sim.board.imperfections import Imperfections
-from oscilab_sim.board.noted import NotedOutputs
+from oscilab_sim.board.imperfections import Imperfections, true_calibration
 from oscilab_sim.board.plant import Plant, Sensor
 from oscilab_sim.board.sensing import Sensing
 from oscilab_sim.board.soldering import AtPlant, Soldering
-from oscilab_sim.board.truth import true_calibration
 from oscilab_sim.engine_choice import choose_engine
 from oscilab_sim.settings import EngineName
 
 FORGOTTEN = 10.0
-"""Relaxation times of a unit spring after which where an oscillator was is of no account."""
+"""Relaxation times of a unit spring after which an oscillator has forgotten where it was."""
+
+
+class NotedOutputs:
+    """The outputs of a board, with a record of every change.
+
+    `levels` `[output]` are the outputs, `seconds` is the board's clock.
+
+    `fastest` `[output]` are the largest changes in volts per second that they made, `lowest` and
+    `highest` their extremes, and `writes` counts every update, for tests that look at the board and
+    not at what the host says.
+    """
+
+    def __init__(self, channels: ChannelTable) -> None:
+        self.channels = channels
+        count = len(channels.outputs)
+        self.levels: Volts = np.zeros(count)
+        self.fastest, self.lowest, self.highest = np.zeros(count), np.zeros(count), np.zeros(count)
+        self.writes = 0
+        self.seconds = 0.0
+        self._last_write = -np.inf
+        self._noting = threading.Lock()
+
+    def note(self, levels: Volts, lines: IndexArray, rate_hz: float | None) -> None:
+        """Record that `lines` will go through `levels` `[line, step]`, by a clock or at once."""
+        with self._noting:
+            first = np.abs(levels[:, 0] - self.levels[lines])
+            since = max(self.seconds - self._last_write, self.channels.update_s)
+            speed = first * rate_hz if rate_hz else first / since
+            if levels.shape[1] > 1 and rate_hz:
+                speed = np.maximum(speed, np.abs(np.diff(levels, axis=1)).max(axis=1) * rate_hz)
+            self.fastest[lines] = np.maximum(self.fastest[lines], speed)
+            self.lowest[lines] = np.minimum(self.lowest[lines], levels.min(axis=1))
+            self.highest[lines] = np.maximum(self.highest[lines], levels.max(axis=1))
+            self.writes += 1
+            self._last_write = self.seconds
+
+    def driven_until(self, seconds: float) -> None:
+        """Record that a noted waveform ended at `seconds`."""
+        self._last_write = seconds
+
+
+@dataclass(frozen=True)
+class Episode:
+    """Steps `start` to `stop` of a waveform, all of them free."""
+
+    start: int
+    stop: int
+
+    def span(self, waveform: Waveform) -> tuple[int, int]:
+        """Its first sample, and the one past its last."""
+        begin = waveform.ends[self.start] - waveform.samples[self.start]
+        return int(begin), int(waveform.ends[self.stop - 1])
+
+
+def episodes_of(waveform: Waveform, clamped: BoolArray, theta: FloatArray) -> list[list[Episode]]:
+    """Return all episodes, those of equal drive and length together, in the order of their last.
+
+    A clamp erases the past, so episodes that each begin at a clamp are independent of each other.
+    Those with the same drive are simulated as copies side by side, which makes a board with one
+    array as quick as a batch.
+
+    `theta` is `[parameter, step]`, or `[parameter, 1]` where the drive stays.
+    """
+    if clamped.all():
+        return []
+    edges = np.diff(np.concatenate([[1], clamped, [1]]).astype(np.int8))
+    groups: dict[tuple[bytes, bytes, bool], list[Episode]] = {}
+    for start, stop in zip(np.flatnonzero(edges < 0), np.flatnonzero(edges > 0), strict=True):
+        drive = theta if theta.shape[1] == 1 else theta[:, start:stop]
+        key = (waveform.samples[start:stop].tobytes(), drive.tobytes(), bool(start == 0))
+        groups.setdefault(key, []).append(Episode(int(start), int(stop)))
+    return sorted(groups.values(), key=lambda group: group[-1].stop)
 
 
 class VirtualBoard(NotedOutputs):
@@ -59,7 +130,7 @@ class VirtualBoard(NotedOutputs):
         self._shown = self._x
 
     def reseed(self, seed: int) -> None:
-        """Begin bath and noise anew; gains, offsets and drifts stay those of this board."""
+        """Restart bath and noise; gains, offsets and drifts stay those of this board."""
         mixed = np.random.SeedSequence([self.flaws.seed, seed])
         self._plant.reseed(int(mixed.generate_state(1, np.uint64)[0] >> 1))
         self._sensing.reseed(mixed.spawn(1)[0])
@@ -74,12 +145,12 @@ class VirtualBoard(NotedOutputs):
         self.note(volts[:, np.newaxis], np.arange(len(volts)), None)
         self.levels[:] = volts
         if self._to.is_clamped(self.levels):
-            self._shown = self._x = self._held()
+            self._shown = self._x = self._clamped_positions()
 
     def advance(self, seconds: float) -> None:
         """Let the board's clock run, outputs as they are.
 
-        Of a long time only the last `FORGOTTEN` relaxation times are moved through: no clock may
+        Only the last `FORGOTTEN` relaxation times of a long wait are simulated: the clock must not
         run ahead of what this computer can follow.
         """
         moved = min(seconds / self._unit_time, FORGOTTEN)
@@ -154,7 +225,7 @@ class VirtualBoard(NotedOutputs):
             )
             x[:, where], forces[:, where] = found, forced
         for group in episodes_of(waveform, at_plant.clamped, at_plant.theta):
-            self._let_go(waveform, at_plant, group, read, period, x)
+            self._release(waveform, at_plant, group, read, period, x)
         if at_plant.clamped[-1]:
             self._x = self._shown = at_plant.points_after(len(waveform.samples))[np.newaxis]
         return x, forces
@@ -183,7 +254,7 @@ class VirtualBoard(NotedOutputs):
         shape = (repeats, len(steps), -1)
         return x.reshape(shape), forces.reshape(shape)
 
-    def _let_go(
+    def _release(
         self,
         waveform: Waveform,
         at_plant: AtPlant,
@@ -196,7 +267,7 @@ class VirtualBoard(NotedOutputs):
         first = group[0]
         fresh = first.start > 0
         repeats = waveform.repeats
-        # An episode that nothing clamps first goes on from where the repeat before it ended.
+        # An episode without a clamp before it continues from the end of the previous repeat.
         rounds, together = (1, repeats) if fresh else (repeats, 1)
         begins = waveform.ends - waveform.samples
         stops: list[FloatArray] = []
@@ -207,7 +278,7 @@ class VirtualBoard(NotedOutputs):
             stops.append(seconds / self._unit_time)
         durations = waveform.samples[first.start : first.stop] * period / self._unit_time
         theta = at_plant.theta
-        held = theta if theta.shape[1] == 1 else theta[:, first.start : first.stop]
+        drive = theta if theta.shape[1] == 1 else theta[:, first.start : first.stop]
         for number in range(rounds):
             if fresh:
                 points = np.stack([at_plant.points_after(each.start) for each in group])
@@ -216,7 +287,7 @@ class VirtualBoard(NotedOutputs):
                 start, seen = np.repeat(start, together, axis=0), None
             else:
                 start, seen = self._x, self._shown
-            found, end = self._plant.free(start, held, durations, stops, seen)
+            found, end = self._plant.free(start, drive, durations, stops, seen)
             for place, values in enumerate(found):
                 shown = values.reshape(len(group), together, -1)
                 for which, row in enumerate(rows):
@@ -227,7 +298,7 @@ class VirtualBoard(NotedOutputs):
             self._x = end[-1:]
             self._shown = found[-1][-1:] if found else self._x
 
-    def _held(self) -> FloatArray:
+    def _clamped_positions(self) -> FloatArray:
         points = self._to.points(self.levels)[np.newaxis]
         if self.flaws.clamp_stiffness is None:
             return points

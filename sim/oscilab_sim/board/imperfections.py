@@ -1,12 +1,17 @@
-"""How a simulated board falls short of an ideal one; everything is off by default."""
+"""What is imperfect about a virtual board, and the calibration that is true of it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
+import numpy as np
 from pydantic import Field
 
 from oscilab.bench.tables import Table
+from oscilab.wired.calibration import Calibration, Line
+from oscilab.wired.units import Units
+from oscilab.wired.wiring import CLAMP, FORCE, family_of
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Size = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -68,3 +73,22 @@ class Imperfections(Table):
     """Channels that stay at a voltage."""
     swapped: list[list[str]] = Field(default_factory=list[list[str]])
     """Pairs of channels whose plugs were exchanged."""
+
+
+def true_calibration(design: Calibration, flaws: Imperfections) -> Calibration:
+    """`design` with the gain, offset, temperature and mobility errors of one board."""
+    rng = np.random.default_rng([flaws.seed, 1])
+    draws = rng.standard_normal((len(design.lines), 2))
+    lines: dict[str, Line] = {}
+    for (channel, line), (gain, offset) in zip(design.lines.items(), draws.tolist(), strict=True):
+        reference = family_of(line.target) in (CLAMP, FORCE)
+        spread = flaws.reference_gain_error if reference else flaws.gain_error
+        volts = flaws.reference_offset_error_V if reference else flaws.offset_error_V
+        update = {"gain": line.gain * (1 + spread * gain), "offset": line.offset + volts * offset}
+        lines[channel] = line.model_copy(update=update)
+    units = Units(
+        kT=design.units.kT * (1 + flaws.kT_error),
+        stiffness=design.units.stiffness,
+        mobility=design.units.mobility * (1 + flaws.mobility_error),
+    )
+    return replace(design, units=units, lines=lines)

@@ -1,4 +1,4 @@
-"""The oscillators behind the lines: clamped where the enable line is on, free where it is off."""
+"""What the wires act on: a simulated array whose positions are known whenever a sensor samples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 
 from oscilab.physics import Potential
 from oscilab.types import BoolArray, Float64Array, FloatArray
-from oscilab_sim.board.bridge import bridged
 from oscilab_sim.engine import Engine
 from oscilab_sim.motion import Motion
 from oscilab_sim.streams import RandomStreams
@@ -44,15 +43,15 @@ class Plant:
         self.reseed(seed)
 
     def reseed(self, seed: int) -> None:
-        """Begin all random numbers anew."""
+        """Restart all random numbers."""
         self._streams = RandomStreams(seed)
         self._rng = np.random.default_rng([seed, 3])
 
     def clamped(self, parameters: FloatArray, set_points: FloatArray) -> FloatArray:
-        """Where oscillators are held at `set_points` `[batch, oscillator]`.
+        """Return where clamps keep the oscillators, for `set_points` `[batch, oscillator]`.
 
         A clamp of finite stiffness c yields: c (s - x) + F(x) = 0, found by damped iteration, and
-        lets thermal motion of variance 1 / c through.
+        leaves thermal motion of variance 1 / c.
         """
         stiffness = self._sensor.clamp_stiffness
         if stiffness is None:
@@ -77,7 +76,7 @@ class Plant:
         stops: list[FloatArray],
         seen: FloatArray | None = None,
     ) -> tuple[list[FloatArray], FloatArray]:
-        """Copies released at `positions` `[copy, oscillator]`, through steps held in turn.
+        """Move copies released at `positions` `[copy, oscillator]` through the steps in turn.
 
         `parameters` is `[parameter, step]`, `durations` `[step]`; `stops[step]` are the times
         within a step at which sensors are read, ascending. Returns what they show, a `[copy,
@@ -93,14 +92,14 @@ class Plant:
             now = 0.0
             times = stops[step]
             kept = self._worth_stopping(motion, theta, times)
-            passed = [shown]
+            known = [shown]
             for stop in times[kept].tolist():
-                shown = self._watch(motion, theta, stop - now, shown)
+                shown = self._sense(motion, theta, stop - now, shown)
                 now = stop
-                passed.append(shown)
-            found += passed[1:] if kept.all() else bridged(self._rng, times, kept, passed)
+                known.append(shown)
+            found += known[1:] if kept.all() else bridged(self._rng, times, kept, known)
             if duration - now > 1e-12 * duration:
-                shown = self._watch(motion, theta, duration - now, shown)
+                shown = self._sense(motion, theta, duration - now, shown)
         return found, motion.positions().astype(np.float64)
 
     def _worth_stopping(self, motion: Motion, theta: Float64Array, times: FloatArray) -> BoolArray:
@@ -113,7 +112,7 @@ class Plant:
         kept[:-1] = np.diff(np.floor(times / step)) > 0 if np.isfinite(step) else False
         return kept
 
-    def _watch(
+    def _sense(
         self, motion: Motion, theta: Float64Array, duration: float, shown: FloatArray
     ) -> FloatArray:
         settling = self._sensor.settling
@@ -127,3 +126,35 @@ class Plant:
             motion.hold(theta, duration / steps)
             shown = shown + share * (motion.positions() - shown)
         return shown
+
+
+def bridged(
+    rng: np.random.Generator, times: FloatArray, kept: BoolArray, known: list[FloatArray]
+) -> list[FloatArray]:
+    """Return positions `[copy, oscillator]` at every one of `times` `[stop]`, ascending from 0.
+
+    Inputs that are clocked faster than the integrator needs to step would cut its steps short.
+    Between two of its steps the Euler-Maruyama scheme stands for Brownian motion under a constant
+    force. Given both ends this is a Brownian bridge, from which the positions between are drawn.
+
+    `known` are those at time 0 and at the stops that were `kept`, the last of which is the last of
+    all. The bath's temperature and the mobility are 1, so that a step's variance is twice its time.
+    """
+    ends = np.concatenate([[0.0], times[kept]])
+    places = np.stack(known)
+    spread = np.sqrt(2 * np.diff(times, prepend=0.0))
+    shape = (len(times), *places.shape[1:])
+    walk = np.cumsum(spread[:, np.newaxis, np.newaxis] * rng.standard_normal(shape), axis=0)
+    at_ends = np.concatenate([np.zeros((1, *shape[1:])), walk[kept]])
+    # The stretch that each stop lies in; a kept stop is the end of its own.
+    left = (
+        np.searchsorted(ends[1:-1], times, side="left")
+        if len(ends) > 2
+        else np.zeros(len(times), np.intp)
+    )
+    length = (ends[left + 1] - ends[left])[:, np.newaxis, np.newaxis]
+    share = (times - ends[left])[:, np.newaxis, np.newaxis] / np.maximum(length, 1e-300)
+    drift = places[left + 1] - places[left] - (at_ends[left + 1] - at_ends[left])
+    found = places[left] + walk - at_ends[left] + share * drift
+    found[kept] = places[1:]
+    return list(found)

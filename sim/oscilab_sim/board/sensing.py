@@ -1,8 +1,9 @@
-"""What a board's inputs read: the plant's sensors, or what lies outside it."""
+"""What the inputs of a virtual board read: positions, forces, and lines from outside."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,8 +12,30 @@ from oscilab.wired.channels import ChannelTable
 from oscilab.wired.wiring import FORCE, POSITION, Wiring
 from oscilab_sim.board.converters import InputStage
 from oscilab_sim.board.imperfections import Imperfections
-from oscilab_sim.board.outside import Outside
 from oscilab_sim.board.soldering import Soldering
+
+
+@dataclass
+class Outside:
+    """Input lines that no oscillator drives, such as interlocks: volts from a time on.
+
+    `events` are (seconds of the board's clock, volts), in order of time. A line that `beats` goes
+    from 0 to 1 V or back every `beats[0]` seconds, until second `beats[1]`.
+    """
+
+    volts: float = 0.0
+    events: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
+    beats: tuple[float, float] | None = None
+
+    def at(self, seconds: FloatArray) -> FloatArray:
+        """Volts at each of `seconds`."""
+        found = np.full(seconds.shape, self.volts)
+        for begin, volts in self.events:
+            found[seconds >= begin] = volts
+        if self.beats is not None:
+            every, until = self.beats
+            found = np.floor(np.minimum(seconds, until) / every) % 2
+        return found
 
 
 class Sensing:

@@ -1,4 +1,4 @@
-"""Which line of a board is soldered to what, and what the plant feels of the outputs."""
+"""How lines are soldered to the array: which output drives what, and how slowly it follows."""
 
 from __future__ import annotations
 
@@ -13,9 +13,46 @@ from oscilab.wired.scales import Scale
 from oscilab.wired.waveform import Waveform
 from oscilab.wired.wiring import FORCE, Wiring, family_of
 from oscilab_sim.board.converters import OutputStage, Raw
-from oscilab_sim.board.lag import lagged_at, lagged_means, lagged_starts
 
-Numbers = IndexArray
+
+def lagged_starts(
+    levels: FloatArray, durations: FloatArray, start: FloatArray, constant: float
+) -> FloatArray:
+    """Return where lines are as each step begins, `[line, step + 1]`; the last is the end.
+
+    `levels` `[line, step]` (or one step for all) are approached with time constant `constant` for
+    `durations` `[step]`, from `start` `[line]`.
+    """
+    values = np.empty((len(start), len(durations) + 1))
+    values[:, 0] = start
+    if not constant:
+        values[:, 1:] = levels
+        return values
+    left = np.exp(-durations / constant)
+    for step, share in enumerate(left.tolist()):
+        level = levels[:, min(step, levels.shape[1] - 1)]
+        values[:, step + 1] = level + share * (values[:, step] - level)
+    return values
+
+
+def lagged_means(
+    levels: FloatArray, starts: FloatArray, durations: FloatArray, constant: float
+) -> FloatArray:
+    """The mean over each step, `[line, step]`, of lines that begin it at `starts`."""
+    if not constant:
+        return levels
+    share = constant / durations * -np.expm1(-durations / constant)
+    return levels + share * (starts[:, :-1] - levels)
+
+
+def lagged_at(
+    levels: FloatArray, starts: FloatArray, steps: IndexArray, since: FloatArray, constant: float
+) -> FloatArray:
+    """Values `[line, reading]`, `since` seconds after the beginning of `steps` `[reading]`."""
+    at = levels[:, np.minimum(steps, levels.shape[1] - 1)]
+    if not constant:
+        return at
+    return at + np.exp(-since / constant) * (starts[:, steps] - at)
 
 
 class Soldering:
@@ -44,23 +81,23 @@ class Soldering:
         self.force_scale = Scale.of(wiring.forces, truth, potential)
         self.sensor_of = _sensors(wiring, channels)
 
-    def volts(self, numbers: Numbers, levels: Volts) -> Volts:
-        """What reaches the plant, `[line]`, where outputs stand at `levels` `[output]`."""
+    def volts(self, numbers: IndexArray, levels: Volts) -> Volts:
+        """What reaches the plant, `[line]`, where outputs are at `levels` `[output]`."""
         return self.out.volts(numbers, lambda wanted: levels[wanted, np.newaxis])[:, 0]
 
     def parameters(self, levels: Volts) -> FloatArray:
-        """Parameters `[parameter]` where outputs stand at `levels`."""
+        """Parameters `[parameter]` where outputs are at `levels`."""
         return self.drive_scale.quantity(self.volts(self.drives, levels))
 
     def points(self, levels: Volts) -> FloatArray:
-        """Set-points `[oscillator]` where outputs stand at `levels`."""
+        """Set-points `[oscillator]` where outputs are at `levels`."""
         return self.clamp_scale.quantity(self.volts(self.clamps, levels))
 
     def is_clamped(self, levels: Volts) -> bool:
-        """Whether the clamps hold where outputs stand at `levels`."""
+        """Whether the clamps hold where outputs are at `levels`."""
         return bool(_all_or_none(self.volts(self.enables, levels)[:, np.newaxis])[0])
 
-    def reads_forces(self, sources: Numbers) -> bool:
+    def reads_forces(self, sources: IndexArray) -> bool:
         """Whether any of the inputs `sources` is a force sensor's."""
         return any(self.sensor_of[number][0] == FORCE for number in sources.tolist())
 
@@ -82,7 +119,7 @@ class AtPlant:
         rows = np.full(len(levels), -1)
         rows[waveform.lines] = np.arange(len(waveform.lines))
 
-        def raw(numbers: Numbers) -> Volts:
+        def raw(numbers: IndexArray) -> Volts:
             moved = rows[numbers] >= 0
             if not moved.any():
                 return levels[numbers, np.newaxis]
@@ -111,7 +148,7 @@ class AtPlant:
         self._scale = to.clamp_scale
         self._drive_scale = to.drive_scale
 
-    def settings_at(self, steps: Numbers, since: FloatArray) -> tuple[FloatArray, Numbers]:
+    def settings_at(self, steps: IndexArray, since: FloatArray) -> tuple[FloatArray, IndexArray]:
         """Parameters `[parameter, setting]`, and the setting of each reading, `since` seconds into
         `steps` `[reading]`.
         """
@@ -120,19 +157,19 @@ class AtPlant:
         volts = lagged_at(self._drives, self._drive_starts, steps, since, self._constant)
         return self._drive_scale.quantity(volts.T).T, np.arange(len(steps))
 
-    def points_at(self, steps: Numbers, since: FloatArray) -> FloatArray:
+    def points_at(self, steps: IndexArray, since: FloatArray) -> FloatArray:
         """Set-points `[reading, oscillator]`, `since` seconds into `steps`."""
         starts = self._points if self._starts is None else self._starts
         return self._scale.quantity(lagged_at(self._points, starts, steps, since, self._constant).T)
 
-    def sensor_lag(self, steps: Numbers, since: FloatArray) -> FloatArray:
+    def sensor_lag(self, steps: IndexArray, since: FloatArray) -> FloatArray:
         """By how much sensors that follow the clamps lag, `[reading, oscillator]`."""
         starts = lagged_starts(self._points, self._durations, self._first, self._sensor)
         volts = lagged_at(self._points, starts, steps, since, self._sensor)
         there = self._points[:, np.minimum(steps, self._points.shape[1] - 1)]
         return ((volts - there) / self._scale.gain[:, np.newaxis]).T
 
-    def points_after(self, step: int | Numbers) -> FloatArray:
+    def points_after(self, step: int | IndexArray) -> FloatArray:
         """Set-points as `step` begins: `[oscillator]`, or `[step, oscillator]`."""
         if self._starts is not None:
             return self._scale.quantity(self._starts[:, step].T)

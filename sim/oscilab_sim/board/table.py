@@ -14,7 +14,7 @@ from oscilab.wired.channels import ChannelTable
 from oscilab.wired.opening import design_of
 from oscilab_sim.board.board import VirtualBoard
 from oscilab_sim.board.imperfections import Imperfections
-from oscilab_sim.board.outside import Outside
+from oscilab_sim.board.sensing import Outside
 from oscilab_sim.settings import EngineName
 
 if TYPE_CHECKING:

@@ -17,9 +17,8 @@ from oscilab_firmware.commands import Refused
 from oscilab_firmware.connection import Connection
 from oscilab_firmware.opening import open_session
 from oscilab_firmware.sentences import sentence_of
-from oscilab_sim.board.imperfections import Imperfections
+from oscilab_sim.board.imperfections import Imperfections, true_calibration
 from oscilab_sim.board.table import Event
-from oscilab_sim.board.truth import true_calibration
 from oscilab_sim.firmware.build import host_program
 from oscilab_sim.firmware.plant import plant_lines, send_plant, setup_of
 from oscilab_sim.firmware.process import FirmwareProcess
