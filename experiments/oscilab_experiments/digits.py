@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from oscilab.data.dataset import Dataset
-from oscilab.data.digits import load_digits
+from oscilab.data.images import load_digits
 from oscilab.experiment import Recipe, Settings
 from oscilab_experiments.images import draw_images, image_judge
 

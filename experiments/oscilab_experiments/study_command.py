@@ -51,10 +51,9 @@ def experiment(
     from oscilab.interruption import terminations_raise
     from oscilab.traces.durable import make_folder
     from oscilab_experiments.studies import study_named
-    from oscilab_experiments.studies.points import Store
     from oscilab_experiments.studies.report import write_report
     from oscilab_experiments.studies.study import Options
-    from oscilab_experiments.studies.sweep import sweep
+    from oscilab_experiments.studies.sweep import Store, sweep
 
     if workers is not None and scheduler is not None:
         raise InvalidInput(

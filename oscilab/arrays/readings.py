@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Literal
 
 import numpy as np
 
 from oscilab.types import Float64Array, FloatArray
+
+ReadingKind = Literal["force", "position"]
+"""What a measurement ends in: forces, or positions before and after a release."""
 
 
 @dataclass(frozen=True, eq=False)

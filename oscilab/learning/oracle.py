@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oscilab.learning.points import PointSource
+from oscilab.learning.measurement import PointSource
 from oscilab.physics.box import ParameterBox
 from oscilab.physics.potential import Potential
 from oscilab.types import FloatArray

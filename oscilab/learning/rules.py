@@ -1,21 +1,410 @@
-"""Learning rules: from one measurement to a gradient, by what is seen at each term's own ends."""
+"""Learning rules: from one measurement to a gradient, by what is seen at the ends of each term.
+
+`RULES` lists them; each satisfies `Rule`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+import numpy as np
+
 from oscilab.arrays.description import ArrayDescription, Capability
+from oscilab.arrays.readings import PositionReading, ReadingKind
 from oscilab.arrays.seam import OscillatorArray
-from oscilab.errors import CannotDo, InvalidInput
-from oscilab.learning.contrastive import ContrastiveDivergence
-from oscilab.learning.displacement import Displacement
-from oscilab.learning.estimate import Estimate, ReadingKind, Sampling
-from oscilab.learning.force_matching import ForceMatching
-from oscilab.learning.points import PointSource
-from oscilab.learning.reverse_path import ReversePath, ReversePathDisplacement
-from oscilab.physics import Noising, ParameterBox
-from oscilab.types import Float64Array
+from oscilab.errors import CannotDo, InvalidInput, OutOfClamp
+from oscilab.learning.measurement import (
+    MOST_ROUNDS,
+    Estimate,
+    PointSource,
+    Sampling,
+    estimate_from_forces,
+)
+from oscilab.physics import Confinement, Noising, ParameterBox, Potential, noising_parameters
+from oscilab.types import Float64Array, FloatArray
+
+
+def confined(wanted: Float64Array, box: ParameterBox) -> Float64Array:
+    """`wanted` `[parameter]` moved into the box, then raised until it confines.
+
+    Raises:
+        OutOfBox: the box leaves no room to confine.
+    """
+    return Confinement(box.potential).project(box.project(wanted), box)
+
+
+class Bounded:
+    """A rule that learns in the potential that generates: box and confinement are its bounds."""
+
+    def allowed(self, wanted: Float64Array, box: ParameterBox, noising: Noising) -> Float64Array:
+        """Inside the box, and confining."""
+        return confined(wanted, box)
+
+
+class ForceMatching(Bounded):
+    """r = F_measured - F*, with F* the denoising form of the reverse force (arXiv:2506.19136).
+
+    Targets and features use the set-points: a clamp is better known than it is read. With
+    `Sampling.at = "measured"` they use the measured positions instead, which biases a stiffness
+    by s^2 / sigma_t^2 of its reading noise s.
+    """
+
+    name = "force-matching"
+    needs = (Capability.CLAMP, Capability.FORCE_READOUT)
+    needs_bath = False
+    reads: ReadingKind = "force"
+    uses = frozenset({"features_at"})
+
+    def released(self, noising: Noising, time: float, sampling: Sampling) -> float:
+        """Clamps stay closed."""
+        return 0.0
+
+    def estimate(
+        self,
+        array: OscillatorArray,
+        parameters: Float64Array,
+        time: float,
+        points: PointSource,
+        sampling: Sampling,
+    ) -> Estimate:
+        """One clamped measurement of fresh points at noising time `time`."""
+        noising = points.noising
+        drawn = points.draw(time, sampling.batch, sampling.rng)
+        reading = array.measure_forces(parameters, drawn.noised)
+        at = reading.set_points if sampling.at == "set_points" else reading.positions
+        # At a measured position the noise that explains it is the one that the residual sees.
+        noise = (at - noising.decay(time) * drawn.data) / noising.sigma(time)
+        return estimate_from_forces(
+            array.description.potential,
+            sampling.weight(noising, time),
+            reading.forces,
+            noising.reverse_force(at, noise, time),
+            at,
+            reading,
+            drawn.redrawn,
+        )
+
+
+class Displacement(Bounded):
+    """F = (x(delta) - x(0)) / delta after a release from the clamped x(0), in U itself.
+
+    Both ends come from the same sensor, whose offset cancels. Features use the set-points: a
+    measured start's noise s would be in the displacement as well and bias a stiffness by
+    -s^2 / (delta sigma_t^2).
+
+    The mean is off to first order in delta: where a force -k x is wanted, the stiffness learned is
+    -ln(1 - k delta) / delta, too large by a share of about k delta / 2. The bath adds a variance of
+    2 D / delta to every displacement.
+    """
+
+    name = "displacement"
+    needs = (Capability.CLAMP, Capability.RELEASE)
+    needs_bath = False
+    reads: ReadingKind = "position"
+    uses = frozenset({"delta"})
+
+    def released(self, noising: Noising, time: float, sampling: Sampling) -> float:
+        """delta sigma_t^2."""
+        return sampling.release(noising, time)
+
+    def estimate(
+        self,
+        array: OscillatorArray,
+        parameters: Float64Array,
+        time: float,
+        points: PointSource,
+        sampling: Sampling,
+    ) -> Estimate:
+        """One release from fresh points at noising time `time`."""
+        noising = points.noising
+        drawn = points.draw(time, sampling.batch, sampling.rng)
+        reading = array.relax(parameters, drawn.noised, sampling.release(noising, time))
+        target = noising.reverse_force(drawn.noised, drawn.noise, time)
+        found = estimate_from_forces(
+            array.description.potential,
+            sampling.weight(noising, time),
+            displacement_force(reading),
+            target,
+            drawn.noised,
+            reading,
+            drawn.redrawn,
+        )
+        return without_bath(found, reading, sampling.weight(noising, time), noising.temperature)
+
+
+def displacement_force(reading: PositionReading) -> FloatArray:
+    """The mean force over a release, as the displacement over its duration."""
+    return (reading.end - reading.start) / reading.duration
+
+
+def without_bath(
+    found: Estimate, reading: PositionReading, weight: float, temperature: float
+) -> Estimate:
+    """`found` with the bath's share weight n D / delta of the loss taken off.
+
+    What is left compares with force matching; one batch may come out below zero.
+    """
+    oscillators = reading.start.shape[1]
+    return replace(found, loss=found.loss - weight * oscillators * temperature / reading.duration)
+
+
+@dataclass(frozen=True)
+class EquilibriumSetting:
+    """Between the potential U that generates and the V whose equilibrium is p_t.
+
+    A bath of temperature D holds p_t in V where -grad V = D grad log p_t. Since
+    -grad U = c x + (c + D) grad log p_t, U = (c + D) / D V - c x^2 / 2: for c = D = 1 every
+    parameter of U is twice that of V, a stiffness one less than that.
+    """
+
+    potential: Potential
+    noising: Noising
+
+    @property
+    def ratio(self) -> float:
+        """(c + D) / D."""
+        return (self.noising.speed + self.noising.temperature) / self.noising.temperature
+
+    @property
+    def _unit(self) -> Float64Array:
+        return self.noising.speed * noising_parameters(self.potential)
+
+    def of(self, generating: Float64Array) -> Float64Array:
+        """V's parameters from U's, `[parameter]`."""
+        return (generating + self._unit) / self.ratio
+
+    def generating(self, equilibrium: Float64Array) -> Float64Array:
+        """U's parameters from V's, `[parameter]`."""
+        return self.ratio * equilibrium - self._unit
+
+    def narrowed(self, box: ParameterBox) -> ParameterBox:
+        """The box of those U whose V fits `box` as well.
+
+        Raises:
+            CannotDo: there is none, naming a parameter.
+        """
+        lower = np.maximum(box.lower, self.generating(box.lower))
+        upper = np.minimum(box.upper, self.generating(box.upper))
+        empty = np.flatnonzero(lower > upper)
+        if empty.size:
+            first = int(empty[0])
+            raise CannotDo(
+                f"rule cd1 learns in another potential than it generates in, and no value of "
+                f"parameter {box.potential.names[first]} lets both lie within its range "
+                f"{box.lower[first]:g} to {box.upper[first]:g}; widen the range, or use rule "
+                "displacement"
+            )
+        return ParameterBox(box.potential, lower, upper)
+
+
+class ContrastiveDivergence:
+    """dJ/dtheta^V_p = (E[u_p(x)] - E[u_p(x')]) / delta, x' being x after a release under V.
+
+    It is the gradient of implicit score matching (Hyvarinen, JMLR 6 (2005) 695) to first order in
+    delta, as in arXiv:2506.19136; that of the force-matching loss is lambda (c + D) / D times it,
+    for U's parameters, which are those that are stored. The array runs in V while it learns and in
+    U while it generates; both are kept in the box. Both features are evaluated at measured
+    positions, whose reading noise is the same before and after and cancels in the mean.
+
+    Data and noise of a point are not used: samples of p_t are all that it needs. The loss that is
+    reported takes the displacement under V as a force reading, so that it compares with the other
+    rules'; learning does not see it.
+    """
+
+    name = "cd1"
+    needs = (Capability.CLAMP, Capability.RELEASE)
+    needs_bath = True
+    reads: ReadingKind = "position"
+    uses = frozenset({"delta"})
+
+    def allowed(self, wanted: Float64Array, box: ParameterBox, noising: Noising) -> Float64Array:
+        """U inside the box and confining, such that V is so too."""
+        setting = EquilibriumSetting(box.potential, noising)
+        inside = confined(wanted, setting.narrowed(box))
+        equilibrium = setting.of(inside)
+        raised = confined(equilibrium, box)
+        lacked = raised != equilibrium
+        return np.where(lacked, setting.generating(raised), inside) if lacked.any() else inside
+
+    def released(self, noising: Noising, time: float, sampling: Sampling) -> float:
+        """delta sigma_t^2."""
+        return sampling.release(noising, time)
+
+    def estimate(
+        self,
+        array: OscillatorArray,
+        parameters: Float64Array,
+        time: float,
+        points: PointSource,
+        sampling: Sampling,
+    ) -> Estimate:
+        """One release in V from fresh points at noising time `time`."""
+        noising, description = points.noising, array.description
+        potential = description.potential
+        setting = EquilibriumSetting(potential, noising)
+        drawn = points.draw(time, sampling.batch, sampling.rng)
+        # Rounding may have put V beside the bound that `allowed` put it on.
+        equilibrium = confined(setting.of(parameters), description.box)
+        reading = array.relax(equilibrium, drawn.noised, sampling.release(noising, time))
+        weight = sampling.weight(noising, time)
+        scale = weight / len(drawn.noised)
+        contrast = potential.features(reading.start) - potential.features(reading.end)
+        forces = noising.speed * drawn.noised + setting.ratio * displacement_force(reading)
+        wanted = noising.reverse_force(drawn.noised, drawn.noise, time)
+        residuals = forces - wanted
+        bath = setting.ratio**2 * noising.temperature / reading.duration * residuals.shape[1]
+        return Estimate(
+            loss=0.5 * scale * float(np.vdot(residuals, residuals)) - weight * bath,
+            gradient=scale * setting.ratio * contrast / reading.duration,
+            curvature=potential.feature_power(scale, drawn.noised),
+            redrawn=drawn.redrawn,
+            reading=reading,
+            # Those of V, which is what the reading shows.
+            targets=(wanted - noising.speed * drawn.noised) / setting.ratio,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class NoisingPath:
+    """Two instants of noising paths that the array ran, each `[batch, oscillator]`.
+
+    `start` is x_{t - duration} and `end` is x_t, in noising time. `redrawn` is the share of paths
+    that left the clamps' reach and were run again.
+    """
+
+    start: FloatArray
+    end: FloatArray
+    duration: float
+    redrawn: float
+
+
+def run_noising(
+    array: OscillatorArray, points: PointSource, time: float, sampling: Sampling
+) -> NoisingPath:
+    """Clamp at data, let the array noise them for `time`, read shortly before and at the end.
+
+    In a spring of stiffness D a bath of temperature D makes the unit noise of the noising, D times
+    as fast: a noising time t takes the array t / D.
+
+    Raises:
+        OutOfClamp: the clamps leave no room for the noised data.
+    """
+    rng, duration = sampling.rng, sampling.release(points.noising, time)
+    batch = sampling.batch
+    start, end = np.empty((2, batch, points.data.shape[1]))
+    missing = np.arange(batch)
+    run = 0
+    for _ in range(MOST_ROUNDS):
+        data = points.data[rng.integers(len(points.data), size=missing.size)]
+        begun = _noised(array, points, data, time - duration)
+        kept = points.inside(begun)
+        ended = np.full_like(begun, np.inf)
+        if kept.any():
+            ended[kept] = _noised(array, points, begun[kept], duration)
+        run += missing.size
+        start[missing], end[missing] = begun, ended
+        missing = missing[~points.inside(ended)]
+        if not missing.size:
+            return NoisingPath(start, end, duration, 1 - batch / run)
+    raise OutOfClamp(
+        f"after {MOST_ROUNDS} rounds {missing.size} of {batch} noising paths to noising time "
+        f"{time:g} leave the clamps ({points.clamp_lower.min():g} to {points.clamp_upper.max():g})"
+        "; scale the data down or widen the clamps"
+    )
+
+
+def _noised(
+    array: OscillatorArray, points: PointSource, begin: FloatArray, duration: float
+) -> FloatArray:
+    if duration <= 0:
+        return begin.astype(np.float64)
+    temperature = points.noising.temperature
+    spring = temperature * noising_parameters(array.description.potential)
+    return np.asarray(array.relax(spring, begin, duration / temperature).end, np.float64)
+
+
+class ReversePath(Bounded):
+    """r = F_measured(y) - F*, the target from two instants y_0, y of an observed noising path.
+
+    F* = c y + (c + D) (exp(-delta) y_0 - y) / (1 - exp(-2 delta)), which is exact for every delta
+    (`Noising.path_force`) and has a variance of (c + D)^2 / (1 - exp(-2 delta)). Force and features
+    belong to the end state y, and the slice to its time. Neither data nor noise is known to the
+    rule but for the data that the paths start from.
+    """
+
+    name = "reverse-path"
+    needs = (Capability.CLAMP, Capability.RELEASE, Capability.FORCE_READOUT)
+    needs_bath = True
+    reads: ReadingKind = "force"
+    uses = frozenset({"delta"})
+
+    def released(self, noising: Noising, time: float, sampling: Sampling) -> float:
+        """The noising itself, at the bath's pace."""
+        return time / noising.temperature
+
+    def estimate(
+        self,
+        array: OscillatorArray,
+        parameters: Float64Array,
+        time: float,
+        points: PointSource,
+        sampling: Sampling,
+    ) -> Estimate:
+        """One batch of noising paths up to `time`, then one force reading at their ends."""
+        noising = points.noising
+        path = run_noising(array, points, time, sampling)
+        reading = array.measure_forces(parameters, path.end)
+        return estimate_from_forces(
+            array.description.potential,
+            sampling.weight(noising, time),
+            reading.forces,
+            noising.path_force(path.start, path.end, path.duration),
+            path.end,
+            reading,
+            path.redrawn,
+        )
+
+
+class ReversePathDisplacement(ReversePath):
+    """The reverse-path rule without force readout: a second displacement, from y, stands in.
+
+    It has the displacement rule's bias and noise beside those of the path.
+    """
+
+    name = "reverse-path-displacement"
+    needs = (Capability.CLAMP, Capability.RELEASE)
+    reads = "position"
+
+    def released(self, noising: Noising, time: float, sampling: Sampling) -> float:
+        """The noising, and the second release."""
+        return super().released(noising, time, sampling) + sampling.release(noising, time)
+
+    def estimate(
+        self,
+        array: OscillatorArray,
+        parameters: Float64Array,
+        time: float,
+        points: PointSource,
+        sampling: Sampling,
+    ) -> Estimate:
+        """One batch of noising paths up to `time`, then one release from their ends."""
+        noising = points.noising
+        path = run_noising(array, points, time, sampling)
+        reading = array.relax(parameters, path.end, sampling.release(noising, time))
+        weight = sampling.weight(noising, time)
+        target = noising.path_force(path.start, path.end, path.duration)
+        found = estimate_from_forces(
+            array.description.potential,
+            weight,
+            displacement_force(reading),
+            target,
+            path.end,
+            reading,
+            path.redrawn,
+        )
+        return without_bath(found, reading, weight, noising.temperature)
 
 
 class Rule(Protocol):

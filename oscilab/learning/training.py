@@ -10,9 +10,8 @@ import numpy as np
 from oscilab.arrays.readings import ForceReading, PositionReading, joined
 from oscilab.arrays.seam import OscillatorArray
 from oscilab.errors import DeviceFailed
-from oscilab.learning.estimate import Estimate, Sampling
+from oscilab.learning.measurement import Estimate, PointSource, Sampling
 from oscilab.learning.optimisers import Optimiser
-from oscilab.learning.points import PointSource
 from oscilab.learning.rules import Rule
 from oscilab.physics import Schedule, noising_parameters
 from oscilab.types import Float64Array, FloatArray

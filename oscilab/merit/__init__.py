@@ -7,11 +7,14 @@ from oscilab.merit.classifier import (
     train_classifier,
     wilson_interval,
 )
-from oscilab.merit.figures import data_figures, image_figures, mixture_figures
-from oscilab.merit.gaussian import fitted_gaussian
-from oscilab.merit.memorisation import Memorisation, memorisation
-from oscilab.merit.modes import ModeEstimates, estimate_modes
-from oscilab.merit.sliced_wasserstein import sliced_wasserstein
+from oscilab.merit.distances import Memorisation, fitted_gaussian, memorisation, sliced_wasserstein
+from oscilab.merit.figures import (
+    ModeEstimates,
+    data_figures,
+    estimate_modes,
+    image_figures,
+    mixture_figures,
+)
 
 __all__ = [
     "ClassShare",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,15 +20,29 @@ from oscilab.experiment.settings import Settings
 from oscilab.observer import Observer, Unobserved, end_told
 from oscilab.physics import Protocol
 from oscilab.progress import Progress, Quiet, Together
-from oscilab.runs.opening import Fixed, Opened, made_safe_first, opened, seeds
+from oscilab.runs.opening import Fixed, Opened, made_safe_first, opened, sampling_rows, seeds
 from oscilab.runs.recording import Recording
-from oscilab.runs.result import RunResult
-from oscilab.runs.summary import sampling_rows
 from oscilab.traces.paths import default_path
 from oscilab.traces.plan import RunPlan
 from oscilab.traces.run import open_run
 from oscilab.traces.writer import RunWriter
 from oscilab.types import Float64Array
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """A finished run.
+
+    `path` is the run file, `picture` its PNG; `samples` `[sample, feature]` are in the data's own
+    units, as the run's readout gives them; `figures` are the figures of merit by name.
+    """
+
+    path: Path
+    picture: Path
+    protocol: Protocol = field(repr=False)
+    samples: Float64Array = field(repr=False)
+    figures: Mapping[str, float]
+
 
 Values = Float64Array
 RECORDED_INSTANTS = 17

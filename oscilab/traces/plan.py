@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oscilab.arrays.description import ArrayDescription, Identity
+from oscilab.arrays.readings import ReadingKind
 from oscilab.errors import InvalidInput
 from oscilab.physics.noising import Noising
 from oscilab.physics.schedule import Schedule
 
 Kind = Literal["train", "sample"]
-ReadingKind = Literal["force", "position"]
 VERSIONED = ("oscilab", "numpy", "numba", "h5py")
 
 

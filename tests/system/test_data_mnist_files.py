@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from oscilab.data import load_mnist
-from oscilab.data.mnist import TRAIN, find_idx
+from oscilab.data.images import TRAIN, find_idx
 
 BESIDE = Path(__file__).parents[2].parent / "shared" / "data" / "mnist"
 FOLDER = Path(os.environ.get("OSCILAB_MNIST", BESIDE))

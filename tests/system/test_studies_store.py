@@ -9,9 +9,8 @@ import pytest
 from oscilab.cli.main import main
 from oscilab.errors import CannotDo, InvalidInput
 from oscilab.progress import Quiet
-from oscilab_experiments.studies.points import Store, measure
 from oscilab_experiments.studies.study import Point
-from oscilab_experiments.studies.sweep import sweep
+from oscilab_experiments.studies.sweep import Store, measure, sweep
 
 POINT = Point("p0", "studies_work:square", {"number": 3})
 

@@ -9,9 +9,8 @@ import pytest
 from oscilab.errors import DeviceFailed, InvalidInput
 from oscilab.progress import Quiet
 from oscilab_experiments.studies import sweep as module
-from oscilab_experiments.studies.points import Store
 from oscilab_experiments.studies.study import Point
-from oscilab_experiments.studies.sweep import sweep
+from oscilab_experiments.studies.sweep import Store, sweep
 
 
 def points(work, count=4, **settings):

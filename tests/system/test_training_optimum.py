@@ -5,10 +5,9 @@ import pytest
 
 from oscilab.experiment import recipe_named, resolve
 from oscilab.experiment.setting_up import array_shape, build_topology, fit_encoder
-from oscilab.learning.estimate import Sampling
+from oscilab.learning.measurement import PointSource, Sampling
 from oscilab.learning.optimisers import optimiser_named
 from oscilab.learning.oracle import quadratic_loss
-from oscilab.learning.points import PointSource
 from oscilab.learning.rules import RULES
 from oscilab.learning.training import Rate, Training
 from oscilab.physics import Noising, Potential, geometric, noising_parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from oscilab.learning.points import PointSource
+from oscilab.learning.measurement import PointSource
 from oscilab.physics import Noising, Potential, all_to_all
 
 TIME = 0.3

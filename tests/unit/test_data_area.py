@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from oscilab.data.area import BLOCK, area_averaged, area_matrix
+from oscilab.data.images import BLOCK, area_averaged, area_matrix
 from oscilab.errors import InvalidInput
 
 

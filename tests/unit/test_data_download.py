@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from oscilab.data.download import HASHES, fetch_mnist
+from oscilab.data.images import HASHES, fetch_mnist
 from oscilab.errors import CannotDo, InvalidInput
 
 NAME = "train-images-idx3-ubyte.gz"

@@ -4,7 +4,7 @@ import struct
 import numpy as np
 import pytest
 
-from oscilab.data.idx import read_idx, read_images
+from oscilab.data.images import read_idx, read_images
 from oscilab.errors import InvalidInput
 
 IMAGES = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)

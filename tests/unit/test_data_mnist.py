@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from oscilab.data import load_mnist
-from oscilab.data.mnist import TEST, TRAIN
+from oscilab.data.images import TEST, TRAIN
 from oscilab.errors import InvalidInput
 
 

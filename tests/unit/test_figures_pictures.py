@@ -8,9 +8,7 @@ from matplotlib.image import imread
 from oscilab.data import GaussianMixture, two_gaussians
 from oscilab.errors import InvalidInput
 from oscilab.figures import loss_curves, mixture_picture, protocol_picture, sample_grid
-from oscilab.figures.mixture_picture import MASSES, _levels
-from oscilab.figures.protocol_picture import _laid_out
-from oscilab.figures.sample_grid import mosaic
+from oscilab.figures.pictures import MASSES, _laid_out, _levels, mosaic
 from oscilab.figures.style import picture
 from oscilab.physics import Potential, Protocol, Topology, all_to_all, geometric, lattice
 

@@ -7,10 +7,8 @@ import pytest
 
 from oscilab.arrays import PositionReading
 from oscilab.errors import CannotDo
-from oscilab.learning.contrastive import EquilibriumSetting
-from oscilab.learning.estimate import Sampling
-from oscilab.learning.points import PointSource
-from oscilab.learning.rules import RULES
+from oscilab.learning.measurement import PointSource, Sampling
+from oscilab.learning.rules import RULES, EquilibriumSetting
 from oscilab.physics import Noising, ParameterBox, Potential, all_to_all
 from oscilab_sim.array import SimulatedArray
 

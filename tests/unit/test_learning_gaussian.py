@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from gaussian_cases import POTENTIAL, TIME, exact_gradient, loss, noised, reverse_matrix, source
 
-from oscilab.learning.estimate import Sampling
+from oscilab.learning.measurement import Sampling
 from oscilab.learning.rules import RULES
 from oscilab.physics import Noising
 from oscilab_sim.array import SimulatedArray

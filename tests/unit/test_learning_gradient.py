@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from oscilab.arrays import ForceReading
-from oscilab.learning.estimate import Sampling, estimate_from_forces
-from oscilab.learning.force_matching import ForceMatching
+from oscilab.learning.measurement import PointSource, Sampling, estimate_from_forces
 from oscilab.learning.oracle import quadratic_loss
-from oscilab.learning.points import PointSource
+from oscilab.learning.rules import ForceMatching
 from oscilab.physics import BUILT_IN, Noising, Potential, all_to_all, lattice
 from oscilab_sim.array import SimulatedArray
 

@@ -5,9 +5,8 @@ import pytest
 
 from oscilab.arrays import ForceReading, PositionReading
 from oscilab.arrays.readings import joined
-from oscilab.learning.estimate import Sampling
+from oscilab.learning.measurement import PointSource, Sampling
 from oscilab.learning.optimisers import optimiser_named
-from oscilab.learning.points import PointSource
 from oscilab.learning.rules import RULES
 from oscilab.learning.training import Rate, Training
 from oscilab.physics import Noising, Potential, geometric, lattice

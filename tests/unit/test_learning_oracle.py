@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import optimize
 
+from oscilab.learning.measurement import PointSource
 from oscilab.learning.oracle import QuadraticLoss, quadratic_loss
-from oscilab.learning.points import PointSource
 from oscilab.physics import Noising, ParameterBox, Potential, all_to_all, lattice
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from oscilab.errors import InvalidInput, OutOfClamp
-from oscilab.learning.points import PointSource
+from oscilab.learning.measurement import PointSource
 from oscilab.physics import Noising
 
 

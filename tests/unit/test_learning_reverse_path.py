@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from oscilab.errors import OutOfClamp
-from oscilab.learning.estimate import Sampling
-from oscilab.learning.points import PointSource
-from oscilab.learning.reverse_path import run_noising
+from oscilab.learning.measurement import PointSource, Sampling
+from oscilab.learning.rules import run_noising
 from oscilab.physics import Noising, Potential, all_to_all
 from oscilab_sim.array import SimulatedArray
 

@@ -7,9 +7,8 @@ import pytest
 
 from oscilab.arrays import Capability
 from oscilab.errors import CannotDo, DeviceFailed, InvalidInput
-from oscilab.learning.estimate import Sampling
+from oscilab.learning.measurement import PointSource, Sampling
 from oscilab.learning.optimisers import optimiser_named
-from oscilab.learning.points import PointSource
 from oscilab.learning.rules import RULES, rule_for
 from oscilab.learning.training import Rate, Training
 from oscilab.physics import Noising, Potential, geometric, lattice

@@ -3,8 +3,7 @@ import pytest
 
 from oscilab.errors import InvalidInput
 from oscilab.merit import fitted_gaussian, memorisation
-from oscilab.merit.gaussian import at_most
-from oscilab.merit.memorisation import BLOCK, nearest_distances
+from oscilab.merit.distances import BLOCK, at_most, nearest_distances
 
 RNG = np.random.default_rng(5)
 

@@ -5,7 +5,7 @@ import pytest
 
 from oscilab.errors import InvalidInput
 from oscilab.merit import sliced_wasserstein
-from oscilab.merit.sliced_wasserstein import PROJECTION_SEED, PROJECTIONS, unit_directions
+from oscilab.merit.distances import PROJECTION_SEED, PROJECTIONS, unit_directions
 
 RNG = np.random.default_rng(12)
 

@@ -6,7 +6,7 @@ import io
 import pytest
 from scipy import stats
 
-from oscilab_experiments.studies.table import Interval, Table
+from oscilab_experiments.studies.study import Interval, Table
 
 
 def test_interval_is_students():

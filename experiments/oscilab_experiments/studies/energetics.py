@@ -6,8 +6,52 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from oscilab_experiments.studies.study import Measured, Options, Point, Study
-from oscilab_experiments.studies.table import Interval, Table
+import numpy as np
+
+from oscilab.figures.style import CYCLE, FAINT, INK, picture
+from oscilab_experiments.studies.study import Interval, Measured, Options, Point, Study, Table
+
+PANELS = (("heat_mean", "heat (kT a sample)"), ("work_mean", "work (kT a sample)"),
+          ("distance", "distance to the truth"))  # fmt: skip
+
+
+def draw_energetics(measured: Sequence[Measured], path: Path) -> None:
+    """Three panels; beside the heat what an exact drift would give."""
+    kinds = groups(measured)
+    speeds = np.array(sorted({speed for _, speed in kinds}))
+    dissipated, removed = entropy_balance()
+    with picture(path, 9.6, 3.3) as figure:
+        figure.suptitle("energetics: two-gaussians at speed c, protocols trained for each", x=0.01,
+                        ha="left")  # fmt: skip
+        panels = figure.subplots(1, 3)
+        for panel, (name, label) in zip(panels, PANELS, strict=True):
+            for index, slices in enumerate(sorted({slices for slices, _ in kinds})):
+                found = [
+                    Interval.of([each.values[name] for each in kinds[(slices, speed)]])
+                    for speed in speeds
+                ]
+                panel.errorbar(
+                    speeds * 1.02 ** (index - 1),
+                    [each.mean for each in found],
+                    [each.half for each in found],
+                    color=CYCLE[index % len(CYCLE)],
+                    marker="o",
+                    markersize=3,
+                    label=f"{slices} slices",
+                )
+            panel.set(xscale="log", xlabel="speed c", ylabel=label)
+            panel.set_xticks(speeds, [f"{speed:g}" for speed in speeds])
+            panel.minorticks_off()
+        fine = np.geomspace(speeds[0], speeds[-1], 100)
+        heat = panels[0]
+        heat.plot(fine, dissipated * fine + removed, color=INK, linestyle="--", label="exact drift")
+        heat.axhline(removed, color=FAINT, linewidth=0.8)
+        heat.annotate("entropy removed", (speeds[-1], removed), color=FAINT, fontsize=8,
+                      ha="right", va="bottom")  # fmt: skip
+        heat.set_ylim(bottom=0)
+        panels[2].set_ylim(bottom=0)
+        heat.legend()
+
 
 T_MIN, T_MAX = 0.01, 3.0
 SPEEDS, SLICES = (0.25, 0.5, 1.0, 2.0, 4.0), (6, 12, 24)
@@ -34,8 +78,7 @@ def plan(options: Options) -> list[Point]:
 
 def measure(folder: Path, **settings: Any) -> dict[str, Any]:
     """Train by force matching, play, add up."""
-    from oscilab_experiments.studies.mixture_points import judged
-    from oscilab_experiments.studies.training import train_here
+    from oscilab_experiments.studies.measuring import judged, train_here
 
     run = train_here(folder, "two-gaussians", settings)
     found = {name: run.figures[name] for name in ("heat_mean", "heat_error", "work_mean")}
@@ -107,11 +150,4 @@ def seeds_of(measured: Sequence[Measured]) -> list[int]:
     return sorted({each.point.settings["seed"] for each in measured})
 
 
-def draw(measured: Sequence[Measured], path: Path) -> None:
-    """See `energetics_figure`."""
-    from oscilab_experiments.studies.energetics_figure import draw_energetics
-
-    draw_energetics(measured, path)
-
-
-STUDY = Study("energetics", plan, tabulate, draw)
+STUDY = Study("energetics", plan, tabulate, draw_energetics)

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from oscilab_experiments.studies.points import write_file
 from oscilab_experiments.studies.study import Measured, Study
+from oscilab_experiments.studies.sweep import write_file
 
 
 def write_report(

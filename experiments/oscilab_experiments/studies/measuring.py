@@ -1,28 +1,119 @@
-"""What the studies of `two-gaussians` measure of a protocol and its samples."""
+"""What the studies measure: trainings, protocols, samples, and losses on held-out data."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+import oscilab
+from oscilab import RunResult
 from oscilab.arrays import OscillatorArray
+from oscilab.data.encoder import encoder_from_table
 from oscilab.data.mixture import GaussianMixture, two_gaussians
-from oscilab.experiment import recipe_named, resolve
+from oscilab.experiment import Settings, recipe_named, resolve
 from oscilab.experiment.setting_up import build_noising, build_schedule, build_topology
-from oscilab.learning.bounds import confined
+from oscilab.learning.measurement import PointSource
 from oscilab.learning.oracle import QuadraticLoss, quadratic_loss
-from oscilab.learning.points import PointSource
+from oscilab.learning.rules import confined
 from oscilab.merit import estimate_modes, sliced_wasserstein
 from oscilab.physics import Potential, Protocol, noising_parameters
 from oscilab.traces.run import open_run
 from oscilab.types import Float64Array
 from oscilab_sim.array import SimulatedArray
 
+DEVICE = "one-core"
+BENCH = f"""schema = 1
+[devices.{DEVICE}]
+array = "simulated"
+[devices.{DEVICE}.settings]
+threads = 1
+"""
+FEW = 1_000_000
+"""One batch in so many keeps its readings: a study has no use for them."""
+
+
+def train_here(folder: Path, experiment: str, settings: Mapping[str, Any]) -> RunResult:
+    """Train into `folder`/run.h5; the array is the built-in one, held to one core."""
+    bench = folder / "bench.toml"
+    bench.write_text(BENCH, encoding="utf-8")
+    return oscilab.train(
+        experiment,
+        DEVICE,
+        bench=str(bench),
+        overrides=settings,
+        out=folder / "run.h5",
+        log_batches=FEW,
+    )
+
+
+INSTANTS = (0, 8, 12, 14, 15, 16)
+"""Of those that a run keeps, evenly in array time: most happens towards the end."""
+
+Values = Float64Array
+
+
+def forming(path: Path, copies: int) -> tuple[Values, Values, Values]:
+    """Noising times `[instant]`, decoded positions `[instant, copy, feature]`, what is shown.
+
+    The last are the first `copies` samples as the run's readout gives them, `[copy, feature]`.
+    """
+    with open_run(path) as run:
+        encoder = encoder_from_table(run.configuration["encoder"])
+        protocol = run.protocol()
+        trajectory = run.tree["trajectory"].to_dataset()
+        times = np.asarray(trajectory["time"])[list(INSTANTS)]
+        chosen = trajectory["positions"][:copies, list(INSTANTS)].to_numpy()
+        shown = run.tree["result/samples"].to_dataset()["shown"][:copies].to_numpy()
+    pace = protocol.noising.speed / protocol.schedule.stretch
+    noising_times = np.maximum(protocol.schedule.t_max - times * pace, protocol.schedule.t_min)
+    decoded = np.stack([encoder.decode(chosen[:, k].astype(float)) for k in range(len(times))])
+    return noising_times, decoded, np.asarray(shown, float)
+
+
+POINTS = 4000
+
+
+class HeldOutLoss(NamedTuple):
+    """Force-matching losses summed over nodes: as learned, and of the potential one starts from."""
+
+    learned: float
+    start: float
+
+
+def held_out_loss(path: Path, points: int = POINTS) -> HeldOutLoss:
+    """The loss of a run's protocol at `points` noised points a node of its held-out data.
+
+    Every run of the same data and slices is given the same points: the scatter of the targets,
+    which no protocol can follow, is then the same for all and falls out of differences.
+    """
+    with open_run(path) as run:
+        protocol = run.protocol()
+        settings = Settings.model_validate(run.configuration["settings"])
+        encoder = encoder_from_table(run.configuration["encoder"])
+    potential, noising = protocol.potential, protocol.noising
+    description = SimulatedArray(potential, seed=0).description
+    source = PointSource(
+        encoder.encode(recipe_named(settings.experiment).load(settings).held_out),
+        noising,
+        description.clamp_lower,
+        description.clamp_upper,
+    )
+    start = noising_parameters(potential)
+    sums = np.zeros(2)
+    for node, time in enumerate(protocol.schedule.nodes):
+        drawn = source.draw(time, points, np.random.default_rng([20_250_619, node]))
+        wanted = noising.reverse_force(drawn.noised, drawn.noise, time)
+        for index, parameters in enumerate((protocol.parameters[node], start)):
+            residuals = potential.forces(parameters, drawn.noised) - wanted
+            sums[index] += 0.5 * noising.variance(time) * float((residuals**2).sum()) / points
+    return HeldOutLoss(float(sums[0]), float(sums[1]))
+
+
 NAME = "two-gaussians"
 REFERENCE, PROJECTIONS = 100_000, 200
-Values = Float64Array
 
 
 def mode_values(
