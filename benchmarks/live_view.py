@@ -45,9 +45,9 @@ def main() -> None:
 
 def frames(folder: Path) -> None:
     """Frames a second, by the wall and by the processor."""
-    from oscilab.live.address import Address, write_address
-    from oscilab.live.message import Message
+    from oscilab.live.control import Address, write_address
     from oscilab.live.session import Session
+    from oscilab.live.stream import Message
     from oscilab.viewer import LIGHT, ViewWindow, application
 
     app = application()
@@ -129,8 +129,8 @@ def safe_state(folder: Path) -> None:
     """From the request's way out to the last output at its safe value, less the ramp."""
     import oscilab
     from oscilab.live import Live
-    from oscilab.live.address import address_path, read_address
     from oscilab.live.client import Requests
+    from oscilab.live.control import address_path, read_address
 
     bench = folder / "bench.toml"
     bench.write_text(BENCH.format(slew=SLEW))

@@ -6,20 +6,24 @@
     print(run.figures["class_share"], run.picture)
     more = oscilab.sample(run.path, n=256)
 
-The pieces below: `oscilab.physics`, `oscilab.arrays`, `oscilab.learning`, `oscilab.experiment`,
-`oscilab.data`, `oscilab.merit`, `oscilab.traces`, `oscilab.bench`.
+The public surface is this module and what these packages export: `oscilab.physics`,
+`oscilab.arrays`, `oscilab.learning`, `oscilab.experiment`, `oscilab.data`, `oscilab.merit`,
+`oscilab.bench`, `oscilab.live`.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from oscilab.runs import RunResult, sample, train
     from oscilab.traces.run import open_run
 
-__all__ = ["RunResult", "open_run", "sample", "train"]
+    __version__: str
+
+__all__ = ["RunResult", "__version__", "open_run", "sample", "train"]
 
 _HOMES = {
     "RunResult": "oscilab.runs",
@@ -37,4 +41,6 @@ def __getattr__(name: str) -> object:
     # Imported when first used: `oscilab --help` should not wait for HDF5.
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
+    if name == "__version__":
+        return version("oscilab")
     raise AttributeError(f"module 'oscilab' has no attribute {name!r}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oscilab.cli.bench_commands import BenchOption, SimulateOption
+from oscilab.cli.options import BenchOption, SimulateOption
 
 if TYPE_CHECKING:
     from oscilab.bench import Device

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from oscilab.cli.numbers import whole
+from oscilab.cli.options import whole
 
 
 def experiment(
@@ -46,7 +46,7 @@ def experiment(
 ) -> None:
     """Run a study: its points, one figure and one table; started again, it goes on."""
     from oscilab.cli.output import console, print_rows, stops_told
-    from oscilab.cli.watch import watcher
+    from oscilab.cli.progress import watcher
     from oscilab.errors import InvalidInput
     from oscilab.interruption import terminations_raise
     from oscilab.traces.durable import make_folder

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from oscilab.cli.options import BenchOption
 from oscilab.cli.output import print_table
 from oscilab.errors import InvalidInput
 
 if TYPE_CHECKING:
     from oscilab.bench import Device
-
-BenchOption = Annotated[
-    str | None, typer.Option("--bench", metavar="NAME|PATH", help="The bench file.")
-]
-SimulateOption = Annotated[
-    bool, typer.Option("--simulate", help="Let the device's twin stand in for its hardware.")
-]
 
 
 def experiments(
@@ -106,8 +101,6 @@ def init_bench(
     ),
 ) -> None:
     """Write a commented example of a bench file."""
-    from oscilab.cli.example import write_example
-
     write_example(path)
     print(f"wrote {path}; edit it, then run `oscilab check {path}`")
 
@@ -119,3 +112,33 @@ def _print_devices(found: list[Device]) -> None:
         kind = f"{table.array}, {table.front_end}" if table.front_end else table.array
         rows.append((device.name, kind, topology.name if topology else "any", device.origin))
     print_table(["device", "array", "topology", "described in"], rows)
+
+
+def example_text() -> bytes:
+    """The example, as UTF-8."""
+    return (files("oscilab.cli") / "example_bench.toml").read_bytes()
+
+
+def write_example(path: Path) -> None:
+    """Write the example as the new file `path`, whole or not at all.
+
+    Raises:
+        InvalidInput: the file exists, or cannot be written.
+    """
+    text, created = example_text(), False
+    try:
+        # "x" claims the name in one step: two writers cannot both think that it is free.
+        with path.open("xb") as file:
+            created = True
+            file.write(text)
+    except FileExistsError as error:
+        raise InvalidInput(
+            f"{path} exists and is not overwritten; give another path, or move it away"
+        ) from error
+    except OSError as error:
+        if created:
+            path.unlink()
+        raise InvalidInput(
+            f"{path} cannot be written: {error.strerror or error}; give a path in a folder that "
+            "exists and can be written"
+        ) from error

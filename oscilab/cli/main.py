@@ -7,21 +7,17 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.metadata import EntryPoint, version
 from types import TracebackType
 from typing import Annotated
 
 import typer
 
-from oscilab.cli import (
-    bench_commands,
-    calibration_commands,
-    further,
-    hardware_commands,
-    run_commands,
-)
+from oscilab.cli import bench_commands, hardware_commands, run_commands
+from oscilab.cli.options import command_of
 from oscilab.cli.output import Stopped, debugging, forgive_encodings, notes_of, say
 from oscilab.errors import OscilabError
+from oscilab.plugins import installed, load_entry
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -67,8 +63,8 @@ def application(arguments: Sequence[str] = ()) -> typer.Typer:
         invoke_without_command=True,
     )
     app.callback()(_start)
-    app.command()(run_commands.train)
-    app.command()(run_commands.sample)
+    app.command()(command_of(run_commands.train, run_commands.TrainOptions))
+    app.command()(command_of(run_commands.sample, run_commands.SampleOptions))
     app.command()(bench_commands.experiments)
     app.command()(bench_commands.devices)
     app.command()(bench_commands.benches)
@@ -80,9 +76,9 @@ def application(arguments: Sequence[str] = ()) -> typer.Typer:
     app.command("set", context_settings={"ignore_unknown_options": True})(
         hardware_commands.set_line
     )
-    app.command()(calibration_commands.calibrate)
-    app.command("test")(calibration_commands.self_test)
-    further.mount(app, arguments)
+    app.command()(hardware_commands.calibrate)
+    app.command("test")(hardware_commands.self_test)
+    mount(app, arguments)
     return app
 
 
@@ -143,3 +139,60 @@ def _say_fault(
         f"a fault in oscilab itself ({kind.__name__}: {error}); please report it with what "
         "OSCILAB_DEBUG=1 prints"
     )
+
+
+GROUP = "oscilab.commands"
+OWN = {
+    "monitor": (
+        EntryPoint("monitor", "oscilab.cli.monitor:monitor", GROUP),
+        "Watch a run in the terminal.",
+    ),
+    "view": (
+        EntryPoint("view", "oscilab.cli.monitor:view", GROUP),
+        "Watch a run in a window.",
+    ),
+    "serve": (
+        EntryPoint("serve", "oscilab.cli.hardware_commands:serve", GROUP),
+        "Serve the twin of a device.",
+    ),
+    "traces": (
+        EntryPoint("traces", "oscilab.cli.traces_commands:app", GROUP),
+        "Look into run files.",
+    ),
+}
+
+
+def mount(app: typer.Typer, arguments: Sequence[str]) -> None:
+    """Add every further command to `app`: the one that `arguments` call, and stubs of the rest.
+
+    Raises:
+        OscilabError: the command that is called cannot be loaded.
+    """
+    called = next((argument for argument in arguments if not argument.startswith("-")), None)
+    plugins = {name: (entry, _credit(entry)) for name, entry in installed(GROUP).items()}
+    for name, (entry, help_line) in {**plugins, **OWN}.items():
+        if name == called:
+            _mount_loaded(app, entry, help_line)
+        else:
+            app.command(name, help=help_line)(_stub)
+
+
+def _mount_loaded(app: typer.Typer, entry: EntryPoint, help_line: str) -> None:
+    loaded = load_entry(entry)
+    if isinstance(loaded, typer.Typer):
+        app.add_typer(loaded, name=entry.name)
+    elif callable(loaded):
+        app.command(entry.name)(loaded)
+    else:
+        raise OscilabError(
+            f"the command {entry.name!r} is {loaded!r}, which is neither a typer application nor "
+            "a function; its package must be mended"
+        )
+
+
+def _credit(entry: EntryPoint) -> str:
+    return f"From the package {entry.dist.name if entry.dist else entry.module}."
+
+
+def _stub() -> None:
+    """Shown in the list of commands, and never called."""

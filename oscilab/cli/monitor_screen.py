@@ -14,9 +14,8 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from oscilab.live.palette import DIVERGING, SEQUENTIAL, colours
+from oscilab.live.display import DIVERGING, SEQUENTIAL, colours, condition_rows, progress_rows
 from oscilab.live.session import Session
-from oscilab.live.words import condition_rows, progress_rows
 from oscilab.types import Float64Array
 
 BARS = "▁▂▃▄▅▆▇█"

@@ -1,38 +1,110 @@
-"""`oscilab train` and `oscilab sample`."""
+"""`oscilab train` and `oscilab sample`, and how others can watch their runs."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from oscilab.cli.bench_commands import BenchOption, SimulateOption
-from oscilab.cli.figures import figure_table
-from oscilab.cli.living import LiveOption, PublishOption, observer
-from oscilab.cli.numbers import real, whole
-from oscilab.cli.output import console, print_rows, print_table, stops_told
-from oscilab.cli.overrides import overrides
+from oscilab.cli.options import BenchOption, SimulateOption, overrides, real, whole
+from oscilab.cli.output import console, figure_table, print_rows, print_table, stops_told
 from oscilab.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from oscilab import RunResult
+    from oscilab.observer import Observer
+    from oscilab.runs import RunResult
 
-Device = Annotated[
-    str, typer.Option("--device", "-d", help="The device, as `oscilab devices` lists them.")
-]
-Readout = Annotated[
-    Literal["raw", "denoised"] | None, typer.Option(help="How samples are read from the array.")
-]
-Label = Annotated[int | None, whole("K", 0, "Only this class of the data.")]
-Out = Annotated[
-    Path | None, typer.Option(help="The run file to write; a new one under runs/ by default.")
-]
-Seed = Annotated[int | None, whole("N", 0, "The seed of all random numbers.")]
+WINDOW_PACKAGES = ("pyqtgraph", "PySide6")
+SETTING_FLAGS = (
+    "rule", "slices", "steps", "batch", "topology", "radius", "seed", "label", "readout", "samples",
+    "data",
+)  # fmt: skip
+"""Options that are short for `--set NAME=VALUE`."""
 
 
-def train(
+def check_window_packages() -> None:
+    """Refuse where the packages that draw the window are not installed.
+
+    Raises:
+        InvalidInput: naming what to install.
+    """
+    missing = [name for name in WINDOW_PACKAGES if find_spec(name) is None]
+    if missing:
+        raise InvalidInput(
+            f"the live view needs {' and '.join(missing)}, which is not installed; install "
+            "oscilab[view], or use `oscilab monitor`"
+        )
+
+
+def open_window(run: Path) -> None:
+    """`oscilab view` in a process of its own, which may outlive this one, and not the reverse."""
+    apart: dict[str, Any] = (
+        {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+        if sys.platform == "win32"
+        # Out of reach of the terminal's Ctrl-C.
+        else {"start_new_session": True}
+    )
+    subprocess.Popen(
+        [sys.executable, "-m", "oscilab", "view", str(run)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        close_fds=True, **apart,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What `train` and `sample` share: the device, the samples, and where the run goes."""
+
+    device: Annotated[
+        str, typer.Option("--device", "-d", help="The device, as `oscilab devices` lists them.")
+    ] = "sim"
+    bench: BenchOption = None
+    simulate: SimulateOption = False
+    seed: Annotated[int | None, whole("N", 0, "The seed of all random numbers.")] = None
+    label: Annotated[int | None, whole("K", 0, "Only this class of the data.")] = None
+    readout: Annotated[
+        Literal["raw", "denoised"] | None,
+        typer.Option(help="How samples are read from the array."),
+    ] = None
+    out: Annotated[
+        Path | None, typer.Option(help="The run file to write; a new one under runs/ by default.")
+    ] = None
+    live: Annotated[bool, typer.Option("--live", help="Open the live view in a window.")] = False
+    publish: Annotated[
+        bool,
+        typer.Option(
+            "--publish/--no-publish",
+            help="Let `oscilab view` and `oscilab monitor` watch the run, on this computer only.",
+        ),
+    ] = True
+
+    def observer(self) -> Observer | None:
+        """Return what publishes the run, or None if it is not published.
+
+        Raises:
+            InvalidInput: a window is wanted for a run that is not published, or its packages are
+                missing.
+        """
+        if not self.publish and not self.live:
+            return None
+        if not self.publish:
+            raise InvalidInput("--live shows what the run publishes; remove --no-publish")
+        if self.live:
+            check_window_packages()
+        from oscilab.live import Live
+
+        return Live(open_window if self.live else None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(RunOptions):
+    """The options of `oscilab train`."""
+
     experiment: Annotated[
         str | None,
         typer.Argument(
@@ -40,43 +112,34 @@ def train(
             help="A name from `oscilab experiments`, or a TOML file.",
             show_default="digits",
         ),
-    ] = None,
-    device: Device = "sim",
-    bench: BenchOption = None,
-    simulate: SimulateOption = False,
-    rule: Annotated[str | None, typer.Option(help="The learning rule.")] = None,
-    slices: Annotated[int | None, whole("N", 1, "Slices of the protocol.")] = None,
-    steps: Annotated[int | None, whole("N", 1, "Training steps.")] = None,
-    batch: Annotated[int | None, whole("N", 1, "Measurements in one step.")] = None,
+    ] = None
+    rule: Annotated[str | None, typer.Option(help="The learning rule.")] = None
+    slices: Annotated[int | None, whole("N", 1, "Slices of the protocol.")] = None
+    steps: Annotated[int | None, whole("N", 1, "Training steps.")] = None
+    batch: Annotated[int | None, whole("N", 1, "Measurements in one step.")] = None
     topology: Annotated[
         str | None,
         typer.Option(
             metavar="NAME|FILE",
             help="nearest, lattice (with --radius), all-to-all, or a file of `i,j` lines.",
         ),
-    ] = None,
-    radius: Annotated[float | None, real("R", 0, "Reach of the couplings of a lattice.")] = None,
-    seed: Seed = None,
-    label: Label = None,
-    readout: Readout = None,
-    samples: Annotated[int | None, whole("N", 1, "Samples drawn at the end.")] = None,
+    ] = None
+    radius: Annotated[float | None, real("R", 0, "Reach of the couplings of a lattice.")] = None
+    samples: Annotated[int | None, whole("N", 1, "Samples drawn at the end.")] = None
     data: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Where the experiment's data lie.")
-    ] = None,
+        str | None, typer.Option(metavar="PATH", help="Path of the experiment's data.")
+    ] = None
     download: Annotated[
-        bool, typer.Option("--download", help="Fetch the data if they are not there.")
-    ] = False,
-    out: Out = None,
+        bool, typer.Option("--download", help="Download the data if they are missing.")
+    ] = False
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Continue this run where it stopped.")
-    ] = None,
+    ] = None
     log_batches: Annotated[
         str | None,
         typer.Option(metavar="all|N", help="Record every measured batch, or every Nth."),
-    ] = None,
-    note: Annotated[str, typer.Option(help="A note to store in the run.")] = "",
-    live: LiveOption = False,
-    publish: PublishOption = True,
+    ] = None
+    note: Annotated[str, typer.Option(help="A note to store in the run.")] = ""
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -84,53 +147,69 @@ def train(
             metavar="KEY=VALUE",
             help="Any setting of `oscilab experiments --settings`; repeatable.",
         ),
-    ] = None,
-) -> None:
-    """Train an experiment on a device, then sample from it."""
-    import oscilab
-    from oscilab.cli.watch import watcher
+    ] = None
 
-    flags: dict[str, object] = {
-        "rule": rule, "slices": slices, "steps": steps, "batch": batch, "topology": topology,
-        "radius": radius, "seed": seed, "label": label, "readout": readout, "samples": samples,
-        "data": data, "download": download or None,
-    }  # fmt: skip
-    # The library has the default experiment; a resumed run brings its own.
-    named: dict[str, Any] = {} if experiment is None else {"experiment": experiment}
-    changed = overrides(flags, settings or [])
-    batches = _batches(log_batches)
-    if resume is not None:
-        _check_resumed(experiment, log_batches, note)
+    def overrides(self) -> dict[str, object]:
+        """Return the settings that the options change, by key.
+
+        Raises:
+            InvalidInput: a setting is malformed or given twice.
+        """
+        flags = {name: getattr(self, name) for name in SETTING_FLAGS}
+        return overrides({**flags, "download": self.download or None}, self.settings or [])
+
+    def check_resumed(self) -> None:
+        """Refuse what a resumed run cannot change.
+
+        Raises:
+            InvalidInput: naming the first such option.
+        """
+        given = {
+            "EXPERIMENT": self.experiment, "--log-batches": self.log_batches, "--note": self.note
+        }  # fmt: skip
+        for name, value in given.items():
+            if value:
+                raise InvalidInput(f"a resumed run continues as it began; remove {name} {value!r}")
+
+
+def train(options: TrainOptions) -> None:
+    """Train an experiment on a device, then sample from it."""
+    from oscilab.cli.progress import watcher
+    from oscilab.runs import train
+
+    # The library knows the default experiment; a resumed run brings its own.
+    named: dict[str, Any] = {} if options.experiment is None else {"experiment": options.experiment}
+    changed = options.overrides()
+    batches = _batches(options.log_batches)
+    if options.resume is not None:
+        options.check_resumed()
     with stops_told("nothing was measured"):
-        result = oscilab.train(
-            **named, device=device, bench=bench, overrides=changed, out=out, resume=resume,
-            log_batches=batches, note=note, simulate=simulate, progress=watcher(),
-            observer=observer(publish, live),
+        result = train(
+            **named, device=options.device, bench=options.bench, overrides=changed,
+            out=options.out, resume=options.resume, log_batches=batches, note=options.note,
+            simulate=options.simulate, progress=watcher(), observer=options.observer(),
         )  # fmt: skip
     _print_result(result)
 
 
-def sample(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run file of a training.")],
-    device: Device = "sim",
-    bench: BenchOption = None,
-    simulate: SimulateOption = False,
-    n: Annotated[int, whole("N", 1, "How many samples.", "-n")] = 64,
-    readout: Readout = None,
-    label: Label = None,
-    out: Out = None,
-    seed: Seed = None,
-    live: LiveOption = False,
-    publish: PublishOption = True,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class SampleOptions(RunOptions):
+    """The options of `oscilab sample`."""
+
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run file of a training.")]
+    n: Annotated[int, whole("N", 1, "How many samples.", "-n")] = 64
+
+
+def sample(options: SampleOptions) -> None:
     """Play a trained protocol again."""
-    import oscilab
-    from oscilab.cli.watch import watcher
+    from oscilab.cli.progress import watcher
+    from oscilab.runs import sample
 
     with stops_told("sample again for what is missing"):
-        result = oscilab.sample(
-            run, device, bench=bench, n=n, readout=readout, label=label, out=out, seed=seed,
-            simulate=simulate, progress=watcher(), observer=observer(publish, live),
+        result = sample(
+            options.run, options.device, bench=options.bench, n=options.n,
+            readout=options.readout, label=options.label, out=options.out, seed=options.seed,
+            simulate=options.simulate, progress=watcher(), observer=options.observer(),
         )  # fmt: skip
     _print_result(result)
 
@@ -149,10 +228,3 @@ def _print_result(result: RunResult) -> None:
     if result.figures:
         print()
         print_table(*figure_table(result.figures))
-
-
-def _check_resumed(experiment: str | None, log_batches: str | None, note: str) -> None:
-    given = {"EXPERIMENT": experiment, "--log-batches": log_batches, "--note": note}
-    for name, value in given.items():
-        if value:
-            raise InvalidInput(f"a resumed run goes on as it began; leave {name} {value!r} away")

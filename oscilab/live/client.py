@@ -13,9 +13,8 @@ from typing import Any, Self, cast
 import zmq
 
 from oscilab.errors import DeviceFailed, InvalidInput
-from oscilab.live.address import Address
-from oscilab.live.control import VERSION
-from oscilab.live.message import TOPIC, Message, unpack
+from oscilab.live.control import VERSION, Address
+from oscilab.live.stream import TOPIC, Message, unpack
 
 MOST_WAITING = 64
 MOST_AT_ONCE = 64

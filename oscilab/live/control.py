@@ -1,15 +1,128 @@
-"""Requests to a run: answered where they carry the run's token, refused and logged where not."""
+"""How a run is controlled from outside: its address and token, the requests, and the gate.
+
+The address is a file beside the run file. It exists while the run lasts; a killed run leaves it
+behind, and `is_gone` tells. Its token authorises control, so only its user may read it: its mode is
+0600 on POSIX, and on Windows it is as private as its folder.
+"""
 
 from __future__ import annotations
 
 import hmac
 import json
 import logging
+import os
+import platform
+import secrets
+import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
+
+from oscilab.errors import InvalidInput
+from oscilab.interruption import MadeSafe
+from oscilab.traces.liveness import is_alive, process_start
+
+SCHEMA = 1
+TOKEN_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Address:
+    """Endpoints such as `tcp://127.0.0.1:49152`, the token, and the process that listens there.
+
+    `run` is the path of the run file as that process knows it, `identity` tells one stretch of a
+    run from the next.
+    """
+
+    run: str
+    stream: str
+    control: str
+    token: str
+    identity: str
+    pid: int
+    process_start: str
+    host: str
+
+    @classmethod
+    def of_this_process(cls, run: Path, stream: str, control: str) -> Address:
+        """With a token and an identity that nobody can guess."""
+        return cls(
+            run=str(run.resolve()),
+            stream=stream,
+            control=control,
+            token=secrets.token_urlsafe(TOKEN_BYTES),
+            identity=secrets.token_hex(8),
+            pid=os.getpid(),
+            process_start=process_start(os.getpid()),
+            host=platform.node(),
+        )
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its process runs, or ran, on this computer."""
+        return self.host == platform.node()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its process ran on this computer and does not any more."""
+        return self.is_here and not is_alive(self.pid, self.process_start, self.host)
+
+
+def address_path(run: Path) -> Path:
+    """`runs/digits.live.json` for `runs/digits.h5`."""
+    return run.parent / f"{run.stem}.live.json"
+
+
+def write_address(address: Address) -> Path:
+    """Write the file of a run's address, whole or not at all.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    path = address_path(Path(address.run))
+    draft = path.with_name(f".{path.name}.{address.pid}.partial")
+    draft.unlink(missing_ok=True)
+    # Created with its mode: there is no moment at which others could open it.
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump({"schema": SCHEMA, **asdict(address)}, file, indent=1)
+    draft.replace(path)
+    return path
+
+
+def read_address(path: Path) -> Address:
+    """The address in a file; the file is closed again at once.
+
+    Raises:
+        InvalidInput: it is missing, or holds no address of this version.
+    """
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(table, dict):
+            raise TypeError("it holds no table")
+        given = cast(dict[str, Any], table)
+        if given.pop("schema") != SCHEMA:
+            raise TypeError("it is of another version")
+        return Address(**given)
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be read: {error.strerror}; no run is live there"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(f"{path} is no address of a live run: {error}; name a run") from error
+
+
+def remove_address(path: Path, identity: str) -> None:
+    """Remove the file, unless another stretch of the run has put its own there meanwhile."""
+    try:
+        if read_address(path).identity == identity:
+            path.unlink(missing_ok=True)
+    except InvalidInput:
+        return
+
 
 VERSION = 1
 MOST_BYTES = 1024
@@ -149,3 +262,69 @@ class Budget:
 def _bytes(text: str) -> bytes:
     # JSON may hold halves of characters, which are no UTF-8.
     return text.encode("utf-8", "surrogatepass")
+
+
+State = Literal["running", "pausing", "paused", "stopping"]
+LOOK_EVERY_S = 0.2
+"""Between two looks at what must be looked at while a run is held; Windows needs it for Ctrl-C."""
+
+
+class Gate:
+    """`pause`, `resume` and `stop` may be called by any thread, `passing` by the one that runs."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._paused = False
+        self._waits = False
+        self._stop = ""
+        self.held_s = 0.0
+        """How long the run was held so far."""
+
+    @property
+    def state(self) -> State:
+        """`pausing` until the batch that is being measured has ended, then `paused`."""
+        with self._changed:
+            if self._stop:
+                return "stopping"
+            if self._paused:
+                return "paused" if self._waits else "pausing"
+            return "running"
+
+    def pause(self) -> None:
+        """Hold the run before its next batch; idempotent."""
+        with self._changed:
+            self._paused = True
+
+    def resume(self) -> None:
+        """Let it go on; idempotent."""
+        with self._changed:
+            self._paused = False
+            self._changed.notify_all()
+
+    def stop(self, reason: str) -> None:
+        """End the run before its next batch, held or not; idempotent."""
+        with self._changed:
+            self._stop = self._stop or reason
+            self._changed.notify_all()
+
+    def passing(self, meanwhile: Callable[[], None]) -> None:
+        """Return when the run may go on; `meanwhile` is called every 0.2 s if it has to wait.
+
+        Raises:
+            MadeSafe: the run is to end.
+        """
+        began = time.monotonic()
+        while True:
+            with self._changed:
+                if self._stop:
+                    raise MadeSafe(self._stop)
+                if not self._paused:
+                    break
+                self._waits = True
+                self._changed.wait(LOOK_EVERY_S)
+                still = self._paused and not self._stop
+            if still:
+                meanwhile()
+        if self._waits:
+            self._waits = False
+            self.held_s += time.monotonic() - began

@@ -1,4 +1,7 @@
-"""What a viewer knows of a run: built from messages, live or made from the file; bounded."""
+"""What a viewer knows of a run, built from messages in bounded memory.
+
+Messages come from the live run or are made from its file; the model does not distinguish them.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,92 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oscilab.live.curves import Curves, Traces
-from oscilab.live.message import Message
+from oscilab.live.stream import Message
+from oscilab.types import Float64Array, FloatArray, IntArray
 
-Array = NDArray[Any]
+BINS = 1024
+
+
+class Curves:
+    """Means of quantities over training steps, a curve for each node of the protocol.
+
+    There are at most `BINS` bins of `stride` steps; where a step lies beyond, the stride doubles.
+    """
+
+    def __init__(self, quantities: tuple[str, ...], nodes: int, steps: int = 0) -> None:
+        self.quantities = quantities
+        self.nodes = nodes
+        self.stride = 1
+        while steps > BINS * self.stride:
+            self.stride *= 2
+        self._sums = np.zeros((len(quantities), BINS, nodes))
+        self._counts = np.zeros((BINS, nodes), np.int64)
+
+    def add(self, step: IntArray, node: IntArray, *values: Float64Array) -> None:
+        """Rows of measured batches, `[row]` each; what is not finite is left out."""
+        table = np.array(values)
+        good = np.isfinite(table).all(axis=0) & (step >= 0) & (node >= 0) & (node < self.nodes)
+        if not good.any():
+            return
+        step, node, table = step[good], node[good], table[:, good]
+        while int(step.max()) >= BINS * self.stride:
+            self._halve()
+        place = (step // self.stride, node)
+        np.add.at(self._counts, place, 1)
+        for sums, column in zip(self._sums, table, strict=True):
+            np.add.at(sums, place, column)
+
+    def steps(self) -> Float64Array:
+        """The middle of each bin that holds anything, `[bin]`."""
+        filled = np.flatnonzero(self._counts.any(axis=1))
+        middle = filled.astype(np.float64) + 0.5
+        return middle * self.stride + 0.5
+
+    def table(self, quantity: str) -> Float64Array:
+        """`[bin, node]` for these bins, NaN where a node has no value."""
+        filled = self._counts.any(axis=1)
+        sums, counts = self._sums[self.quantities.index(quantity)][filled], self._counts[filled]
+        return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+    def mean(self, quantity: str) -> Float64Array:
+        """The mean over all nodes that have a value, `[bin]`."""
+        filled = self._counts.any(axis=1)
+        sums, counts = self._sums[self.quantities.index(quantity)][filled], self._counts[filled]
+        per_node = sums / np.maximum(counts, 1)
+        return per_node.sum(axis=1) / np.maximum((counts > 0).sum(axis=1), 1)
+
+    def _halve(self) -> None:
+        half = BINS // 2
+        for table in (*self._sums, self._counts):
+            table[:half] = table[0::2] + table[1::2]
+            table[half:] = 0
+        self.stride *= 2
+
+
+class Traces:
+    """The last readings of every channel, `LENGTH` of them, oldest overwritten first."""
+
+    LENGTH = 1024
+
+    def __init__(self, channels: int) -> None:
+        self.channels = channels
+        self._ring = np.full((self.LENGTH, channels), np.nan, np.float32)
+        self.count = 0
+
+    def add(self, rows: FloatArray) -> None:
+        """`[reading, channel]`."""
+        rows = rows[-self.LENGTH :]
+        places = (self.count + np.arange(len(rows))) % self.LENGTH
+        self._ring[places] = rows
+        self.count += len(rows)
+
+    def recent(self) -> NDArray[np.float32]:
+        """`[reading, channel]`, the newest last."""
+        if self.count < self.LENGTH:
+            return self._ring[: self.count]
+        return np.roll(self._ring, -(self.count % self.LENGTH), axis=0)
+
+
 MOST_PARAMETERS = 1 << 22
 """Numbers of a protocol that a viewer keeps; of a larger one only the slice that was last seen."""
 TRACED = 8
@@ -33,11 +118,11 @@ class Facts:
     sample: tuple[int, int]
     topology: str
     families: tuple[tuple[str, int, int], ...]
-    nodes: Array
-    edges: Array
-    ends: Array
-    lower: Array
-    upper: Array
+    nodes: NDArray[Any]
+    edges: NDArray[Any]
+    ends: NDArray[Any]
+    lower: NDArray[Any]
+    upper: NDArray[Any]
 
     @property
     def oscillators(self) -> int:
@@ -84,11 +169,11 @@ class RunModel:
         self.figures: Mapping[str, float] = {}
         self.curves: Curves | None = None
         self.traces: dict[str, Traces] = {}
-        self.reading: Mapping[str, Array] = {}
+        self.reading: Mapping[str, NDArray[Any]] = {}
         self.node = 0
         self.step = 0
-        self.parameters: dict[int, Array] = {}
-        self.samples: Array | None = None
+        self.parameters: dict[int, NDArray[Any]] = {}
+        self.samples: NDArray[Any] | None = None
         self.samples_count = 0
         self.changed: set[str] = set()
 

@@ -13,7 +13,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
 from oscilab.live.session import Session
-from oscilab.viewer.theme import DARK, LIGHT, Theme
+from oscilab.viewer.widgets import DARK, LIGHT, Theme
 from oscilab.viewer.window import ViewWindow
 
 __all__ = ["DARK", "LIGHT", "ViewWindow", "application", "show"]

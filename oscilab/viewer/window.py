@@ -13,14 +13,15 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QMainWindow, QVBoxLayout, 
 
 from oscilab.live.model import RunModel
 from oscilab.live.session import Session
-from oscilab.viewer.controls import Controls
-from oscilab.viewer.curves_panel import CurvesPanel
-from oscilab.viewer.heatmaps import HeatMaps
-from oscilab.viewer.samples_panel import SamplesPanel
-from oscilab.viewer.status_panel import StatusPanel
-from oscilab.viewer.theme import DARK, LIGHT, Theme, style_sheet
-from oscilab.viewer.topology_panel import TopologyPanel
-from oscilab.viewer.traces_panel import TracesPanel
+from oscilab.viewer.data_panels import (
+    CurvesPanel,
+    HeatMaps,
+    SamplesPanel,
+    TopologyPanel,
+    TracesPanel,
+)
+from oscilab.viewer.run_panels import Controls, StatusPanel
+from oscilab.viewer.widgets import DARK, LIGHT, Theme, style_sheet
 
 POLL_MS = 50
 SIZE = (1350, 700)

@@ -13,7 +13,7 @@ import numpy as np
 import oscilab
 from oscilab.errors import OscilabError
 from oscilab.live import Live
-from oscilab.live.address import address_path, read_address
+from oscilab.live.control import address_path, read_address
 
 LONG_S = 60.0
 SLEW = 40.0

@@ -36,7 +36,7 @@ def cli(tmp_path, capsys, monkeypatch):
         (["--rule", "guess"], "unknown rule 'guess'; the rules are "),
         (["--topology", "ring"], "unknown topology 'ring'; use "),
         (["--resume", "gone.h5"], "gone.h5 cannot be read"),
-        (["digits", "--resume", "gone.h5"], "leave EXPERIMENT 'digits' away"),
+        (["digits", "--resume", "gone.h5"], "remove EXPERIMENT 'digits'"),
     ],
 )
 def test_a_training_that_cannot_be_is_one_sentence(cli, tmp_path, arguments, words):

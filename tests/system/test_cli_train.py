@@ -20,10 +20,10 @@ SMALL = [
 # A watcher that ends its own process in the middle of the training: `how` says in which way.
 ENDING = """
 import os, signal, sys
-from oscilab.cli import watch
+from oscilab.cli import progress
 from oscilab.cli.main import main
 
-class Ends(watch.Lines):
+class Ends(progress.Lines):
     def task(self, description, total, done=0):
         task = super().task(description, total)
         return task if description != "training" else Counts(task)
@@ -42,7 +42,7 @@ class Counts:
         if self.steps == 15:
             {how}
 
-watch.watcher = lambda: Ends(sys.stderr)
+progress.watcher = lambda: Ends(sys.stderr)
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -23,9 +23,8 @@ from live_runs import (
 import oscilab
 from oscilab.errors import DeviceFailed, InvalidInput
 from oscilab.interruption import MadeSafe
-from oscilab.live.address import address_path
 from oscilab.live.client import Requests, Subscription
-from oscilab.live.control import log_path
+from oscilab.live.control import address_path, log_path
 from oscilab.traces.run import open_run
 
 RAMP_S = 10.0 / SLEW
@@ -175,8 +174,8 @@ def test_the_terminal(tmp_path):
 
 
 def test_a_window_needs_a_run_that_publishes():
-    from oscilab.cli.living import observer
+    from oscilab.cli.run_commands import RunOptions
 
-    with pytest.raises(InvalidInput, match="leave --no-publish away"):
-        observer(publish=False, window=True)
-    assert observer(publish=False, window=False) is None
+    with pytest.raises(InvalidInput, match="remove --no-publish"):
+        RunOptions(publish=False, live=True).observer()
+    assert RunOptions(publish=False, live=False).observer() is None

@@ -13,9 +13,8 @@ from live_runs import SETTINGS, RunInThread, bench_file, is_safe, levels_of, wai
 
 import oscilab
 from oscilab.interruption import MadeSafe
-from oscilab.live.address import address_path
 from oscilab.live.client import Requests, Subscription
-from oscilab.live.control import log_path
+from oscilab.live.control import address_path, log_path
 
 
 def ask_safe(run):

@@ -7,7 +7,7 @@ from typing import Any
 
 import small_runs
 
-from oscilab.live.history import read_history
+from oscilab.live.session import read_history
 from oscilab.traces.paths import segment_files, segment_folder
 from oscilab.traces.repair import repair
 from oscilab.traces.run import open_run

@@ -9,8 +9,8 @@ import pytest
 from small_runs import write_run
 from viewer_windows import opening_windows, quiet
 
-from oscilab.live.curves import BINS
-from oscilab.live.message import Message
+from oscilab.live.model import BINS
+from oscilab.live.stream import Message
 from oscilab.viewer import application
 
 pytestmark = quiet

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from oscilab.bench import read_bench
-from oscilab.cli.example import example_text
+from oscilab.cli.bench_commands import example_text
 from oscilab.cli.main import main
 
 

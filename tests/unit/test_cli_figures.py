@@ -1,4 +1,4 @@
-from oscilab.cli.figures import figure_table
+from oscilab.cli.output import figure_table
 
 
 def test_values_stand_beside_what_they_are_compared_with():

@@ -1,6 +1,6 @@
 import pytest
 
-from oscilab.cli.overrides import overrides, parse_setting
+from oscilab.cli.options import overrides, parse_setting
 from oscilab.errors import InvalidInput
 
 

@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from oscilab.cli.watch import Bar, Lines
+from oscilab.cli.progress import Bar, Lines
 
 
 class Clock:

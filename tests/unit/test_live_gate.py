@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from oscilab.interruption import MadeSafe
-from oscilab.live.gate import Gate
+from oscilab.live.control import Gate
 
 LONG_S = 30.0
 

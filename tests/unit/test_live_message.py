@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oscilab.errors import InvalidInput
-from oscilab.live.message import TOPIC, Message, pack, unpack
+from oscilab.live.stream import TOPIC, Message, pack, unpack
 
 
 def message(**changes):

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from oscilab.live.address import Address
 from oscilab.live.client import Requests, Subscription
-from oscilab.live.control import ControlLog, Doorkeeper
-from oscilab.live.server import Server
+from oscilab.live.control import Address, ControlLog, Doorkeeper
+from oscilab.live.publishing import Server
 
 PATIENCE_S = 30.0
 

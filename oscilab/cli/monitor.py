@@ -1,19 +1,66 @@
-"""`oscilab monitor`: a run in a terminal, live or from its file."""
+"""`oscilab monitor` and `oscilab view`: watch a run in the terminal or in a window."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from oscilab.cli.keys import keys_pressed
 from oscilab.cli.output import console
+from oscilab.cli.run_commands import check_window_packages
 
 if TYPE_CHECKING:
     from oscilab.live.session import Session
+
+if sys.platform == "win32":
+    import msvcrt
+
+    @contextmanager
+    def keys_pressed() -> Generator[Callable[[], list[str]]]:
+        """What is pressed while the block lasts: a function that returns the keys since."""
+
+        def pressed() -> list[str]:
+            found: list[str] = []
+            while msvcrt.kbhit():
+                found.append(msvcrt.getwch())
+            return found
+
+        yield pressed
+
+else:
+    import select
+    import termios
+    import tty
+
+    @contextmanager
+    def keys_pressed() -> Generator[Callable[[], list[str]]]:
+        """What is pressed while the block lasts: a function that returns the keys since."""
+        if not sys.stdin.isatty():
+            yield list[str]
+            return
+        descriptor = sys.stdin.fileno()
+        before = termios.tcgetattr(descriptor)
+
+        def pressed() -> list[str]:
+            found: list[str] = []
+            while select.select([descriptor], [], [], 0)[0]:
+                key = sys.stdin.read(1)
+                if not key:
+                    break
+                found.append(key)
+            return found
+
+        try:
+            tty.setcbreak(descriptor)
+            yield pressed
+        finally:
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
 
 RunName = Annotated[
     Path, typer.Argument(metavar="RUN", help="A run file, live or finished, or its *.live.json.")
@@ -52,8 +99,8 @@ def monitor(
 
 
 def _asked(run: Path, action: Action) -> str:
-    from oscilab.live.address import address_path, read_address
     from oscilab.live.client import Requests
+    from oscilab.live.control import address_path, read_address
 
     requests = Requests(read_address(run if run.name.endswith(".json") else address_path(run)))
     try:
@@ -97,3 +144,17 @@ def _watch(session: Session) -> None:
                 drawn = now
                 shown.update(screen(session, out.width), refresh=True)
             time.sleep(POLL_S)
+
+
+def view(
+    run: RunName,
+    theme: Annotated[
+        Literal["light", "dark", "system"], typer.Option(help="The window's colours.")
+    ] = "system",
+) -> None:
+    """Watch a run in a window: hold it, let it go on, or bring it to its safe state."""
+    check_window_packages()
+    from oscilab.live.session import Session
+    from oscilab.viewer import show
+
+    raise typer.Exit(show(Session(run), theme))

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from oscilab.cli.output import print_table, say
+from oscilab.cli.output import figure_table, print_table, say
 from oscilab.errors import InvalidInput
 
 app = typer.Typer(help="Look into run files.", no_args_is_help=True, add_completion=False)
@@ -55,7 +55,6 @@ def list_runs(
 @app.command()
 def info(run: RunPath) -> None:
     """Say what a run holds: how it ended, where its data come from, how good it is."""
-    from oscilab.cli.figures import figure_table
     from oscilab.traces.compare import short_text
     from oscilab.traces.run import open_run
     from oscilab.traces.summary import facts, flat
