@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from oscilab.progress import Progress, Quiet
+from oscilab.progress import Progress, Quiet, Together
 from oscilab.types import Float64Array
 
 if TYPE_CHECKING:
@@ -78,6 +78,30 @@ class Unobserved(Quiet):
 
     def end(self, how: Ending, reason: str) -> None:
         """Ignored."""
+
+
+class Watched(Together):
+    """Tells `observer` everything, and `progress` its part."""
+
+    def __init__(self, progress: Progress | None, observer: Observer | None) -> None:
+        self._observer = observer or Unobserved()
+        super().__init__(progress or Quiet(), self._observer)
+
+    def begin(self, run: Observed) -> None:
+        """Tell the observer."""
+        self._observer.begin(run)
+
+    def measured(self, step: int, batch: Measured, parameters: Float64Array) -> None:
+        """Tell the observer."""
+        self._observer.measured(step, batch, parameters)
+
+    def sampled(self, samples: Float64Array) -> None:
+        """Tell the observer."""
+        self._observer.sampled(samples)
+
+    def end(self, how: Ending, reason: str) -> None:
+        """Tell the observer."""
+        self._observer.end(how, reason)
 
 
 @contextmanager

@@ -33,6 +33,15 @@ from oscilab.traces.run import Run
 from oscilab.wired.twins import twin_if
 
 
+@dataclass(frozen=True)
+class Choice:
+    """The device that the user chose, and whether its twin stands in for its hardware."""
+
+    name: str
+    bench: str | None = None
+    simulate: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Fixed:
     """What an earlier run has fixed, so that neither the device nor the data choose it again."""
@@ -104,16 +113,13 @@ class Opened:
 @contextmanager
 def opened(
     experiment: Experiment,
-    device_name: str,
-    bench: str | None,
+    choice: Choice,
     seed: int,
     fixed: Fixed | None = None,
-    simulate: bool = False,
 ) -> Generator[Opened]:
     """The experiment on the device, which is made safe however the block ends.
 
-    `fixed` is what an earlier run brings along; without it, potential and encoder are chosen. With
-    `simulate` the device's twin stands in for its hardware.
+    `fixed` is what an earlier run brings along; without it, potential and encoder are chosen.
 
     Raises:
         InvalidInput: data or device that cannot be used.
@@ -122,7 +128,7 @@ def opened(
     from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
 
     settings = experiment.settings
-    device = device_named(device_name, bench)
+    device = device_named(choice.name, choice.bench)
     dataset = experiment.recipe.load(settings)
     if settings.label is not None:
         dataset = dataset.only_label(settings.label)
@@ -133,7 +139,7 @@ def opened(
         encoder, potential = fixed.encoder, fixed.potential
     with ExitStack() as stack:
         stack.enter_context(terminations_raise())
-        device = stack.enter_context(twin_if(simulate, device))
+        device = stack.enter_context(twin_if(choice.simulate, device))
         array = open_array(device, potential, seed)
         # The last bits of a matrix product depend on the number of BLAS threads; a run's must not.
         # Its products are small, and one thread is the faster as well.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,9 @@ from oscilab.traces.plan import READING_QUANTITIES, BatchFlag, Channel, Coding
 from oscilab.traces.writer import RunWriter
 from oscilab.types import Float64Array
 
+Arrays = dict[str, NDArray[np.generic]]
+WORD = 64
+NOTHING = BatchFlag(0)
 CODES = 32767
 MARGIN = 1.1
 """Converters read a little beyond their nominal range."""
@@ -87,43 +91,47 @@ def _calibration(record: DeviceRecord) -> dict[str, NDArray[np.generic]]:
     return {**columns, **constants}
 
 
-NOTHING = BatchFlag(0)
+@dataclass(eq=False)
+class BatchLog:
+    """Writes the measured batches of a run: a row for each, and one reading in `every`.
 
-
-def log_step(
-    writer: RunWriter,
-    step: int,
-    measured: list[Measured],
-    first: int,
-    log_every: int,
-    now: float,
-    first_status: BatchFlag,
-) -> None:
-    """Rows of one step, whose first is number `first` of the run, and those readings that are kept.
-
-    `now` is the seconds of the run so far; `first_status` is said of the first row as well.
+    `elapsed` is how long the run took before, in s; `status` goes with the first row alone.
     """
-    redrawn = np.array([each.redrawn for each in measured])
-    projected = np.array([each.projected for each in measured])
-    status = BatchFlag.REDRAWN * (redrawn > 0) + BatchFlag.PROJECTED * (projected > 0)
-    status[0] |= first_status
-    writer.append(
-        step=step,
-        node=np.array([each.node for each in measured]),
-        loss=np.array([each.loss for each in measured]),
-        gradient_norm=np.array([each.gradient_norm for each in measured]),
-        redrawn=redrawn,
-        projected=projected,
-        elapsed=now,
-        status=status,
-    )
-    for offset, each in enumerate(measured):
-        if log_every and (first + offset) % log_every == 0:
-            writer.append_reading(row=first + offset, reading=each.reading, targets=each.targets)
 
+    writer: RunWriter
+    every: int
+    elapsed: float = 0.0
+    status: BatchFlag = NOTHING
+    _started: float = field(init=False)
 
-Arrays = dict[str, NDArray[np.generic]]
-WORD = 64
+    def __post_init__(self) -> None:
+        self._started = time.monotonic() - self.elapsed
+
+    def seconds(self) -> float:
+        """Return how long the run has taken so far."""
+        return time.monotonic() - self._started
+
+    def write(self, step: int, measured: list[Measured]) -> None:
+        """Append the batches of one step."""
+        first = self.writer.rows
+        redrawn = np.array([each.redrawn for each in measured])
+        projected = np.array([each.projected for each in measured])
+        status = BatchFlag.REDRAWN * (redrawn > 0) + BatchFlag.PROJECTED * (projected > 0)
+        status[0] |= self.status
+        self.status = NOTHING
+        self.writer.append(
+            step=step,
+            node=np.array([each.node for each in measured]),
+            loss=np.array([each.loss for each in measured]),
+            gradient_norm=np.array([each.gradient_norm for each in measured]),
+            redrawn=redrawn,
+            projected=projected,
+            elapsed=self.seconds(),
+            status=status,
+        )
+        for row, each in enumerate(measured, first):
+            if self.every and row % self.every == 0:
+                self.writer.append_reading(row=row, reading=each.reading, targets=each.targets)
 
 
 def pack(training: Training) -> Arrays:

@@ -17,10 +17,18 @@ from oscilab.errors import InvalidInput, OutOfClamp
 from oscilab.experiment.recipe import Generated
 from oscilab.experiment.resolve import Experiment, recipe_named
 from oscilab.experiment.settings import Settings
-from oscilab.observer import Observer, Unobserved, end_told
+from oscilab.observer import Observer, Watched, end_told
 from oscilab.physics import Protocol
-from oscilab.progress import Progress, Quiet, Together
-from oscilab.runs.opening import Fixed, Opened, made_safe_first, opened, sampling_rows, seeds
+from oscilab.progress import Progress
+from oscilab.runs.opening import (
+    Choice,
+    Fixed,
+    Opened,
+    made_safe_first,
+    opened,
+    sampling_rows,
+    seeds,
+)
 from oscilab.runs.recording import Recording
 from oscilab.traces.paths import default_path
 from oscilab.traces.plan import RunPlan
@@ -66,25 +74,25 @@ class Readouts:
         return chosen[np.isfinite(chosen).all(axis=1)]
 
 
-def generate(
-    setup: Opened, protocol: Protocol, copies: int, readout: str, progress: Progress
-) -> tuple[Trajectory, Readouts]:
-    """Play `copies` of the protocol and read them out.
+def generate(setup: Opened, protocol: Protocol, progress: Progress) -> tuple[Trajectory, Readouts]:
+    """Play the protocol as often as the settings say, and read the samples out.
 
     Raises:
         CannotDo: the array cannot play, or cannot read the forces of a denoised readout.
         OutOfClamp: no copy ended within reach of the clamps.
     """
-    description = setup.array.description
-    description.require(Capability.PLAY, purpose="sampling")
+    settings = setup.experiment.settings
+    setup.array.description.require(Capability.PLAY, purpose="sampling")
     with progress.task("playing", 2) as task:
         trajectory = setup.array.play(
-            protocol, copies=copies, record_every=protocol.duration / (RECORDED_INSTANTS - 1)
+            protocol,
+            copies=settings.samples,
+            record_every=protocol.duration / (RECORDED_INSTANTS - 1),
         )
         task.advance()
         final = np.asarray(trajectory.final, np.float64)
         readouts = Readouts(final, None)
-        if readout == "denoised":
+        if settings.readout == "denoised":
             readouts = Readouts(final, _denoised(setup, protocol, final, progress))
         task.advance()
     return trajectory, readouts
@@ -113,26 +121,18 @@ def _denoised(setup: Opened, protocol: Protocol, final: Values, progress: Progre
     return found
 
 
-def finish(
-    setup: Opened,
-    writer: RunWriter,
-    protocol: Protocol,
-    copies: int,
-    readout: Literal["raw", "denoised"],
-    progress: Progress,
-    observer: Observer,
-) -> RunResult:
+def finish(setup: Opened, writer: RunWriter, protocol: Protocol, observer: Observer) -> RunResult:
     """Generate, judge, draw and write: the end of every run."""
-    trajectory, readouts = generate(setup, protocol, copies, readout, progress)
+    trajectory, readouts = generate(setup, protocol, observer)
     # Nothing is driven from here on; judging and writing need not be waited for.
     setup.array.make_safe()
     # Written before it is judged, so that a judge's refusal loses nothing.
     writer.write_trajectory(trajectory)
     shown = setup.encoder.decode(readouts.shown)
     observer.sampled(shown)
-    generated = Generated(shown, readouts.shown, readout)
     recipe, settings = setup.experiment.recipe, setup.experiment.settings
-    with progress.task("judging", 2) as task:
+    generated = Generated(shown, readouts.shown, settings.readout)
+    with observer.task("judging", 2) as task:
         figures = {
             **recipe.judge(settings, setup.dataset, generated),
             **energetics(trajectory),
@@ -181,8 +181,7 @@ def sample(
             not trained on, a device that does not fit, or a target that exists.
         CannotDo: the device cannot play, or cannot read out as asked.
     """
-    observer = observer or Unobserved()
-    progress = Together(progress or Quiet(), observer)
+    watched = Watched(progress, observer)
     with open_run(run) as parent:
         fixed = Fixed.of(parent)
         protocol = parent.protocol()
@@ -198,8 +197,8 @@ def sample(
     chosen = validated(Settings, {**settings.model_dump(), **wanted}, f"sampling of {run}")
     experiment = Experiment(recipe_named(settings.experiment), chosen, frozenset())
     with (
-        end_told(observer),
-        opened(experiment, device, bench, seeds(seed)[1], fixed, simulate) as setup,
+        end_told(watched),
+        opened(experiment, Choice(device, bench, simulate), seeds(seed)[1], fixed) as setup,
     ):
         played = replace(protocol, potential=setup.array.description.potential)
         path = Path(out) if out else default_path(f"{settings.experiment}-samples")
@@ -220,6 +219,6 @@ def sample(
         )
         with RunWriter.create(path, plan) as writer, made_safe_first(setup.array):
             writer.write_protocol(played)
-            progress.summary("sampling", sampling_rows(setup, Path(run), path))
-            observer.begin(setup.observed(path, f"sample {settings.experiment}", 0))
-            return finish(setup, writer, played, n, chosen.readout, progress, observer)
+            watched.summary("sampling", sampling_rows(setup, Path(run), path))
+            watched.begin(setup.observed(path, f"sample {settings.experiment}", 0))
+            return finish(setup, writer, played, watched)

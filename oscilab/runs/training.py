@@ -6,8 +6,7 @@ import math
 import os
 import shlex
 import subprocess
-import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -20,11 +19,19 @@ from oscilab.learning.measurement import PointSource, Sampling
 from oscilab.learning.optimisers import optimiser_named
 from oscilab.learning.rules import rule_for
 from oscilab.learning.training import Measured, Rate, Training
-from oscilab.observer import Observer, Unobserved, end_told
+from oscilab.observer import Observer, Watched, end_told
 from oscilab.physics import Protocol
-from oscilab.progress import Progress, Quiet, Together
-from oscilab.runs.opening import Fixed, Opened, made_safe_first, opened, seeds, training_rows
-from oscilab.runs.recording import NOTHING, Arrays, Recording, log_step, pack, unpack
+from oscilab.progress import Progress
+from oscilab.runs.opening import (
+    Choice,
+    Fixed,
+    Opened,
+    made_safe_first,
+    opened,
+    seeds,
+    training_rows,
+)
+from oscilab.runs.recording import Arrays, BatchLog, Recording, pack, unpack
 from oscilab.runs.sampling import RECORDED_INSTANTS, RunResult, finish
 from oscilab.traces.paths import default_path
 from oscilab.traces.plan import BatchFlag, RunPlan
@@ -35,25 +42,25 @@ DEFAULT_DEVICE = "sim"
 
 
 @contextmanager
-def stops_say_how_to_go_on(path: Path, device: str, bench: str | None) -> Generator[None]:
+def stops_say_how_to_go_on(path: Path, choice: Choice) -> Generator[None]:
     """Whatever stops the block says which run file it leaves, and how to continue it."""
     try:
         yield
     except (KeyboardInterrupt, OscilabError) as error:
         error.add_note(
             f"run file {path} keeps what was measured, and "
-            f"`{resume_command(path, device, bench)}` continues it"
+            f"`{resume_command(path, choice)}` continues it"
         )
         raise
 
 
-def resume_command(path: Path, device: str, bench: str | None) -> str:
+def resume_command(path: Path, choice: Choice) -> str:
     """The command that continues a run, quoted for this system's shell."""
     words = ["oscilab", "train", "--resume", str(path)]
-    if device != DEFAULT_DEVICE:
-        words += ["--device", device]
-    if bench is not None:
-        words += ["--bench", bench]
+    if choice.name != DEFAULT_DEVICE:
+        words += ["--device", choice.name]
+    if choice.bench is not None:
+        words += ["--bench", choice.bench]
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 
@@ -168,8 +175,8 @@ def train(
         CannotDo: the device lacks what the rule or the readout needs.
         DeviceFailed: the device did; the run file keeps what was measured and can be resumed.
     """
-    observer = observer or Unobserved()
-    progress = Together(progress or Quiet(), observer)
+    watched = Watched(progress, observer)
+    choice = Choice(device, bench, simulate)
     if log_batches is not None and log_batches != "all" and log_batches < 1:
         raise InvalidInput(f"log_batches is {log_batches}; use 'all', 1, or a larger number")
     if resume is not None:
@@ -178,40 +185,27 @@ def train(
                 f"run {resume} resumes with the log cadence and the note that it has; leave "
                 "log_batches and note away"
             )
-        with end_told(observer):
-            return _resume(
-                Path(resume), device, bench, simulate, overrides, out, progress, observer
-            )
+        changed = [*(overrides or {}), *(["out"] if out is not None else [])]
+        with end_told(watched):
+            return _resume(Path(resume), choice, changed, watched)
     chosen = resolve(experiment, overrides)
     rng, array_seed = seeds(chosen.settings.seed)
-    with (
-        end_told(observer),
-        opened(chosen, device, bench, array_seed, simulate=simulate) as setup,
-    ):
+    with end_told(watched), opened(chosen, choice, array_seed) as setup:
         training = training_of(setup, rng)
         path = Path(out) if out else default_path(chosen.settings.experiment)
         plan = plan_of(setup, training, log_batches, note)
         with (
             RunWriter.create(path, plan) as writer,
             made_safe_first(setup.array),
-            stops_say_how_to_go_on(path, device, bench),
+            stops_say_how_to_go_on(path, choice),
         ):
-            progress.summary("training", training_rows(setup, path, plan.log_every))
-            return _run(setup, training, writer, plan.log_every, 0.0, progress, NOTHING, observer)
+            watched.summary("training", training_rows(setup, path, plan.log_every))
+            return _run(setup, training, BatchLog(writer, plan.log_every), watched)
 
 
-def _resume(
-    path: Path,
-    device: str,
-    bench: str | None,
-    simulate: bool,
-    overrides: Mapping[str, object] | None,
-    out: str | Path | None,
-    progress: Progress,
-    observer: Observer,
-) -> RunResult:
+def _resume(path: Path, choice: Choice, changed: Sequence[str], watched: Observer) -> RunResult:
     with open_run(path) as run:
-        _check_resumable(run, device, overrides, out)
+        _check_resumable(run, choice.name, changed)
         fixed = Fixed.of(run)
         log_every = int(run.configuration["log_every"])
         # One that stopped before its first checkpoint begins anew, in the same file.
@@ -219,7 +213,7 @@ def _resume(
     settings = fixed.settings
     chosen = Experiment(recipe_named(settings.experiment), settings, frozenset())
     rng, array_seed = seeds(settings.seed)
-    with opened(chosen, device, bench, array_seed, fixed, simulate) as setup:
+    with opened(chosen, choice, array_seed, fixed) as setup:
         training = training_of(setup, rng)
         elapsed = 0.0
         if state is not None:
@@ -228,35 +222,24 @@ def _resume(
         with (
             RunWriter.resume(path) as writer,
             made_safe_first(setup.array),
-            stops_say_how_to_go_on(path, device, bench),
+            stops_say_how_to_go_on(path, choice),
         ):
-            progress.summary("resuming", training_rows(setup, path, log_every))
-            progress.note(f"continuing after step {training.step} of {settings.steps}")
-            return _run(
-                setup,
-                training,
-                writer,
-                log_every,
-                elapsed,
-                progress,
-                BatchFlag.RESTARTED,
-                observer,
-            )
+            watched.summary("resuming", training_rows(setup, path, log_every))
+            watched.note(f"continuing after step {training.step} of {settings.steps}")
+            log = BatchLog(writer, log_every, elapsed, BatchFlag.RESTARTED)
+            return _run(setup, training, log, watched)
 
 
-def _check_resumable(
-    run: Run, device: str, overrides: Mapping[str, object] | None, out: str | Path | None
-) -> None:
+def _check_resumable(run: Run, device: str, changed: Sequence[str]) -> None:
     if run.kind != "train":
         raise InvalidInput(f"run {run.path} holds samples; only a training can be resumed")
     if run.status == "finished":
         raise InvalidInput(
             f"run {run.path} is finished; play it with `oscilab sample`, or train a new one"
         )
-    if overrides or out is not None:
-        changed = ", ".join([*(overrides or {}), *(["out"] if out is not None else [])])
+    if changed:
         raise InvalidInput(
-            f"run {run.path} resumes with the settings that it has; leave {changed} away"
+            f"run {run.path} resumes with the settings that it has; leave {', '.join(changed)} away"
         )
     if run.configuration["device"] != device:
         raise InvalidInput(
@@ -265,40 +248,27 @@ def _check_resumable(
         )
 
 
-def _run(
-    setup: Opened,
-    training: Training,
-    writer: RunWriter,
-    log_every: int,
-    elapsed: float,
-    progress: Progress,
-    first_status: BatchFlag,
-    observer: Observer,
-) -> RunResult:
-    settings = setup.experiment.settings
-    started = time.monotonic() - elapsed
+def _run(setup: Opened, training: Training, log: BatchLog, observer: Observer) -> RunResult:
+    settings, writer = setup.experiment.settings, log.writer
     observer.begin(setup.observed(writer.path, f"train {setup.name}", settings.steps))
 
     def show(batch: Measured) -> None:
         observer.measured(training.step, batch, training.parameters[batch.node])
 
-    with progress.task("training", settings.steps, done=training.step) as task:
+    with observer.task("training", settings.steps, done=training.step) as task:
         while training.step < settings.steps:
-            first = writer.rows
             measured = training.measure_all(show)
-            now = time.monotonic() - started
-            log_step(writer, training.step - 1, measured, first, log_every, now, first_status)
-            first_status = NOTHING
+            log.write(training.step - 1, measured)
             done = training.step == settings.steps
             if done or training.step % settings.checkpoint_every == 0:
-                elapsed = time.monotonic() - started
-                writer.checkpoint(training.step, training.parameters, state_of(training, elapsed))
+                state = state_of(training, log.seconds())
+                writer.checkpoint(training.step, training.parameters, state)
             else:
                 writer.commit()
             task.advance(loss=float(np.mean([each.loss for each in measured])))
     protocol = Protocol(
         setup.array.description.potential, setup.schedule, training.learned(), setup.noising
     )
-    # Written at once: whatever playing or judging may run into, what was learned can be played.
+    # Written at once, so that what was learned can be played even if playing or judging fails.
     writer.write_protocol(protocol)
-    return finish(setup, writer, protocol, settings.samples, settings.readout, progress, observer)
+    return finish(setup, writer, protocol, observer)
