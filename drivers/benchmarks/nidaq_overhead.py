@@ -30,9 +30,8 @@ from oscilab_nidaq.boards import Board
 from oscilab_nidaq.channel import OPTIONS
 from oscilab_nidaq.front_end import NidaqFrontEnd
 from oscilab_sim.nidaq.chassis import Chassis
-from oscilab_sim.nidaq.clock import Clock
 from oscilab_sim.nidaq.driver import Driver
-from oscilab_sim.nidaq.plant import Signals
+from oscilab_sim.nidaq.engine import Clock, Signals
 from oscilab_sim.nidaq.server import NidaqServer
 
 BOARDS = {"Dev1": "PXIe-6739", "Dev2": "PXIe-6358"}

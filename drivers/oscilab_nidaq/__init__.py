@@ -1,1 +1,1 @@
-"""NI-DAQmx boards as an analog front end; nothing here yet."""
+"""NI-DAQmx boards as an analog front end."""

@@ -15,15 +15,15 @@ from oscilab.types import IntArray, Volts
 from oscilab.wired.channels import Channel, ChannelTable
 from oscilab.wired.front_end import Aborted, FrontEndCapability, Samples
 from oscilab.wired.waveform import Waveform
-from oscilab_nidaq.connection import Connection, channels_of, read_connection
-from oscilab_nidaq.rigs import Rigs
+from oscilab_nidaq.boards import Connection, channels_of, read_connection
+from oscilab_nidaq.playing import Rigs
 from oscilab_nidaq.safe import check_watchdogs, reset_boards, safe_levels
 
 if TYPE_CHECKING:
     from oscilab.bench.devices import Device
     from oscilab_nidaq.heartbeat import Heartbeat
+    from oscilab_nidaq.lines import Static
     from oscilab_nidaq.session import Session
-    from oscilab_nidaq.static import Static
 
 
 class NidaqFrontEnd:
@@ -76,9 +76,8 @@ class NidaqFrontEnd:
     def connect(self) -> Identity:
         """Look at the boards; nothing is driven."""
         from oscilab_nidaq.heartbeat import Heartbeat
-        from oscilab_nidaq.identify import identify
-        from oscilab_nidaq.session import Session
-        from oscilab_nidaq.static import Static
+        from oscilab_nidaq.lines import Static
+        from oscilab_nidaq.session import Session, identify
 
         self._session = session = Session(self._connection, self._name)
         try:
@@ -154,8 +153,7 @@ class NidaqFrontEnd:
         """Play a waveform by one clock and one trigger; see `AnalogFrontEnd`."""
         from nidaqmx.errors import DaqError
 
-        from oscilab_nidaq.playing import play
-        from oscilab_nidaq.schedule import Schedule
+        from oscilab_nidaq.playing import Schedule, play
 
         session, _ = self._opened()
         schedule = Schedule.of(waveform, rate_hz)

@@ -1,14 +1,365 @@
-"""One waveform through a rig: written ahead, read as it comes, only what is wanted kept."""
+"""Playing a waveform and reading by one clock and one trigger."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import math
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from oscilab.types import IntArray, Volts
-from oscilab_nidaq.rig import Rig
-from oscilab_nidaq.schedule import Schedule
+from oscilab.types import FloatArray, IntArray, Volts
+from oscilab.wired.channels import Channel, ChannelTable
+from oscilab.wired.waveform import Waveform
+from oscilab_nidaq.boards import Connection
+from oscilab_nidaq.lines import Group, add_inputs, add_line_inputs, add_lines, add_outputs, grouped
+from oscilab_nidaq.session import Session
+
+if TYPE_CHECKING:
+    import nidaqmx
+
+TIMEBASE_HZ = 100e6
+"""Boards divide it; a rate that is such a division is played as it is asked for."""
+LARGEST = 4_000_000
+"""Values that a buffer between this computer and the boards holds: 32 MB."""
+LOOK_S = 0.05
+"""Readings are fetched, and looked at, so often, where that is worth a call."""
+FEWEST, MOST = 1000, 10_000
+"""Samples fetched at a time."""
+SHORTEST = 2
+"""NI-DAQmx plays no fewer samples from a buffer."""
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """One waveform on one clock.
+
+    `total` samples are played. `buffer` of them fit; where the board `regenerates`, it plays that
+    many over and over, otherwise half of them are written again as they were played. `chunk`
+    samples are read at a time.
+    """
+
+    waveform: Waveform
+    rate_hz: float
+    total: int
+    buffer: int
+    regenerates: bool
+    chunk: int
+
+    @classmethod
+    def of(cls, waveform: Waveform, rate_hz: float) -> Schedule:
+        """The schedule of `waveform` on a clock that boards can make.
+
+        It is the next slower one, so that no slew limit is exceeded.
+        """
+        # Rounding must not turn a rate that a board can make into the next slower one.
+        rate = TIMEBASE_HZ / math.ceil(TIMEBASE_HZ / rate_hz * (1 - 1e-12))
+        total = max(waveform.repeats * waveform.length, SHORTEST)
+        most = LARGEST // max(len(waveform.lines), 1)
+        chunk = min(max(int(rate * LOOK_S), FEWEST), MOST)
+        if waveform.repeats > 1 and SHORTEST <= waveform.length <= most:
+            return cls(waveform, rate, total, waveform.length, True, chunk)
+        return cls(waveform, rate, total, min(total, most), False, chunk)
+
+    def input_buffer(self, lines: int) -> int:
+        """Samples per input that are kept until they are read; 0 for all, as NI-DAQmx does."""
+        size = max(10 * self.chunk, LARGEST // max(lines, 1))
+        return size if self.total >= size else 0
+
+    def first(self) -> FloatArray:
+        """What is written before the start, `[line, sample]`."""
+        if self.regenerates:
+            return self._written_out(0, self.waveform.length)
+        return self.samples(0, self.buffer)
+
+    def further(self) -> Iterator[tuple[int, int]]:
+        """What is written while it plays: from and to which sample, half a buffer at a time."""
+        if not self.regenerates:
+            half = max(self.buffer // 2, 1)
+            for start in range(self.buffer, self.total, half):
+                yield start, min(start + half, self.total)
+
+    def samples(self, start: int, stop: int) -> FloatArray:
+        """Samples of all repeats, written out: `[line, sample]`."""
+        waveform = self.waveform
+        if waveform.repeats == 1 and stop <= waveform.length:
+            return self._written_out(start, stop)
+        # A waveform that is too short to be played holds its last level.
+        places = np.minimum(np.arange(start, stop), waveform.repeats * waveform.length - 1)
+        return waveform.levels[:, waveform.step_of(places % waveform.length)]
+
+    def _written_out(self, start: int, stop: int) -> FloatArray:
+        if self.waveform.length == self.waveform.levels.shape[1]:
+            # Every step is one sample: there is nothing to write out, and nothing to copy.
+            return self.waveform.levels[:, start:stop]
+        return self.waveform.expand(start, stop)
+
+    def wanted(self, read: IntArray) -> IntArray:
+        """Where the samples `read` of each repeat are among those of the inputs, ascending."""
+        begins = np.arange(self.waveform.repeats, dtype=np.int64)[:, np.newaxis]
+        return (begins * self.waveform.length + read + 1).ravel()
+
+
+class Rig:
+    """The tasks for some outputs and inputs, kept for the next waveform on the same lines."""
+
+    def __init__(
+        self,
+        session: Session,
+        connection: Connection,
+        outputs: Sequence[Channel],
+        inputs: Sequence[Channel],
+    ) -> None:
+        self._connection = connection
+        self._stack = ExitStack()
+        self._outputs = [(group, self._task(session)) for group in grouped(outputs)]
+        self._inputs: list[tuple[Group, nidaqmx.Task]] = []
+        self._master: nidaqmx.Task | None = None
+        self._configured: tuple[Any, ...] | None = None
+        try:
+            self._fill(session, inputs)
+        except BaseException:
+            self.close()
+            raise
+
+    def prepare(self, schedule: Schedule) -> None:
+        """Clock and buffers for `schedule`; free where nothing changed since the last."""
+        key = (schedule.total, schedule.rate_hz, schedule.buffer, schedule.regenerates)
+        if self._configured == key:
+            return
+        self._configured = None
+        from nidaqmx.constants import AcquisitionType, RegenerationMode
+
+        connection = self._connection
+        own = f"/{connection.master}/ai/"
+        for group, task in self._inputs:
+            source = (connection.clock or "") if task is self._master else self._clock
+            task.timing.cfg_samp_clk_timing(
+                schedule.rate_hz, source, sample_mode=AcquisitionType.FINITE,
+                samps_per_chan=schedule.total + 1,
+            )  # fmt: skip
+            size = schedule.input_buffer(len(group.names))
+            if size:
+                task.in_stream.input_buf_size = size
+        for _, task in self._outputs:
+            task.timing.cfg_samp_clk_timing(
+                schedule.rate_hz, self._clock, sample_mode=AcquisitionType.FINITE,
+                samps_per_chan=schedule.total,
+            )  # fmt: skip
+            task.triggers.start_trigger.cfg_dig_edge_start_trig(own + "StartTrigger")
+            task.out_stream.regen_mode = (
+                RegenerationMode.ALLOW_REGENERATION
+                if schedule.regenerates
+                else RegenerationMode.DONT_ALLOW_REGENERATION
+            )
+            task.out_stream.output_buf_size = schedule.buffer
+        if connection.trigger is not None and self._master is not None:
+            self._master.triggers.start_trigger.cfg_dig_edge_start_trig(connection.trigger)
+        self._configured = key
+
+    def write(self, levels: Volts, timeout: float) -> None:
+        """The next samples `[row, sample]` of the outputs."""
+        from nidaqmx.stream_writers import AnalogMultiChannelWriter, DigitalSingleChannelWriter
+
+        for group, task in self._outputs:
+            if group.digital:
+                lines = DigitalSingleChannelWriter(task.out_stream)
+                lines.verify_array_shape = False
+                lines.write_many_sample_port_uint32(group.packed(levels), timeout)
+            else:
+                writer = AnalogMultiChannelWriter(task.out_stream)
+                writer.verify_array_shape = False
+                writer.write_many_sample(np.ascontiguousarray(levels[group.where]), timeout)
+
+    def start(self) -> None:
+        """Arm everything, the owner of the clock last."""
+        for _, task in self._outputs:
+            task.start()
+        for _, task in self._inputs:
+            if task is not self._master:
+                task.start()
+        assert self._master is not None
+        self._master.start()
+
+    def read(self, volts: Volts, timeout: float) -> None:
+        """The next samples of the inputs into `volts` `[row, sample]`."""
+        from nidaqmx.stream_readers import AnalogMultiChannelReader, DigitalSingleChannelReader
+
+        count = volts.shape[1]
+        for group, task in self._inputs:
+            if group.digital:
+                numbers = np.empty(count, np.uint32)
+                lines = DigitalSingleChannelReader(task.in_stream)
+                lines.verify_array_shape = False
+                lines.read_many_sample_port_uint32(numbers, count, timeout)
+                volts[group.rows] = group.unpacked(numbers)
+                continue
+            reader = AnalogMultiChannelReader(task.in_stream)
+            reader.verify_array_shape = False
+            whole = len(group.rows) == len(volts)
+            found = volts if whole else np.empty((max(len(group.names), 1), count))
+            reader.read_many_sample(found, count, timeout)
+            if not whole:
+                volts[group.rows] = found[: len(group.rows)]
+
+    def stop(self) -> None:
+        """Stop the clock first, then the rest, and let go of the lines; outputs hold."""
+        from nidaqmx.constants import TaskMode
+
+        tasks = [task for _, task in [*self._inputs, *self._outputs]]
+        tasks.sort(key=lambda task: task is not self._master)
+        with ExitStack() as stops:
+            # The last first; all of them, also where one fails. Outputs that follow a stopped
+            # clock cannot be waited for: abort, and unreserve.
+            for task in reversed(tasks):
+                stops.callback(task.control, TaskMode.TASK_ABORT)
+
+    def cut(self) -> int | None:
+        """Stop the clock of a waveform in its middle, and say how many samples of it the outputs
+        have made; None where NI-DAQmx does not tell.
+        """
+        from nidaqmx.errors import Error
+
+        with contextlib.suppress(Error):
+            self._stop_inputs()
+            # A task that is stopped itself forgets; nothing was played where none drives.
+            tasks = [task for _, task in self._outputs]
+            return tasks[0].out_stream.total_samp_per_chan_generated if tasks else 0
+        return None
+
+    def halt(self) -> None:
+        """Stop the clock, from any thread, and with it everything; what waits for samples fails."""
+        from nidaqmx.errors import Error
+
+        with contextlib.suppress(Error):
+            self._stop_inputs()
+
+    def _stop_inputs(self) -> None:
+        """The clock's owner first. The others would wait for it until their time is out."""
+        from nidaqmx.constants import TaskMode
+
+        tasks = [task for _, task in self._inputs]
+        for task in sorted(tasks, key=lambda task: task is not self._master):
+            task.control(TaskMode.TASK_ABORT)
+
+    def close(self) -> None:
+        """Let go of the tasks."""
+        self._stack.close()
+
+    @property
+    def _clock(self) -> str:
+        return self._connection.clock or f"/{self._connection.master}/ai/SampleClock"
+
+    def _task(self, session: Session) -> nidaqmx.Task:
+        return self._stack.enter_context(session.task())
+
+    def _fill(self, session: Session, inputs: Sequence[Channel]) -> None:
+        boards, master = self._connection.boards, self._connection.master
+        for group, task in self._outputs:
+            if group.digital:
+                add_lines(task, group)
+            else:
+                add_outputs(task, group, boards[group.board])
+        groups = grouped(inputs)
+        if not any(group.board == master and not group.digital for group in groups):
+            # Somebody has to give the clock: one input whose samples nobody wants.
+            nothing = np.empty(0, np.intp)
+            groups.append(Group(master, False, (), nothing, nothing.astype(np.uint32)))
+        for group in groups:
+            task = self._task(session)
+            self._inputs.append((group, task))
+            if group.digital:
+                add_line_inputs(task, group)
+                continue
+            add_inputs(task, group.listed or f"{master}/ai0", boards[group.board])
+            if group.board == master:
+                self._master = task
+
+
+KEPT = 8
+"""Sets of tasks that are kept for the next waveform on the same lines."""
+
+
+class Rigs:
+    """Which of the rigs plays what, and how far a waveform came that was cut short."""
+
+    def __init__(self, connection: Connection, channels: ChannelTable) -> None:
+        self._connection = connection
+        self._channels = channels
+        self._kept: dict[tuple[str, ...], Rig] = {}
+        self._playing: Rig | None = None
+        self._unstopped: Rig | None = None
+        self._waveform: Waveform | None = None
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether a waveform is under way."""
+        return self._playing is not None
+
+    @contextmanager
+    def playing(
+        self, session: Session, waveform: Waveform, inputs: Sequence[str]
+    ) -> Generator[Rig]:
+        """The rig that plays `waveform` within the block, at whose end it is stopped."""
+        rig = self._rig(session, waveform, inputs)
+        self._unstopped, self._waveform = rig, waveform
+        self._playing = rig
+        try:
+            yield rig
+        finally:
+            self._playing = None
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop what was played last, and let go of its lines, unless that was done already.
+
+        Whatever cut a waveform short, a signal in the middle of a call to NI-DAQmx included.
+        """
+        if self._unstopped is not None:
+            self._unstopped.stop()
+            self._unstopped = None
+
+    def halt(self) -> None:
+        """Stop the clock of what plays, from any thread."""
+        playing = self._playing
+        if playing is not None:
+            playing.halt()
+
+    def played(self, waveform: Waveform, answers: bool) -> int | None:
+        """How many samples of `waveform` went out, its clock stopped; None where NI-DAQmx does
+        not tell, or is not to be asked since nothing `answers`.
+        """
+        if waveform is not self._waveform:
+            return 0
+        if self._unstopped is None:
+            return waveform.repeats * waveform.length
+        return self._unstopped.cut() if answers else None
+
+    def close(self) -> None:
+        """Let go of all tasks, also where one fails."""
+        kept, self._kept = self._kept, {}
+        self._unstopped = None
+        with ExitStack() as closes:
+            for rig in kept.values():
+                closes.callback(rig.close)
+
+    def _rig(self, session: Session, waveform: Waveform, inputs: Sequence[str]) -> Rig:
+        from oscilab_nidaq.playing import Rig
+
+        outputs = [self._channels.outputs[number] for number in waveform.lines.tolist()]
+        key = (*(channel.name for channel in outputs), "", *inputs)
+        rig = self._kept.pop(key, None)
+        if rig is None:
+            chosen = [self._channels.input(name) for name in inputs]
+            rig = Rig(session, self._connection, outputs, chosen)
+        # The least recently played goes first.
+        self._kept[key] = rig
+        if len(self._kept) > KEPT:
+            self._kept.pop(next(iter(self._kept))).close()
+        return rig
 
 
 def play(

@@ -11,12 +11,12 @@ from oscilab.errors import InvalidInput
 from oscilab.wired.channels import Channel
 from oscilab.wired.limits import Limits
 from oscilab.wired.opening import device_potential, read_wiring
-from oscilab_nidaq.connection import Connection, channels_of
+from oscilab_nidaq.boards import Connection, channels_of
 
 if TYPE_CHECKING:
     from oscilab.bench.devices import Device
+    from oscilab_nidaq.lines import Static
     from oscilab_nidaq.session import Session
-    from oscilab_nidaq.static import Static
 
 
 def safe_levels(connection: Connection, device: Device) -> Mapping[Channel, float]:

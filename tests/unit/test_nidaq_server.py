@@ -11,7 +11,7 @@ from nidaqmx.constants import AcquisitionType
 from nidaqmx.error_codes import DAQmxErrors
 
 from oscilab.errors import InvalidInput
-from oscilab_sim.nidaq.rpc_session import SERVICE
+from oscilab_sim.nidaq.rpc_system import SERVICE
 from oscilab_sim.nidaq.server import NidaqServer
 from oscilab_sim.nidaq.virtual_daq import virtual_daq
 

@@ -13,7 +13,7 @@ from nidaqmx.utils import unflatten_channel_string
 from oscilab.wired.channels import Channel as Line
 from oscilab.wired.channels import ChannelTable
 from oscilab_nidaq.boards import Board, input_names, line_names, output_names
-from oscilab_sim.nidaq.faults import DaqFault
+from oscilab_sim.nidaq.calls import DaqFault
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,176 @@
-"""Runs the tasks that tick, and the plant with them, up to a time."""
+"""Time, the tasks that tick, what starts them, and the plant that they drive."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import gcd
+from typing import Protocol
 
 import numpy as np
+from nidaqmx.error_codes import DAQmxErrors
 
-from oscilab.types import Volts
-from oscilab_sim.nidaq.clock import TIMEBASE_HZ, Clock
-from oscilab_sim.nidaq.faults import DaqFault
-from oscilab_sim.nidaq.plant import Plant, Stretch
-from oscilab_sim.nidaq.stretches import bearable, in_repeats, left, steps, underflow
-from oscilab_sim.nidaq.tasks import VirtualTask
+from oscilab.errors import InvalidInput
+from oscilab.types import Float64Array, IntArray, Volts
+from oscilab_sim.nidaq.calls import DaqFault
+from oscilab_sim.nidaq.chassis import Chassis
+from oscilab_sim.nidaq.tasks import TIMEBASE_HZ, VirtualTask, divided
+
+Signal = float | str | Callable[[Float64Array], Float64Array]
+"""What an input sees: a voltage, the output that is wired to it, or volts of times in seconds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Outputs over a time: `levels` `[output, step]`, each held for `samples` `[step]`.
+
+    The whole is played `repeats` times at `rate_hz`; `outputs` names the rows, the others hold.
+    """
+
+    outputs: Sequence[str]
+    levels: Volts
+    samples: IntArray
+    rate_hz: float
+    repeats: int = 1
+
+    @property
+    def length(self) -> int:
+        """Samples in one repeat."""
+        return int(self.samples.sum())
+
+
+class Plant(Protocol):
+    """Whatever the boards' lines lead to, under the server's clock."""
+
+    def level(self, output: str) -> float:
+        """What an output is at; 0 where it was never driven."""
+        ...
+
+    def set_levels(self, levels: Mapping[str, float]) -> None:
+        """Put outputs at volts, or lines at 0 or 1, at once."""
+        ...
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, outputs held."""
+        ...
+
+    def read(self, inputs: Sequence[str], samples: int) -> Volts:
+        """Readings `[input, sample]` at this instant."""
+        ...
+
+    def run(self, stretch: Stretch, inputs: Sequence[str], read: IntArray) -> Volts:
+        """Play `stretch`: readings `[input, repeat, reading]` as the samples `read` end."""
+        ...
+
+
+class Signals:
+    """Inputs that see given signals; digital lines read what they are driven to.
+
+    Raises:
+        InvalidInput: a signal for an input that is not there.
+    """
+
+    def __init__(self, inputs: Sequence[str], signals: Mapping[str, Signal]) -> None:
+        self._sources = dict(signals)
+        for name in signals:
+            if name not in inputs:
+                raise InvalidInput(
+                    f"a signal was given for {name}, which is no input of the virtual boards; name "
+                    "one such as Dev1/ai0 or Dev1/port0/line0"
+                )
+        self.levels: dict[str, float] = {}
+        self.seconds = 0.0
+        self.history: list[tuple[float, dict[str, float]]] = []
+        """Every static change: seconds, and the outputs that were set."""
+
+    def set_signal(self, name: str, signal: Signal) -> None:
+        """What an input sees from now on."""
+        self._sources[name] = signal
+
+    def level(self, output: str) -> float:
+        """What an output is at."""
+        return self.levels.get(output, 0.0)
+
+    def set_levels(self, levels: Mapping[str, float]) -> None:
+        """Put outputs at volts at once."""
+        self.levels |= levels
+        self.history.append((self.seconds, dict(levels)))
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.seconds += seconds
+
+    def read(self, inputs: Sequence[str], samples: int) -> Volts:
+        """Readings `[input, sample]` at this instant."""
+        times = np.full(samples, self.seconds)
+        return np.stack([self._seen(name, times, self.levels) for name in inputs])
+
+    def run(self, stretch: Stretch, inputs: Sequence[str], read: IntArray) -> Volts:
+        """Play `stretch`, and read as each of the samples `read` ends."""
+        begins = np.arange(stretch.repeats)[:, np.newaxis] * stretch.length
+        times = self.seconds + ((begins + read + 1) / stretch.rate_hz).ravel()
+        steps = np.searchsorted(np.cumsum(stretch.samples), read, side="right")
+        moving: dict[str, Volts] = {
+            name: np.tile(row[steps], stretch.repeats)
+            for name, row in zip(stretch.outputs, stretch.levels, strict=True)
+        }
+        volts = [self._seen(name, times, {**self.levels, **moving}) for name in inputs]
+        last = stretch.levels[:, -1].tolist()
+        self.levels |= dict(zip(stretch.outputs, last, strict=True))
+        self.seconds += stretch.repeats * stretch.length / stretch.rate_hz
+        shape = (len(inputs), stretch.repeats, len(read))
+        return np.reshape(volts, shape) if inputs else np.empty(shape)
+
+    def _seen(self, name: str, times: Float64Array, levels: Mapping[str, float | Volts]) -> Volts:
+        source = self._sources.get(name, name)
+        if isinstance(source, str):
+            source = levels.get(source, 0.0)
+        if callable(source):
+            source = source(times)
+        return np.broadcast_to(np.asarray(source, np.float64), times.shape).copy()
+
+
+class Clock:
+    """Ticks since the start.
+
+    With `pace` 0 time passes as on a wall clock, and jumps ahead where a call would wait. With a
+    positive pace a second of the boards takes so many real ones, and nothing jumps.
+    """
+
+    def __init__(self, pace: float = 0.0) -> None:
+        self.pace = pace
+        self.now = 0
+        self._seen = time.monotonic()
+        self.began_s = time.time()
+        """When it was at 0, in seconds of Unix's clock."""
+
+    @property
+    def hz(self) -> int:
+        """Ticks per second."""
+        return TIMEBASE_HZ
+
+    @property
+    def jumps(self) -> bool:
+        """Whether waiting costs no real time."""
+        return self.pace == 0
+
+    @property
+    def seconds(self) -> float:
+        """The time now."""
+        return self.now / TIMEBASE_HZ
+
+    def drifted(self) -> int:
+        """Where the clock should be by now, of the time that really passed since the last call."""
+        seen = time.monotonic()
+        passed, self._seen = seen - self._seen, seen
+        return self.now + int(passed / (self.pace or 1.0) * TIMEBASE_HZ)
+
+    def real_seconds(self, ticks: int) -> float:
+        """How long `ticks` take in real time."""
+        return ticks / TIMEBASE_HZ * (self.pace or 1.0)
+
 
 SLICE = 1 << 22
 """Readings that one call may make before others get their turn."""
@@ -208,3 +365,202 @@ class Engine:
             columns = np.searchsorted(read, ticks)
             taken = volts[rows][:, :, columns] if len(columns) < len(read) else volts[rows]
             self._deliver(task, taken.reshape(len(task.names), -1))
+
+
+def left(task: VirtualTask) -> int:
+    """Samples to come, as far as its own end and that of the clock's owner tell."""
+    samples = 1 << 62 if task.total is None else task.total - task.position
+    owner = task.clock_owner
+    if owner is not None:
+        if not owner.is_running or owner.begin is None:
+            return 0
+        if owner.total is not None:
+            last = owner.begin + (owner.total - 1) * owner.timing.period
+            samples = min(samples, (last - task.next_tick) // task.timing.period + 1)
+    return samples
+
+
+def bearable(task: VirtualTask) -> int:
+    """The last tick that costs no sample."""
+    room = task.room()
+    if room is None:
+        return 1 << 62
+    return task.next_tick + room * task.timing.period - 1
+
+
+def in_repeats(
+    outputs: list[VirtualTask], tasks: list[VirtualTask], unit: int, count: int
+) -> tuple[int, int]:
+    """`count` as a multiple of the length that all outputs play over and over, if they do."""
+    lengths = {
+        min(task.outgoing.size, task.outgoing.written)
+        for task in outputs
+        if task.outgoing is not None and task.regenerates
+    }
+    aligned = all(task.timing.period == unit for task in tasks)
+    if len(lengths) != 1 or not aligned or any(not task.regenerates for task in outputs):
+        return count, count
+    length = lengths.pop()
+    places = {task.position % length for task in outputs}
+    if len(places) != 1:
+        return count, count
+    place = places.pop()
+    if place:
+        count = min(count, length - place)
+        return count, count
+    return (count // length * length, length) if count >= length else (count, count)
+
+
+def steps(
+    plant: Plant, outputs: list[VirtualTask], begin: int, end: int, unit: int
+) -> tuple[IntArray, Volts]:
+    """Where outputs change, in samples from `begin`, and levels `[output, step]` from there."""
+    edges = [np.arange(t.next_tick, end, t.timing.period) for t in outputs]
+    ticks = np.unique(np.concatenate([*edges, [begin]])) if edges else np.array([begin])
+    parts: list[Volts] = []
+    for task, own in zip(outputs, edges, strict=True):
+        before = np.array([[plant.level(name)] for name in task.names])
+        coming = np.concatenate([before, task.upcoming(len(own))], axis=1)
+        parts.append(coming[:, np.searchsorted(own, ticks, side="right")])
+    levels = np.concatenate(parts) if parts else np.empty((0, len(ticks)))
+    changes = np.ones(len(ticks), np.bool_)
+    changes[1:] = (levels[:, 1:] != levels[:, :-1]).any(axis=0)
+    return (ticks[changes] - begin) // unit, levels[:, changes]
+
+
+def underflow() -> DaqFault:
+    """What ends a generation whose samples ran out."""
+    return DaqFault(
+        DAQmxErrors.GEN_STOPPED_TO_PREVENT_REGEN_OF_OLD_SAMPLES,
+        "The generation has stopped to prevent the regeneration of old samples. Your application "
+        "was unable to write samples to the background buffer fast enough to prevent old samples "
+        "from being regenerated.\n\nWrite to the background buffer more often, or allow "
+        "regeneration.",
+        written=0,
+    )
+
+
+CLOCK, TRIGGER = "sampleclock", "starttrigger"
+
+
+class Triggers:
+    """What is at the terminals; every method wants the engine's turn.
+
+    `pulses` and `clocks` are those of `Driver`; `routes` are signals that tasks export.
+
+    Raises:
+        InvalidInput: a pulse or a clock at a device that is not there.
+    """
+
+    def __init__(
+        self,
+        chassis: Chassis,
+        engine: Engine,
+        pulses: Mapping[str, float],
+        clocks: Mapping[str, float],
+    ) -> None:
+        self._chassis = chassis
+        self._engine = engine
+        self.routes: dict[tuple[str, str], tuple[VirtualTask, str]] = {}
+        self._pulses = {_place(chassis, name, "pulse"): after for name, after in pulses.items()}
+        self._clocks = {_place(chassis, name, "clock"): rate for name, rate in clocks.items()}
+        engine.rearm = self._rearm
+
+    def pulse(self, terminal: str) -> None:
+        """A rising edge at a terminal, such as `/Dev1/PFI0`: it starts the tasks that wait."""
+        place = self._chassis.terminal(terminal, "")
+        self._engine.sync()
+        for task in list(self._engine.running):
+            if task.begin is None and self._trigger_place(task) == place:
+                self._run_from(task, self._engine.clock.now)
+
+    def set_external_rate(self, task: VirtualTask) -> None:
+        """The true rate of a task whose clock is plugged in at a terminal."""
+        place = self._clock_place(task)
+        if place in self._clocks:
+            task.timing.rate_hz = TIMEBASE_HZ / divided(self._clocks[place])
+
+    def arm(self, task: VirtualTask, tick: int) -> None:
+        """Begin a started task at `tick`, unless it waits for a trigger.
+
+        A pulse that has passed is gone.
+        """
+        trigger = self._trigger_place(task)
+        if trigger is None:
+            self._run_from(task, tick)
+        elif trigger in self._pulses:
+            self._run_from(task, tick + int(self._pulses[trigger] * TIMEBASE_HZ))
+
+    def _rearm(self, task: VirtualTask, tick: int) -> None:
+        """All samples of a trigger are there: wait for the next one, from `tick` on."""
+        task.begin, task.is_triggered, task.position = None, False, 0
+        self.arm(task, tick)
+
+    def _run_from(self, task: VirtualTask, tick: int) -> None:
+        """Its start trigger came at `tick`: it begins with the next edge of its clock."""
+        task.is_triggered = True
+        place = self._clock_place(task)
+        if place is not None and place not in self._clocks:
+            owner = next((t for t in self._engine.running if self._gives(t, place, CLOCK)), None)
+            if owner is None or owner.begin is None:
+                return
+            task.clock_owner, task.timing.rate_hz = owner, owner.timing.rate_hz
+            period = owner.timing.period
+            tick = owner.begin + max(0, -((owner.begin - tick) // period)) * period
+        task.begin = tick
+        self._set_reference(task, tick)
+        for other in list(self._engine.running):
+            if other.begin is None and other is not task and self._follows(other, task):
+                self._run_from(other, tick)
+
+    def _follows(self, other: VirtualTask, task: VirtualTask) -> bool:
+        """Whether `other` waited for the start or the clock of `task`."""
+        trigger, clock = self._trigger_place(other), self._clock_place(other)
+        if trigger is not None and not other.is_triggered:
+            return self._gives(task, trigger, TRIGGER)
+        return clock is not None and self._gives(task, clock, CLOCK)
+
+    def _set_reference(self, task: VirtualTask, tick: int) -> None:
+        reference = task.reference_trigger
+        if reference.source is None or not task.timing.is_finite:
+            return
+        place = self._chassis.terminal(reference.source, task.devices[0])
+        after = self._pulses.get(place)
+        if after is None:
+            # Pretrigger samples go round in the buffer until somebody pulses.
+            task.skip = 1 << 61
+            return
+        at = max(reference.pretrigger, int(after * TIMEBASE_HZ / task.timing.period))
+        task.skip = at - reference.pretrigger
+
+    def _clock_place(self, task: VirtualTask) -> tuple[str, str] | None:
+        """The terminal of its clock; None where that is its own."""
+        source = task.timing.source
+        if not source:
+            return None
+        place = self._chassis.terminal(source, task.devices[0])
+        own = (place[0] in task.devices and place[1] == f"{task.kind}/{CLOCK}") or place[
+            1
+        ].endswith(("onboardclock", "timebase"))
+        return None if own else place
+
+    def _trigger_place(self, task: VirtualTask) -> tuple[str, str] | None:
+        if task.start_trigger.source is None:
+            return None
+        return self._chassis.terminal(task.start_trigger.source, task.devices[0])
+
+    def _gives(self, task: VirtualTask, place: tuple[str, str], signal: str) -> bool:
+        """Whether the clock or start trigger of `task` is at a terminal."""
+        if place in self.routes:
+            return self.routes[place] == (task, signal)
+        return place[0] in task.devices and place[1] == f"{task.kind}/{signal}"
+
+
+def _place(chassis: Chassis, terminal: str, what: str) -> tuple[str, str]:
+    try:
+        return chassis.terminal(terminal, "")
+    except DaqFault as fault:
+        raise InvalidInput(
+            f"a {what} was given for the terminal {terminal}, whose device is not there; there "
+            f"are: {', '.join(chassis.boards)}"
+        ) from fault

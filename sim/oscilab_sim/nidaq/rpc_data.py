@@ -1,21 +1,20 @@
-"""RPCs that read and write samples."""
+"""RPCs that read and write samples: in volts, as lines and ports, unscaled, and as waveforms."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from nidaqmx.error_codes import DAQmxErrors
 from numpy.typing import NDArray
 
-from oscilab.types import FloatArray
-from oscilab_sim.nidaq.calls import Alive, Reply, raw
-from oscilab_sim.nidaq.driver import Driver
-from oscilab_sim.nidaq.faults import DaqFault
-from oscilab_sim.nidaq.reading import read_samples
-from oscilab_sim.nidaq.tasks import Kind, VirtualTask
-from oscilab_sim.nidaq.writing import write_samples
+from oscilab.types import FloatArray, Volts
+from oscilab_sim.nidaq.buffers import OutputBuffer
+from oscilab_sim.nidaq.calls import Alive, DaqFault, Reply, aborted, raw
+from oscilab_sim.nidaq.driver import Driver, new_output_buffer
+from oscilab_sim.nidaq.rpc_properties import raw_bits, step_V
+from oscilab_sim.nidaq.tasks import TIMEBASE_HZ, Kind, VirtualTask
 
 ALL = -1
 
@@ -203,3 +202,412 @@ def _unpacked(task: VirtualTask, numbers: NDArray[np.uint32]) -> FloatArray:
 
 def _bit(line: str) -> int:
     return int(line.rpartition("line")[2])
+
+
+class RawRpcs:
+    """Codes are signed; a voltage beyond the range reads as the last code."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+
+    def ReadRaw(self, request: Any, alive: Alive) -> Reply:
+        """Bytes, one sample of all channels after the other."""
+        codes, fault, task = self._codes(request, alive)
+        widths = [raw_bits(self._driver.chassis.boards[device]) for device in task.devices]
+        samples = codes.T.astype(np.int16 if max(widths) == 16 else np.int32)
+        reply = {
+            "read_array": np.ascontiguousarray(samples).tobytes(),
+            "samps_read": codes.shape[1],
+            "num_bytes_per_samp": max(widths) // 8,
+        }
+        return reply if fault is None else {**reply, "status": fault.code}
+
+    def ReadBinaryI16(self, request: Any, alive: Alive) -> Reply:
+        """Codes of 16 bits; those of finer boards are cut, as NI-DAQmx does."""
+        return self._binary(request, alive, np.int16)
+
+    def ReadBinaryI32(self, request: Any, alive: Alive) -> Reply:
+        """Codes of 32 bits."""
+        return self._binary(request, alive, np.int32)
+
+    def _binary(self, request: Any, alive: Alive, kind: type[np.integer[Any]]) -> Reply:
+        codes, fault, _ = self._codes(request, alive)
+        by_channel = raw(request, "fill_mode") == 0
+        ordered = (codes if by_channel else codes.T).astype(kind)
+        reply = {
+            "read_array": np.ascontiguousarray(ordered).ravel(),
+            "samps_per_chan_read": codes.shape[1],
+        }
+        return reply if fault is None else {**reply, "status": fault.code}
+
+    def _codes(
+        self, request: Any, alive: Alive
+    ) -> tuple[NDArray[np.int32], DaqFault | None, VirtualTask]:
+        """Codes `[channel, sample]`, what kept the rest from coming, and the task."""
+        task = reader(self._driver, request, Kind.AI)
+        volts, fault = read_samples(
+            self._driver, task, request.num_samps_per_chan, request.timeout, alive
+        )
+        boards = [self._driver.chassis.boards[place.device] for place in task.lines]
+        steps = np.array([[step_V(board)] for board in boards])
+        last = np.array([[2 ** (board.bits - 1)] for board in boards])
+        codes = np.clip(np.rint(volts / steps), -last, last - 1)
+        return codes.astype(np.int32), fault, task
+
+
+TIMING, PROPERTIES = 1, 2
+"""Bits of the request's `waveform_attribute_mode`."""
+SINCE_1904_S = 2_082_844_800
+"""NI counts seconds from 1904 on, Unix from 1970 on."""
+
+
+class WaveformRpcs:
+    """Waveforms of analog channels and of digital lines, one a channel."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+
+    def ReadAnalogWaveforms(self, request: Any, alive: Alive) -> Reply:
+        """Volts with their timing."""
+        task = reader(self._driver, request, Kind.AI)
+        samples, timing, fault = self._read(task, request, alive)
+        waveforms = [
+            {
+                **timing,
+                "y_data": row,
+                "attributes": _properties(
+                    request, {"NI_ChannelName": channel.name, "NI_UnitDescription": "Volts"}
+                ),
+            }
+            for channel, row in zip(task.channels, samples, strict=True)
+        ]
+        return _read_reply(waveforms, samples.shape[1], fault)
+
+    def ReadDigitalWaveforms(self, request: Any, alive: Alive) -> Reply:
+        """Lines with their timing; the first line of a channel is the last column, as NI has it."""
+        task = reader(self._driver, request, Kind.DI)
+        samples, timing, fault = self._read(task, request, alive)
+        waveforms: list[Mapping[str, Any]] = []
+        start = 0
+        for channel in task.channels:
+            count = len(channel.places)
+            bits = samples[start : start + count] > 0.5
+            start += count
+            names = ", ".join(place.name for place in reversed(channel.places))
+            waveforms.append(
+                {
+                    **timing,
+                    "signal_count": count,
+                    "y_data": bits[::-1].T.astype(np.uint8).tobytes(),
+                    "attributes": _properties(
+                        request, {"NI_ChannelName": channel.name, "NI_LineNames": names}
+                    ),
+                }
+            )
+        return _read_reply(waveforms, samples.shape[1], fault)
+
+    def WriteAnalogWaveforms(self, request: Any, alive: Alive) -> Reply:
+        """Volts; their timing is the task's, not the waveforms'."""
+        task = writer(self._driver, request, Kind.AO)
+        rows = [np.asarray(waveform.y_data, np.float64) for waveform in request.waveforms]
+        return self._write(task, _stacked(task, [row[np.newaxis] for row in rows]), request, alive)
+
+    def WriteDigitalWaveforms(self, request: Any, alive: Alive) -> Reply:
+        """Lines; the last column is the first line."""
+        task = writer(self._driver, request, Kind.DO)
+        parts: list[FloatArray] = []
+        for waveform, channel in zip(request.waveforms, task.channels, strict=False):
+            if waveform.signal_count != len(channel.places):
+                raise _mismatch(task, len(channel.places), waveform.signal_count, "Lines")
+            bits = np.frombuffer(waveform.y_data, np.uint8).reshape(-1, waveform.signal_count)
+            parts.append(np.minimum(bits.T[::-1], 1).astype(np.float64))
+        return self._write(task, _stacked(task, parts), request, alive)
+
+    def _read(
+        self, task: VirtualTask, request: Any, alive: Alive
+    ) -> tuple[FloatArray, Mapping[str, Any], DaqFault | None]:
+        first: list[int | None] = []
+        samples, fault = read_samples(
+            self._driver, task, request.num_samps_per_chan, request.timeout, alive, first
+        )
+        if not raw(request, "waveform_attribute_mode") & TIMING:
+            return samples, {}, fault
+        clock = self._driver.engine.clock
+        tick = next((tick for tick in first if tick is not None), clock.now)
+        seconds = clock.began_s + tick / clock.hz + SINCE_1904_S
+        timing: dict[str, Any] = {
+            "t0": {
+                "seconds": int(seconds),
+                "fractional_seconds": int((seconds - int(seconds)) * 2**64),
+            }
+        }
+        if task.timing.clocked:
+            timing["dt"] = 1 / task.timing.true_rate_hz
+        return samples, timing, fault
+
+    def _write(self, task: VirtualTask, samples: FloatArray, request: Any, alive: Alive) -> Reply:
+        written = write_samples(
+            self._driver, task, samples, request.auto_start, request.timeout, alive
+        )
+        return {"samps_per_chan_written": written}
+
+
+def _read_reply(
+    waveforms: Sequence[Mapping[str, Any]], count: int, fault: DaqFault | None
+) -> Reply:
+    reply = {"waveforms": waveforms, "samps_per_chan_read": count}
+    return reply if fault is None else {**reply, "status": fault.code}
+
+
+def _properties(request: Any, texts: Mapping[str, str]) -> Mapping[str, Any]:
+    if not raw(request, "waveform_attribute_mode") & PROPERTIES:
+        return {}
+    return {name: {"string_value": text} for name, text in texts.items()}
+
+
+def _stacked(task: VirtualTask, parts: list[FloatArray]) -> FloatArray:
+    if len(parts) != len(task.channels) or len({part.shape[1] for part in parts}) != 1:
+        raise _mismatch(task, len(task.channels), len(parts), "Channels")
+    return np.concatenate(parts)
+
+
+def _mismatch(task: VirtualTask, wanted: int, found: int, what: str) -> DaqFault:
+    return DaqFault(
+        DAQmxErrors.WRITE_NUM_CHANS_MISMATCH,
+        "Write cannot be performed, because the waveforms do not match the task, or differ in "
+        f"length.\n\nNumber of {what} in Task: {wanted}\nNumber of {what} in the Data: {found}"
+        f"\n\nTask Name: {task.name}",
+    )
+
+
+def read_samples(
+    driver: Driver,
+    task: VirtualTask,
+    count: int,
+    timeout: float,
+    alive: Alive,
+    first: list[int | None] | None = None,
+) -> tuple[Volts, DaqFault | None]:
+    """`count` samples `[line, sample]` (or all, -1), and what kept the rest from coming.
+
+    A task that does not run is started: without a clock for this call alone, with one until its
+    last sample was read, or for good if it is continuous. Where a list `first` is given, the
+    tick at which the first of the samples was taken is appended to it.
+
+    Raises:
+        DaqFault: it cannot run, or samples were lost.
+    """
+    if task.logging.takes_all:
+        raise DaqFault(
+            DAQmxErrors.READ_NOT_SUPPORTED_FOR_LOGGING_MODE,
+            "Read cannot be performed when the logging mode is Log; choose Log and Read."
+            f"\n\nTask Name: {task.name}",
+        )
+    if not task.is_running:
+        driver.start(task, by_call=True)
+    if not task.timing.clocked:
+        try:
+            if task.fault is not None:
+                raise task.fault
+            driver.engine.sync()
+            return driver.engine.plant.read(task.names, max(count, 1)), None
+        finally:
+            if task.started_by_call:
+                driver.stop(task)
+    try:
+        return _read_buffered(driver, task, count, timeout, alive, first)
+    finally:
+        # As in NI-DAQmx, a read that starts a finite task also stops it after its last sample.
+        buffer = task.incoming
+        over = buffer is not None and task.ends and buffer.read >= task.timing.samples
+        if task.started_by_call and (over or task.fault is not None):
+            driver.stop(task)
+
+
+def _read_buffered(
+    driver: Driver,
+    task: VirtualTask,
+    count: int,
+    timeout: float,
+    alive: Alive,
+    first: list[int | None] | None,
+) -> tuple[Volts, DaqFault | None]:
+    buffer = task.incoming
+    assert buffer is not None
+    engine, timing = driver.engine, task.timing
+    if count == ALL:
+        engine.sync()
+        count = timing.samples - buffer.read if task.ends else buffer.available
+    if task.ends and buffer.read + count > timing.samples:
+        left = timing.samples - buffer.read
+        samples, fault = (
+            _read_buffered(driver, task, left, timeout, alive, first) if left else (None, None)
+        )
+        if fault is None:
+            fault = DaqFault(
+                DAQmxErrors.SAMPLES_WILL_NEVER_BE_AVAILABLE,
+                "Attempted to read a sample beyond the final sample acquired. The acquisition has "
+                "stopped, therefore the sample specified by the combination of position and "
+                f"offset will never be available.\n\nTask Name: {task.name}",
+                read=left,
+            )
+        return np.empty((len(task.names), 0)) if samples is None else samples, fault
+
+    def ready() -> bool:
+        gone = task.incoming is not buffer
+        return gone or task.fault is not None or buffer.available >= count
+
+    def when() -> int | None:
+        if not task.is_ticking:
+            return None
+        missing = count - buffer.available + max(task.skip - task.position, 0)
+        return task.next_tick + (missing - 1) * timing.period
+
+    engine.wait(ready, when, timeout, alive)
+    if task.incoming is not buffer:
+        raise aborted(task.name, read=0)
+    if task.fault is not None:
+        raise task.fault
+    if first is not None:
+        first.append(buffer.tick)
+    if buffer.available >= count:
+        return buffer.take(count), None
+    fault = DaqFault(
+        DAQmxErrors.SAMPLES_NOT_YET_AVAILABLE,
+        "Some or all of the samples requested have not yet been acquired.\n\nTo wait for the "
+        "samples to become available use a longer read timeout or read later in your program. To "
+        "make the samples available sooner, increase the sample rate. If your task uses a start "
+        "trigger, make sure that your start trigger is configured correctly. It is also possible "
+        "that you configured the task for external timing, and no clock was supplied.\n\n"
+        f"Task Name: {task.name}",
+        read=buffer.available,
+    )
+    return buffer.take(buffer.available), fault
+
+
+def write_samples(
+    driver: Driver, task: VirtualTask, samples: Volts, start: bool, timeout: float, alive: Alive
+) -> int:
+    """Write `samples` `[line, sample]`; how many of them per line were taken.
+
+    Raises:
+        DaqFault: volts beyond a channel's range, no room in time, or a task that cannot run.
+    """
+    _check_range(task, samples)
+    _check_watchdogs(driver, task)
+    if task.timing.clocked:
+        return _write_buffered(driver, task, samples, start, timeout, alive)
+    started = not task.is_running
+    if started and not start:
+        raise DaqFault(
+            DAQmxErrors.CANNOT_WRITE_WHEN_AUTO_START_FALSE_AND_TASK_NOT_RUNNING,
+            "Write failed, because on-demand tasks must run before they can be written to.\n\n"
+            f"Start the task, or set auto start to true.\n\nTask Name: {task.name}",
+            written=0,
+        )
+    if started:
+        driver.start(task, by_call=True)
+    if task.fault is not None:
+        raise task.fault
+    driver.engine.sync()
+    for sample in samples.T.tolist():
+        driver.engine.plant.set_levels(dict(zip(task.names, sample, strict=True)))
+    if started:
+        driver.stop(task)
+    return samples.shape[1]
+
+
+def _write_buffered(
+    driver: Driver, task: VirtualTask, samples: Volts, start: bool, timeout: float, alive: Alive
+) -> int:
+    count = samples.shape[1]
+    # As in NI-DAQmx, a write to a buffer commits the task.
+    driver.commit(task)
+    if task.outgoing is None or _is_replaced(task, task.outgoing, count):
+        task.outgoing = new_output_buffer(task, count)
+    buffer = task.outgoing
+    if not task.is_running and buffer.written >= buffer.size:
+        buffer.written = 0
+    done = 0
+    # As much as half a buffer goes in as soon as it fits: to wait for more would let it run dry.
+    portion = max(buffer.size // 2, 1)
+    deadline = driver.engine.clock.now + int(max(timeout, 0.0) * TIMEBASE_HZ)
+    while done < count:
+        left = max(deadline - driver.engine.clock.now, 0) / TIMEBASE_HZ if timeout >= 0 else -1.0
+        room = _room(driver, task, min(count - done, portion), left, alive)
+        if not room:
+            if task.fault is not None:
+                raise task.fault
+            raise DaqFault(
+                DAQmxErrors.SAMPLES_CAN_NOT_YET_BE_WRITTEN,
+                "Some or all of the samples to write could not be written to the buffer yet. More "
+                "space will free up as samples currently in the buffer are generated.\n\nTo wait "
+                "for space to become available, use a longer write timeout, or write less or "
+                f"later.\n\nTask Name: {task.name}",
+                written=done,
+            )
+        part = samples[:, done : done + room]
+        buffer.put(part)
+        done += part.shape[1]
+    if start and not task.is_running:
+        driver.start(task)
+    return done
+
+
+def _room(driver: Driver, task: VirtualTask, wanted: int, timeout: float, alive: Alive) -> int:
+    buffer = task.outgoing
+    assert buffer is not None
+
+    def space() -> int:
+        return buffer.space(task.position if task.is_running else 0, task.regenerates)
+
+    def when() -> int | None:
+        if not task.is_ticking:
+            return None
+        return task.next_tick + (wanted - space()) * task.timing.period
+
+    if not task.is_running:
+        return space()
+
+    def ready() -> bool:
+        return not task.is_running or task.fault is not None or space() >= wanted
+
+    driver.engine.wait(ready, when, timeout, alive)
+    if not task.is_running:
+        raise aborted(task.name, written=0)
+    return 0 if task.fault is not None else space()
+
+
+def _check_range(task: VirtualTask, samples: Volts) -> None:
+    if task.kind is not Kind.AO:
+        return
+    for channel, row in zip(task.channels, samples, strict=True):
+        low, high = float(row.min()), float(row.max())
+        # NaN makes both comparisons false.
+        if not (low >= channel.low and high <= channel.high):
+            value = high if not high <= channel.high else low
+            raise DaqFault(
+                DAQmxErrors.INVALID_AO_DATA_WRITE,
+                "Attempted writing analog data that is too large or too small.\n\nProperty: "
+                f"DAQmx_AO_Max, DAQmx_AO_Min\nData Value: {value:g}\nMinimum Value: "
+                f"{channel.low:g}\nMaximum Value: {channel.high:g}\n\nChannel Name: "
+                f"{channel.name}\n\nTask Name: {task.name}",
+                written=0,
+            )
+
+
+def _check_watchdogs(driver: Driver, task: VirtualTask) -> None:
+    for watchdog in driver.watchdogs.values():
+        if watchdog.expired and watchdog.device in task.devices:
+            raise DaqFault(
+                DAQmxErrors.WRITE_FAILED_BECAUSE_WATCHDOG_EXPIRED,
+                "Write failed because the watchdog timer has expired.\n\nClear the expiration "
+                f"first.\n\nDevice: {watchdog.device}\n\nTask Name: {task.name}",
+                written=0,
+            )
+
+
+def _is_replaced(task: VirtualTask, buffer: OutputBuffer, count: int) -> bool:
+    """Until a task runs, the last write decides how large a buffer is that nobody configured."""
+    full = buffer.written >= buffer.size
+    return not task.is_running and task.output_size is None and buffer.size != count and full

@@ -1,4 +1,4 @@
-"""RPCs that enumerate: the system, its devices, their physical channels; and error strings."""
+"""RPCs on the server as a whole: devices and their channels, resets, reservations, errors."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from nidaqmx._stubs import nidaqmx_pb2 as pb
 from nidaqmx.error_codes import DAQmxErrors, DAQmxWarnings
 
 from oscilab_nidaq.boards import Board, input_names, line_names, output_names
-from oscilab_sim.nidaq.calls import Alive, Reply, raw
+from oscilab_sim.nidaq.calls import VOLTAGE, Alive, DaqFault, Reply, raw, valued
 from oscilab_sim.nidaq.driver import Driver
-from oscilab_sim.nidaq.faults import DaqFault
-from oscilab_sim.nidaq.properties import VOLTAGE, valued
 from oscilab_sim.nidaq.tasks import State
 
 VERSION = (23, 8, 0)
@@ -153,3 +151,54 @@ def _found(values: dict[int, Any], request: Any, what: str, name: str) -> Reply:
             "sim/README.md lists what it does.",
         )
     return valued(request, values[number])
+
+
+SESSION: Any = pb.CreateTaskResponse.DESCRIPTOR.fields_by_name["task"].message_type
+SERVICE: Any = SESSION.file.services_by_name["SessionUtilities"]
+"""`nidevice_grpc.SessionUtilities`, from wherever this nidaqmx has its stubs."""
+
+
+class SessionRpcs:
+    """Sessions outlive their clients, as in NI's server, until somebody resets it."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._reserved: dict[str, str] = {}
+
+    def EnumerateDevices(self, request: Any, alive: Alive) -> Reply:
+        """The devices of the chassis."""
+        chassis = self._driver.chassis
+        return {
+            "devices": [
+                {
+                    "name": name,
+                    "model": board.product,
+                    "vendor": "National Instruments",
+                    "serial_number": f"{chassis.serial(name):08X}",
+                }
+                for name, board in chassis.boards.items()
+                if name in chassis.present
+            ]
+        }
+
+    def Reserve(self, request: Any, alive: Alive) -> Reply:
+        """Take a name that nobody else has; clients agree on what it stands for."""
+        owner = self._reserved.setdefault(request.reservation_id, request.client_id)
+        return {"is_reserved": owner == request.client_id}
+
+    def IsReservedByClient(self, request: Any, alive: Alive) -> Reply:
+        """Whether the client has it."""
+        return {"is_reserved": self._reserved.get(request.reservation_id) == request.client_id}
+
+    def Unreserve(self, request: Any, alive: Alive) -> Reply:
+        """Give it back."""
+        owns = self._reserved.get(request.reservation_id) == request.client_id
+        if owns:
+            del self._reserved[request.reservation_id]
+        return {"is_unreserved": owns}
+
+    def ResetServer(self, request: Any, alive: Alive) -> Reply:
+        """Clear every task of every client; outputs hold."""
+        self._driver.clear_all()
+        self._reserved.clear()
+        return {"is_server_reset": True}

@@ -1,17 +1,29 @@
-"""RPCs on whole tasks: their life, timing and triggers. Methods are called as NI's RPCs are."""
+"""RPCs on tasks: their life, channels, timing, triggers, watchdogs and events."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
-from nidaqmx.constants import TaskMode
+from nidaqmx._stubs import nidaqmx_pb2 as pb
+from nidaqmx.constants import Level, Signal, TaskMode
 from nidaqmx.error_codes import DAQmxErrors
+from nidaqmx.utils import unflatten_channel_string
 
-from oscilab_sim.nidaq.calls import Alive, Reply, raw
+from oscilab_sim.nidaq.buffers import Logging
+from oscilab_sim.nidaq.calls import Alive, DaqFault, Reply, raw, unsupported
+from oscilab_sim.nidaq.chassis import Place
 from oscilab_sim.nidaq.driver import Driver
-from oscilab_sim.nidaq.faults import DaqFault
-from oscilab_sim.nidaq.logging_files import Logging
-from oscilab_sim.nidaq.tasks import Timing, Trigger, VirtualTask
+from oscilab_sim.nidaq.tasks import (
+    Kind,
+    State,
+    Timing,
+    Trigger,
+    VirtualChannel,
+    VirtualTask,
+    Watchdog,
+)
 
 ATTACH = 2
 
@@ -207,3 +219,307 @@ class TaskRpcs:
     def _raise_fault(task: VirtualTask) -> None:
         if task.fault is not None:
             raise task.fault
+
+
+VOLTS = 10348
+DIFFERENTIAL = 10106
+
+
+class ChannelRpcs:
+    """Voltage channels and digital lines."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+
+    def CreateAIVoltageChan(self, request: Any, alive: Alive) -> Reply:
+        """Analog inputs, in volts."""
+        terminal = raw(request, "terminal_config")
+        return self._voltage(request, Kind.AI, DIFFERENTIAL if terminal == -1 else terminal)
+
+    def CreateAOVoltageChan(self, request: Any, alive: Alive) -> Reply:
+        """Analog outputs, in volts."""
+        return self._voltage(request, Kind.AO, DIFFERENTIAL)
+
+    def CreateDIChan(self, request: Any, alive: Alive) -> Reply:
+        """Digital inputs."""
+        return self._digital(request, Kind.DI)
+
+    def CreateDOChan(self, request: Any, alive: Alive) -> Reply:
+        """Digital outputs."""
+        return self._digital(request, Kind.DO)
+
+    def _voltage(self, request: Any, kind: Kind, terminal: int) -> Reply:
+        task = self._task(request, kind)
+        if raw(request, "units") != VOLTS or request.custom_scale_name:
+            raise DaqFault(
+                DAQmxErrors.ATTRIBUTE_NOT_SUPPORTED_IN_TASK_CONTEXT,
+                "The virtual NI-DAQmx knows volts and no custom scales.\n\n"
+                f"Physical Channel Name: {request.physical_channel}",
+            )
+        low, high = request.min_val, request.max_val
+        if not low < high:
+            raise DaqFault(
+                DAQmxErrors.MIN_NOT_LESS_THAN_MAX,
+                "Minimum is greater than or equal to the maximum.\n\nEnsure the maximum value is "
+                f"greater than the minimum value.\n\nMinimum Value: {low:g}\nMaximum Value: "
+                f"{high:g}",
+            )
+        places = self._driver.chassis.places(kind.value, request.physical_channel)
+        for place in places:
+            reach = self._driver.chassis.boards[place.device].range_V
+            if low < -reach or high > reach:
+                raise DaqFault(
+                    DAQmxErrors.INVALID_ATTRIBUTE_VALUE,
+                    "Requested value is not a supported value for this property. The property "
+                    "value may be invalid because it conflicts with another property.\n\nProperty: "
+                    f"DAQmx_{kind.name}_{'Max' if high > reach else 'Min'}\nRequested Value: "
+                    f"{high if high > reach else low:g}\nPossible Values: {-reach:g} to "
+                    f"{reach:g}\n\nChannel Name: {place.name}",
+                )
+        names = self._names(request.name_to_assign_to_channel, places)
+        for name, place in zip(names, places, strict=True):
+            self._add(task, VirtualChannel(name, [place], low, high, terminal))
+        return {}
+
+    def _digital(self, request: Any, kind: Kind) -> Reply:
+        task = self._task(request, kind)
+        places = self._driver.chassis.lines(request.lines)
+        if raw(request, "line_grouping") == 1:
+            name = request.name_to_assign_to_lines or _grouped_name(request.lines, places)
+            self._add(task, VirtualChannel(name, places))
+        else:
+            for name, place in zip(
+                self._names(request.name_to_assign_to_lines, places), places, strict=True
+            ):
+                self._add(task, VirtualChannel(name, [place]))
+        return {}
+
+    def _task(self, request: Any, kind: Kind) -> VirtualTask:
+        task = self._driver.task(request.task.name)
+        task.check_idle()
+        if task.kind is not None and task.kind is not kind:
+            raise DaqFault(
+                DAQmxErrors.INVALID_PHYS_CHAN_TYPE,
+                "I/O type of the physical channel is not valid for this operation: a task holds "
+                f"channels of one kind.\n\nTask Name: {task.name}",
+            )
+        task.kind = kind
+        task.state = min(task.state, State.UNVERIFIED)
+        task.outgoing = None
+        return task
+
+    @staticmethod
+    def _names(given: str, places: list[Place]) -> list[str]:
+        if not given:
+            return [place.name for place in places]
+        names = unflatten_channel_string(given)
+        if len(names) == len(places):
+            return names
+        return [f"{given}{number}" for number in range(len(places))]
+
+    @staticmethod
+    def _add(task: VirtualTask, channel: VirtualChannel) -> None:
+        taken = {other.name for other in task.channels}
+        if channel.name in taken or set(channel.places) & set(task.lines):
+            raise DaqFault(
+                DAQmxErrors.CHAN_ALREADY_IN_TASK,
+                "Specified channel cannot be added to the task, because a channel with the same "
+                f"name is already in the task.\n\nChannel Name: {channel.name}\n\nTask Name: "
+                f"{task.name}",
+            )
+        task.channels.append(channel)
+
+
+def _grouped_name(lines: str, places: list[Place]) -> str:
+    """A port is called as it is; several lines are called after the first."""
+    if len(places) == 1:
+        return places[0].name
+    first, _, _ = places[0].name.rpartition("/")
+    return first if lines.strip("/ ").lower() == first.lower() else places[0].name + "..."
+
+
+RESET_TIMER = 0
+
+
+class WatchdogRpcs:
+    """Making a watchdog, its expiration states, resetting its timer."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._numbers = itertools.count()
+
+    def CreateWatchdogTimerTaskEx(self, request: Any, alive: Alive) -> Reply:
+        """A watchdog, on a board that has one."""
+        device, board = self._driver.chassis.device(request.device_name)
+        if not board.watchdog:
+            raise DaqFault(
+                DAQmxErrors.WATCHDOG_TIMER_NOT_SUPPORTED,
+                "Watchdog Timer is not supported on this device.\n\nDevice Specified: "
+                f"{device}, {board.product}",
+            )
+        # A watchdog that has expired has lost its client; the board's timer is free again.
+        for other in [w for w in self._driver.watchdogs.values() if w.device == device]:
+            if other.expired:
+                del self._driver.watchdogs[other.name]
+        name = request.session_name or f"_watchdog<{next(self._numbers)}>"
+        if name in self._driver.watchdogs:
+            raise DaqFault(
+                DAQmxErrors.DUPLICATE_TASK,
+                f"Task name conflicts with an existing task name.\n\nTask Name: {name}",
+            )
+        self._driver.watchdogs[name] = Watchdog(name, device, request.timeout)
+        return {"task": {"name": name}, "new_session_initialized": True}
+
+    def CfgWatchdogAOExpirStates(self, request: Any, alive: Alive) -> Reply:
+        """The volts that analog outputs expire to."""
+        watchdog = self._watchdog(request)
+        places = self._driver.chassis.places("ao", request.channel_names)
+        for place, volts in zip(places, request.expir_state_array, strict=True):
+            watchdog.states[place.name] = volts
+        return {}
+
+    def CfgWatchdogDOExpirStates(self, request: Any, alive: Alive) -> Reply:
+        """The levels that lines expire to."""
+        watchdog = self._watchdog(request)
+        places = self._driver.chassis.lines(request.channel_names)
+        for place, level in zip(places, request.expir_state_array, strict=True):
+            if level in (Level.HIGH.value, Level.LOW.value):
+                watchdog.states[place.name] = float(level == Level.HIGH.value)
+        return {}
+
+    def ControlWatchdogTask(self, request: Any, alive: Alive) -> Reply:
+        """Reset the timer, or clear an expiration."""
+        watchdog = self._watchdog(request)
+        if raw(request, "action") == RESET_TIMER:
+            watchdog.reset()
+        else:
+            watchdog.clear_expiration()
+        return {}
+
+    def GetWatchdogAttributeBool(self, request: Any, alive: Alive) -> Reply:
+        """Whether it expired."""
+        return {"value": self._value(request, pb.WATCHDOG_ATTRIBUTE_HAS_EXPIRED)}
+
+    def GetWatchdogAttributeDouble(self, request: Any, alive: Alive) -> Reply:
+        """Its timeout."""
+        return {"value": self._value(request, pb.WATCHDOG_ATTRIBUTE_TIMEOUT)}
+
+    def SetWatchdogAttributeDouble(self, request: Any, alive: Alive) -> Reply:
+        """Change its timeout."""
+        self._value(request, pb.WATCHDOG_ATTRIBUTE_TIMEOUT)
+        self._watchdog(request).timeout = request.value
+        return {}
+
+    def _value(self, request: Any, known: int) -> float | bool:
+        watchdog = self._watchdog(request)
+        if raw(request, "attribute") != known:
+            raise unsupported("watchdog", raw(request, "attribute"), watchdog.name)
+        expired = known == pb.WATCHDOG_ATTRIBUTE_HAS_EXPIRED
+        return watchdog.expired if expired else watchdog.timeout
+
+    def _watchdog(self, request: Any) -> Watchdog:
+        found = self._driver.watchdogs.get(request.task.name)
+        if found is None:
+            raise DaqFault(
+                DAQmxErrors.ACTION_NOT_SUPPORTED_TASK_NOT_WATCHDOG,
+                "Requested action is not supported, because the task is not a watchdog task."
+                f"\n\nTask Name: {request.task.name}",
+            )
+        return found
+
+
+LOOK_S = 0.1
+SAMPLE_SIGNALS = (Signal.SAMPLE_CLOCK.value, Signal.SAMPLE_COMPLETE.value)
+
+
+class EventRpcs:
+    """`Register...` gives replies for as long as the caller listens and the task is there."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._stopped: set[tuple[str, int]] = set()
+
+    def RegisterEveryNSamplesEvent(self, request: Any, alive: Alive) -> Iterator[Reply]:
+        """One reply each time that so many samples were acquired or generated."""
+        kind, every = raw(request, "every_n_samples_event_type"), request.n_samples
+        reply = {"every_n_samples_event_type_raw": kind, "n_samples": every}
+        return self._counted(request.task.name, kind, every, reply, alive)
+
+    def RegisterSignalEvent(self, request: Any, alive: Alive) -> Iterator[Reply]:
+        """One reply for every sample."""
+        signal = raw(request, "signal_id")
+        if signal not in SAMPLE_SIGNALS:
+            raise DaqFault(
+                DAQmxErrors.ATTRIBUTE_NOT_SUPPORTED_IN_TASK_CONTEXT,
+                "The virtual NI-DAQmx tells of the signals sample clock and sample complete only, "
+                f"not of {signal}.\n\nTask Name: {request.task.name}",
+            )
+        return self._counted(request.task.name, signal, 1, {"signal_id": signal}, alive)
+
+    def _counted(
+        self, name: str, kind: int, every: int, reply: Reply, alive: Alive
+    ) -> Iterator[Reply]:
+        with self._driver.engine.turn:
+            task = self._driver.task(name)
+        self._stopped.discard((name, kind))
+        return self._counting(task, kind, every, reply, alive)
+
+    def _counting(
+        self, task: VirtualTask, kind: int, every: int, reply: Reply, alive: Alive
+    ) -> Iterator[Reply]:
+        told = 0
+        while self._listens(task, (task.name, kind), alive):
+            with self._driver.engine.turn:
+                self._driver.engine.turn.wait(LOOK_S)
+                count = _count(task) // every
+                # A task that was started again counts from the start.
+                told = min(told, count)
+                missing, told = count - told, count
+            for _ in range(missing):
+                yield reply
+
+    def RegisterDoneEvent(self, request: Any, alive: Alive) -> Iterator[Reply]:
+        """One reply each time that the task ends by itself."""
+        with self._driver.engine.turn:
+            task = self._driver.task(request.task.name)
+        self._stopped.discard((task.name, 0))
+        return self._ending(task, alive)
+
+    def _ending(self, task: VirtualTask, alive: Alive) -> Iterator[Reply]:
+        was_running = False
+        while self._listens(task, (task.name, 0), alive):
+            with self._driver.engine.turn:
+                self._driver.engine.turn.wait(LOOK_S)
+                running = task.is_running and not task.is_done
+                ended = was_running and task.is_running and task.is_done
+                was_running = running
+                status = 0 if task.fault is None else task.fault.code
+            if ended:
+                yield {"status": status}
+
+    def UnregisterEveryNSamplesEvent(self, request: Any, alive: Alive) -> Reply:
+        """End the stream."""
+        self._stopped.add((request.task.name, raw(request, "every_n_samples_event_type")))
+        return {}
+
+    def UnregisterSignalEvent(self, request: Any, alive: Alive) -> Reply:
+        """End the stream."""
+        self._stopped.add((request.task.name, raw(request, "signal_id")))
+        return {}
+
+    def UnregisterDoneEvent(self, request: Any, alive: Alive) -> Reply:
+        """End the stream."""
+        self._stopped.add((request.task.name, 0))
+        return {}
+
+    def _listens(self, task: VirtualTask, key: tuple[str, int], alive: Alive) -> bool:
+        return alive() and self._driver.tasks.get(task.name) is task and key not in self._stopped
+
+
+def _count(task: VirtualTask) -> int:
+    """Samples acquired or generated since the start."""
+    if not task.is_running:
+        return 0
+    if not task.kind_is_output():
+        return task.incoming.taken if task.incoming is not None else 0
+    return task.position

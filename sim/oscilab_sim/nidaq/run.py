@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from oscilab.errors import OscilabError
-from oscilab_sim.nidaq.plant import Signal
+from oscilab_sim.nidaq.engine import Signal
 
 PRODUCT = "PCIe-6363"
 CHANNEL = re.compile(r"[\"'/\s,]([A-Za-z]\w*)/(?:ai|ao|port)\d")

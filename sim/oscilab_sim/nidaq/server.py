@@ -14,18 +14,12 @@ from nidaqmx._stubs import nidaqmx_pb2 as pb
 from nidaqmx.error_codes import DAQmxErrors
 
 from oscilab.errors import InvalidInput
+from oscilab_sim.nidaq.calls import DaqFault
 from oscilab_sim.nidaq.driver import Driver
-from oscilab_sim.nidaq.faults import DaqFault
-from oscilab_sim.nidaq.rpc_attributes import AttributeRpcs
-from oscilab_sim.nidaq.rpc_channels import ChannelRpcs
-from oscilab_sim.nidaq.rpc_data import DataRpcs
-from oscilab_sim.nidaq.rpc_events import EventRpcs
-from oscilab_sim.nidaq.rpc_raw import RawRpcs
-from oscilab_sim.nidaq.rpc_session import SERVICE, SessionRpcs
-from oscilab_sim.nidaq.rpc_system import SystemRpcs
-from oscilab_sim.nidaq.rpc_tasks import TaskRpcs
-from oscilab_sim.nidaq.rpc_watchdog import WatchdogRpcs
-from oscilab_sim.nidaq.rpc_waveforms import WaveformRpcs
+from oscilab_sim.nidaq.rpc_data import DataRpcs, RawRpcs, WaveformRpcs
+from oscilab_sim.nidaq.rpc_properties import AttributeRpcs
+from oscilab_sim.nidaq.rpc_system import SERVICE, SessionRpcs, SystemRpcs
+from oscilab_sim.nidaq.rpc_tasks import ChannelRpcs, EventRpcs, TaskRpcs, WatchdogRpcs
 
 logger = logging.getLogger(__name__)
 TICK_S = 0.01

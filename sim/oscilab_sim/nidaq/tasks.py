@@ -1,7 +1,8 @@
-"""Tasks: their channels, timing, triggers, states and buffers."""
+"""Tasks: their channels, timing, triggers, states and buffers; and watchdog tasks."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
@@ -9,15 +10,23 @@ from nidaqmx.constants import AcquisitionType, Edge, OverwriteMode, Regeneration
 from nidaqmx.error_codes import DAQmxErrors
 
 from oscilab.types import FloatArray
-from oscilab_sim.nidaq.buffers import InputBuffer, OutputBuffer
+from oscilab_sim.nidaq.buffers import InputBuffer, LogFile, Logging, OutputBuffer
+from oscilab_sim.nidaq.calls import DaqFault
 from oscilab_sim.nidaq.chassis import Place
-from oscilab_sim.nidaq.clock import TIMEBASE_HZ, divided
-from oscilab_sim.nidaq.faults import DaqFault
-from oscilab_sim.nidaq.logging_files import LogFile, Logging
 
+TIMEBASE_HZ = 100_000_000
+"""Sample clocks are whole divisions of it, as on the boards."""
 DEFAULT_SAMPLES = 1000
 INPUT_BUFFERS = ((100.0, 1000), (10_000.0, 10_000), (1_000_000.0, 100_000))
 """A continuous task's buffer by rate, as NI-DAQmx chooses it; 1 MS beyond."""
+
+
+def divided(rate_hz: float) -> int:
+    """Ticks per sample of the clock that a board makes where `rate_hz` is asked for.
+
+    Where the timebase has no such division it takes the next faster one, as NI-DAQmx does.
+    """
+    return max(1, int(TIMEBASE_HZ / rate_hz * (1 + 1e-12)))
 
 
 class Kind(StrEnum):
@@ -243,3 +252,48 @@ class VirtualTask:
         """The next `count` samples that it makes, `[line, sample]`."""
         assert self.outgoing is not None
         return self.outgoing.samples(self.position, count, self.regenerates)
+
+
+@dataclass(eq=False)
+class Watchdog:
+    """The watchdog of one board. It counts real time, also where the clock is virtual."""
+
+    name: str
+    device: str
+    timeout: float
+    states: dict[str, float] = field(default_factory=dict[str, float])
+    deadline: float | None = None
+    expired: bool = False
+
+    def start(self) -> None:
+        """Begin to count."""
+        self.deadline = time.monotonic() + self.timeout if self.timeout >= 0 else None
+
+    def stop(self) -> None:
+        """Count no more."""
+        self.deadline = None
+
+    def reset(self) -> None:
+        """The host is there.
+
+        Raises:
+            DaqFault: it came too late.
+        """
+        if self.expired:
+            raise DaqFault(
+                DAQmxErrors.CANT_RESET_EXPIRED_WATCHDOG,
+                "Watchdog timer cannot be reset, because it has already expired.\n\nClear the "
+                f"expiration first.\n\nTask Name: {self.name}",
+            )
+        if self.deadline is not None:
+            self.start()
+
+    def clear_expiration(self) -> None:
+        """Give the outputs back."""
+        self.expired = False
+        self.stop()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether its time has run out just now."""
+        return not self.expired and self.deadline is not None and time.monotonic() > self.deadline

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from pydantic import Field
 
+from oscilab.bench.devices import Device
 from oscilab.bench.tables import validated
+from oscilab.types import IntArray, Volts
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.opening import open_front_end
 from oscilab.wired.twins import twin_table
-from oscilab_nidaq.connection import read_connection
+from oscilab.wired.waveform import Waveform
+from oscilab_nidaq.boards import read_connection
+from oscilab_sim.board import VirtualBoard
 from oscilab_sim.board.table import BoardTable, board_of
-from oscilab_sim.nidaq.board_plant import BoardPlant
 from oscilab_sim.nidaq.chassis import Chassis
-from oscilab_sim.nidaq.clock import Clock
 from oscilab_sim.nidaq.driver import Driver
+from oscilab_sim.nidaq.engine import Clock, Stretch
 from oscilab_sim.nidaq.server import NidaqServer
-
-if TYPE_CHECKING:
-    from oscilab.bench.devices import Device
 
 
 class NidaqTwin:
@@ -70,3 +70,79 @@ def _compile_kernels(device: Device, channels: ChannelTable, table: NidaqTwinTab
     scratch.advance(scratch.truth.units.time * 1e-3)
     scratch.set_outputs(channels.digital_outputs.astype(np.float64))
     scratch.read([channel.name for channel in channels.inputs], 1)
+
+
+MOVING = 0.2
+"""Relaxation times through which a free array moves in one stretch without a clock."""
+
+
+class BoardPlant:
+    """A `Plant` over a `VirtualBoard`, whose channels are called as the boards' are.
+
+    Lines that the board does not have are those to which nothing is wired: as outputs they keep
+    their level, as inputs they read it.
+    """
+
+    def __init__(self, board: VirtualBoard) -> None:
+        self.board = board
+        self._outputs = board.channels.output_numbers
+        self._inputs = board.channels.input_numbers
+        self._loose: dict[str, float] = {}
+
+    def level(self, output: str) -> float:
+        """What an output is at."""
+        if output in self._outputs:
+            return float(self.board.levels[self._outputs[output]])
+        return self._loose.get(output, 0.0)
+
+    def set_levels(self, levels: Mapping[str, float]) -> None:
+        """Put outputs at volts at once."""
+        volts = np.array(self.board.levels)
+        for name, level in levels.items():
+            if name in self._outputs:
+                volts[self._outputs[name]] = level
+            else:
+                self._loose[name] = level
+        self.board.set_outputs(volts)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, of which a free array moves through a little alone.
+
+        This is time in which no clock runs; a stiff drive takes longer to simulate than it lasts,
+        and nobody is to wait for motion that nobody reads.
+        """
+        moving = min(seconds, MOVING * self.board.truth.units.time)
+        self.board.advance(moving)
+        self.board.seconds += seconds - moving
+
+    def read(self, inputs: Sequence[str], samples: int) -> Volts:
+        """Readings `[input, sample]` at this instant."""
+        known = [name for name in inputs if name in self._inputs]
+        volts = np.empty((len(inputs), samples))
+        found = iter(self.board.read(known, samples) if known else ())
+        for row, name in enumerate(inputs):
+            volts[row] = next(found) if name in self._inputs else self.level(name)
+        return volts
+
+    def run(self, stretch: Stretch, inputs: Sequence[str], read: IntArray) -> Volts:
+        """Play `stretch`, and read as each of the samples `read` ends."""
+        rows = [row for row, name in enumerate(stretch.outputs) if name in self._outputs]
+        lines = np.array([self._outputs[stretch.outputs[row]] for row in rows], np.intp)
+        levels = np.ascontiguousarray(stretch.levels[rows])
+        waveform = Waveform(lines, levels, stretch.samples, stretch.repeats)
+        known = [name for name in inputs if name in self._inputs]
+        played = iter(self.board.run(waveform, stretch.rate_hz, known, read))
+        loose = {
+            name: stretch.levels[row]
+            for row, name in enumerate(stretch.outputs)
+            if name not in self._outputs
+        }
+        steps = waveform.step_of(read)
+        volts = np.empty((len(inputs), stretch.repeats, len(read)))
+        for row, name in enumerate(inputs):
+            if name in self._inputs:
+                volts[row] = next(played)
+            else:
+                volts[row] = loose[name][steps] if name in loose else self.level(name)
+        self._loose |= {name: float(row[-1]) for name, row in loose.items()}
+        return volts

@@ -13,9 +13,8 @@ from pydantic import ValidationError
 from oscilab.errors import InvalidInput
 from oscilab_nidaq.boards import Board, input_names, line_names
 from oscilab_sim.nidaq.chassis import Chassis
-from oscilab_sim.nidaq.clock import Clock
 from oscilab_sim.nidaq.driver import Driver
-from oscilab_sim.nidaq.plant import Signal, Signals
+from oscilab_sim.nidaq.engine import Clock, Signal, Signals
 from oscilab_sim.nidaq.server import OPTIONS, NidaqServer
 
 DEFAULT_DEVICES: Mapping[str, str] = {"Dev1": "PCIe-6363"}

@@ -1,4 +1,4 @@
-"""Properties of tasks: timing, triggers, reading, writing and buffers."""
+"""RPCs that get, set and reset properties of tasks and channels, by the number of the property."""
 
 from __future__ import annotations
 
@@ -7,13 +7,74 @@ from typing import Any
 
 from nidaqmx._stubs import nidaqmx_pb2 as pb
 from nidaqmx.constants import OverwriteMode, RegenerationMode, SampleTimingType, TriggerType
-from nidaqmx.utils import flatten_channel_string
+from nidaqmx.error_codes import DAQmxErrors
+from nidaqmx.utils import flatten_channel_string, unflatten_channel_string
 
+from oscilab_nidaq.boards import Board
+from oscilab_sim.nidaq.calls import VOLTAGE, Alive, DaqFault, Reply, raw, unsupported, valued
 from oscilab_sim.nidaq.chassis import Chassis
-from oscilab_sim.nidaq.checks import fastest_hz
-from oscilab_sim.nidaq.driver import new_output_buffer
-from oscilab_sim.nidaq.properties import unsupported
-from oscilab_sim.nidaq.tasks import Timing, Trigger, VirtualTask
+from oscilab_sim.nidaq.driver import Driver, fastest_hz, new_output_buffer
+from oscilab_sim.nidaq.tasks import Kind, Timing, Trigger, VirtualChannel, VirtualTask
+
+GROUPS = ("Task", "Timing", "Trig", "Read", "Write", "Buffer", "Chan")
+
+
+class AttributeRpcs:
+    """Every `Get...Attribute...`, `Set...` and `Reset...` of tasks."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._getters = readable(driver.chassis)
+        self._setters = writable()
+        self._defaults = defaults()
+
+    def handler(self, name: str) -> Callable[[Any, Alive], Reply] | None:
+        """The function for an RPC such as `GetTimingAttributeDouble`."""
+        for verb in ("Get", "Set", "Reset"):
+            for group in GROUPS:
+                # Also `...AttributeExDouble`, which names devices; all of a task share one clock.
+                if name.startswith(f"{verb}{group}Attribute"):
+                    return {"Get": self._get, "Set": self._set, "Reset": self._reset}[verb]
+        return None
+
+    def _get(self, request: Any, alive: Alive) -> Reply:
+        watched = request.task.name in self._driver.watchdogs
+        if watched and raw(request, "attribute") == pb.TASK_ATTRIBUTE_NAME:
+            return {"value": request.task.name}
+        task = self._driver.task(request.task.name)
+        number = raw(request, "attribute")
+        self._driver.engine.sync()
+        if hasattr(request, "channel"):
+            value = channel_value(self._driver.chassis, task, request.channel, number)
+            return valued(request, value)
+        getter = self._getters.get(number)
+        if getter is not None:
+            return valued(request, getter(task))
+        if number in task.attributes:
+            return valued(request, task.attributes[number])
+        raise unsupported("task", number, task.name)
+
+    def _set(self, request: Any, alive: Alive) -> Reply:
+        task = self._driver.task(request.task.name)
+        number = raw(request, "attribute")
+        value = request.value_raw if hasattr(request, "value_raw") else request.value
+        if hasattr(request, "channel"):
+            for channel in channels_of(task, request.channel):
+                set_channel(channel, number, value, task)
+            return {}
+        if number not in self._setters:
+            raise unsupported("settable task", number, task.name)
+        self._setters[number](task, value)
+        return {}
+
+    def _reset(self, request: Any, alive: Alive) -> Reply:
+        task = self._driver.task(request.task.name)
+        number = raw(request, "attribute")
+        if number not in self._defaults:
+            raise unsupported("resettable task", number, task.name)
+        self._setters[number](task, self._defaults[number])
+        return {}
+
 
 Getter = Callable[[VirtualTask], Any]
 Setter = Callable[[VirtualTask, Any], None]
@@ -195,3 +256,105 @@ def _set_sync_type(task: VirtualTask, value: Any) -> None:
 def _set_reference_clock(task: VirtualTask, key: str, value: Any) -> None:
     task.check_idle()
     setattr(task.reference_clock, key, value)
+
+
+TYPES = {Kind.AI: 10100, Kind.AO: 10102, Kind.DI: 10151, Kind.DO: 10153}
+RIGHT_JUSTIFIED = 10279
+
+
+def step_V(board: Board) -> float:
+    """Volts from one code of a board's converters to the next."""
+    return 2 * board.range_V / 2**board.bits
+
+
+def raw_bits(board: Board) -> int:
+    """How wide the samples are that a board hands over unscaled."""
+    return 16 if board.bits <= 16 else 32
+
+
+def channels_of(task: VirtualTask, names: str) -> list[VirtualChannel]:
+    """The channels of a task that `names` lists; all where it is empty.
+
+    Raises:
+        DaqFault: a channel that is not in the task.
+    """
+    if not names:
+        return task.channels
+    known = {channel.name: channel for channel in task.channels}
+    if names in known:
+        return [known[names]]
+    wanted = unflatten_channel_string(names)
+    missing = [name for name in wanted if name not in known]
+    if missing:
+        raise DaqFault(
+            DAQmxErrors.PHYS_CHAN_NOT_IN_TASK,
+            f"Specified channel is not in the task.\n\nChannel Name: {missing[0]}\n\nTask Name: "
+            f"{task.name}",
+        )
+    return [known[name] for name in wanted]
+
+
+def channel_value(chassis: Chassis, task: VirtualTask, names: str, number: int) -> Any:
+    """The property `number` of the first channel of `names`.
+
+    Raises:
+        DaqFault: there is none of that number.
+    """
+    assert task.kind is not None
+    channel = channels_of(task, names)[0]
+    board = chassis.boards[channel.places[0].device]
+    step = step_V(board)
+    values: dict[int, Any] = {
+        pb.CHANNEL_ATTRIBUTE_CHAN_TYPE: TYPES[task.kind],
+        pb.CHANNEL_ATTRIBUTE_PHYSICAL_CHAN_NAME: ", ".join(place.name for place in channel.places),
+        pb.CHANNEL_ATTRIBUTE_CHAN_DESCR: "",
+    }
+    if task.kind is Kind.AI:
+        values |= {
+            pb.CHANNEL_ATTRIBUTE_AI_MEAS_TYPE: VOLTAGE,
+            pb.CHANNEL_ATTRIBUTE_AI_MIN: channel.low,
+            pb.CHANNEL_ATTRIBUTE_AI_MAX: channel.high,
+            pb.CHANNEL_ATTRIBUTE_AI_RNG_LOW: -board.range_V,
+            pb.CHANNEL_ATTRIBUTE_AI_RNG_HIGH: board.range_V,
+            pb.CHANNEL_ATTRIBUTE_AI_TERM_CFG: channel.terminal,
+            pb.CHANNEL_ATTRIBUTE_AI_VOLTAGE_UNITS: 10348,
+            pb.CHANNEL_ATTRIBUTE_AI_RESOLUTION: float(board.bits),
+            pb.CHANNEL_ATTRIBUTE_AI_RAW_SAMP_SIZE: raw_bits(board),
+            pb.CHANNEL_ATTRIBUTE_AI_RAW_SAMP_JUSTIFICATION: RIGHT_JUSTIFIED,
+            pb.CHANNEL_ATTRIBUTE_AI_DEV_SCALING_COEFF: [0.0, step, 0.0, 0.0],
+        }
+    elif task.kind is Kind.AO:
+        values |= {
+            pb.CHANNEL_ATTRIBUTE_AO_OUTPUT_TYPE: VOLTAGE,
+            pb.CHANNEL_ATTRIBUTE_AO_MIN: channel.low,
+            pb.CHANNEL_ATTRIBUTE_AO_MAX: channel.high,
+            pb.CHANNEL_ATTRIBUTE_AO_DAC_RNG_LOW: -board.range_V,
+            pb.CHANNEL_ATTRIBUTE_AO_DAC_RNG_HIGH: board.range_V,
+            pb.CHANNEL_ATTRIBUTE_AO_VOLTAGE_UNITS: 10348,
+            pb.CHANNEL_ATTRIBUTE_AO_RESOLUTION: float(board.bits),
+        }
+    else:
+        values |= {
+            pb.CHANNEL_ATTRIBUTE_DI_NUM_LINES: len(channel.places),
+            pb.CHANNEL_ATTRIBUTE_DO_NUM_LINES: len(channel.places),
+        }
+    if number not in values:
+        raise unsupported("channel", number, task.name)
+    return values[number]
+
+
+def set_channel(channel: VirtualChannel, number: int, value: Any, task: VirtualTask) -> None:
+    """Set the property `number` of a channel.
+
+    Raises:
+        DaqFault: it cannot be set, or the task runs.
+    """
+    task.check_idle()
+    if number in (pb.CHANNEL_ATTRIBUTE_AI_MIN, pb.CHANNEL_ATTRIBUTE_AO_MIN):
+        channel.low = float(value)
+    elif number in (pb.CHANNEL_ATTRIBUTE_AI_MAX, pb.CHANNEL_ATTRIBUTE_AO_MAX):
+        channel.high = float(value)
+    elif number == pb.CHANNEL_ATTRIBUTE_AI_TERM_CFG:
+        channel.terminal = int(value)
+    else:
+        raise unsupported("settable channel", number, task.name)
