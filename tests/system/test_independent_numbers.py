@@ -1,0 +1,299 @@
+"""Stated numbers against numbers from elsewhere: worked by hand, or the spread over repeats.
+
+A test that holds a number only against itself passes when both are wrong. Every expected value here
+is written out, or measured in another way than the code under test computes it.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import small_runs
+from matplotlib.axes import Axes
+
+import oscilab
+from oscilab.calibration import calibrate
+from oscilab.calibration.fit import inverted, straight_line
+from oscilab.calibration.springs import Springs, measure_springs
+from oscilab.errors import OutOfBox, OutOfClamp
+from oscilab.learning.measurement import PointSource, Sampling
+from oscilab.learning.optimisers import optimiser_named
+from oscilab.learning.rules import RULES
+from oscilab.learning.training import Rate, Training
+from oscilab.physics import Noising, Potential, all_to_all, geometric
+from oscilab.traces.plan import Coding
+from oscilab.traces.plots.energetics import draw_energetics
+from oscilab.traces.run import open_run
+from oscilab.traces.writer import RunWriter
+from oscilab.wired import Units, parts_of, write_calibration
+from oscilab_sim.array import SimulatedArray
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
+from wired_benches import opened, pair
+
+UNITS = Units(kT=4e-21, stiffness=1e-6, mobility=2e7)
+LENGTH = 6.32455532e-8
+"""sqrt(4e-21 J / 1e-6 N/m), in metres."""
+POTENTIAL = Potential(all_to_all(2), ["bias", "stiffness", "quartic", "coupling"])
+SIGMAS = 5.0
+
+
+def test_units_in_SI():
+    """A thermal amplitude of 63 nm, a relaxation of 50 ms, a force of 63 fN."""
+    assert UNITS.length == pytest.approx(LENGTH, rel=1e-8)
+    assert UNITS.time == pytest.approx(0.05, rel=1e-12)
+    units = {
+        "clamp[0]": LENGTH,
+        "position[1]": LENGTH,
+        "force[0]": 6.32455532e-14,  # 4e-21 J / 63.2 nm
+        "bias[0]": 6.32455532e-14,
+        "stiffness[1]": 1e-6,
+        "coupling[0,1]": 1e-6,
+        "quartic[0]": 2.5e8,  # 4e-21 J / (4e-15 m^2)^2
+        "clamp_enable": 1.0,
+    }
+    found = {target: UNITS.of_target(target, POTENTIAL) for target in units}
+    assert found == pytest.approx(units, rel=1e-8)
+
+
+def calibrated(folder, **lines):
+    """A pair of oscillators whose lines have (volts per SI unit, offset in volts) by family."""
+    known = parts_of(pair()).calibration
+    changed = {
+        channel: line.model_copy(
+            update=dict(zip(("gain", "offset"), lines[line.target.split("[")[0]], strict=True))
+        )
+        for channel, line in known.lines.items()
+        if line.target.split("[")[0] in lines
+    }
+    calibration = replace(known, units=UNITS, lines={**known.lines, **changed})
+    write_calibration(calibration, folder / "c.toml")
+    return opened(pair(folder, calibration="c.toml", settings={"clamp": 8.0}))
+
+
+def test_limits_narrow_the_box_and_the_clamps(tmp_path):
+    """Of +-10 V: stiffness at 0.1 V a unit from 1 V, clamps at 2 V an amplitude from 0.5 V."""
+    array = calibrated(tmp_path, stiffness=(1e5, 1.0), clamp=(2 / LENGTH, 0.5))
+    description = array.description
+    where = description.potential.family("stiffness").where
+    np.testing.assert_allclose(description.box.lower[where], -110.0, rtol=1e-6)
+    np.testing.assert_allclose(description.box.upper[where], 90.0, rtol=1e-6)
+    np.testing.assert_allclose(description.clamp_lower, -5.25, rtol=1e-6)
+    np.testing.assert_allclose(description.clamp_upper, 4.75, rtol=1e-6)
+    with pytest.raises(OutOfBox, match=r"stiffness\[0\]"):
+        array.measure_forces(description.potential.vector(stiffness=90.1), np.zeros((1, 2)))
+    with pytest.raises(OutOfClamp, match="oscillator 0"):
+        array.measure_forces(description.potential.vector(stiffness=1.0), [[4.8, 0.0]])
+    array.close()
+
+
+SMALL = {"steps": 2, "slices": 2, "samples": 40, "batch": 4, "checkpoint_every": 1}
+
+
+def trained_points(path, seed):
+    oscilab.train("two-gaussians", overrides={**SMALL, "seed": seed}, out=path, log_batches="all")
+    with open_run(path) as run:
+        return run.tree["readings"].set_points.values, run.tree["trajectory"].positions.values
+
+
+def test_seeds_draw_different_points_and_bath(tmp_path):
+    first = trained_points(tmp_path / "first.h5", 1)
+    again = trained_points(tmp_path / "again.h5", 1)
+    other = trained_points(tmp_path / "other.h5", 2)
+    for one, same, different in zip(first, again, other, strict=True):
+        np.testing.assert_array_equal(one, same)
+        assert (one != different).any(axis=-1).mean() > 0.99
+
+
+def test_error_of_work_and_heat_is_the_spread_over_the_root_of_their_number(tmp_path):
+    result = oscilab.train("two-gaussians", overrides=SMALL, out=tmp_path / "run.h5")
+    with open_run(result.path) as run:
+        for name in ("work", "heat"):
+            values = run.tree["trajectory"][name].values
+            assert len(values) == 40
+            expected = values.std(ddof=1) / 40**0.5
+            assert result.figures[f"{name}_error"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_picture_of_work_states_mean_and_error(tmp_path, monkeypatch):
+    """Work of 1 to 6: mean 3.5, standard deviation sqrt(3.5), error sqrt(3.5 / 6) = 0.76."""
+    path = tmp_path / "run.h5"
+    with RunWriter.create(path, small_runs.plan(samples=6)) as writer:
+        small_runs.write_steps(writer, 0, 1)
+        writer.write_protocol(small_runs.protocol(1))
+        writer.write_trajectory(replace(small_runs.trajectory(6), work=np.arange(1.0, 7.0)))
+        writer.write_result(samples={}, figures={}, tables={})
+    titles = []
+    monkeypatch.setattr(Axes, "set_title", lambda self, label, **style: titles.append(label))
+    with open_run(path) as run:
+        draw_energetics(run, tmp_path / "picture.png")
+    assert titles == ["mean 3.5 ± 0.76"]
+
+
+class OffsetSensors(SimulatedArray):
+    """Position sensors that show `offset` too much."""
+
+    offset = 0.0
+
+    def relax(self, parameters, positions, duration):
+        found = super().relax(parameters, positions, duration)
+        return replace(found, start=found.start + self.offset, end=found.end + self.offset)
+
+
+def estimated(rule, offset):
+    array = OffsetSensors(POTENTIAL, seed=3)
+    array.offset = offset
+    bound = np.full(2, 6.0)
+    points = PointSource(np.array([[1.0, -0.5]]), Noising(), -bound, bound)
+    theta = POTENTIAL.vector(stiffness=2.0)
+    return RULES[rule].estimate(array, theta, 0.5, points, Sampling(64, np.random.default_rng(1)))
+
+
+def test_offset_of_a_position_sensor_cancels_in_a_displacement():
+    """Both ends come from one sensor; from set-points, 0.3 over 0.063 would be a force of 5."""
+    right, shifted = estimated("displacement", 0.0), estimated("displacement", 0.3)
+    assert shifted.loss == pytest.approx(right.loss, rel=1e-9)
+    np.testing.assert_allclose(shifted.gradient, right.gradient, rtol=1e-9, atol=1e-9)
+    assert estimated("cd1", 0.3).loss == pytest.approx(estimated("cd1", 0.0).loss, rel=1e-9)
+
+
+def test_codes_count_from_their_offset(tmp_path):
+    """4 + 512 / 1024 = 4.5 and 4 - 1024 / 1024 = 3."""
+    path = tmp_path / "run.h5"
+    forces = np.full((small_runs.SHOTS, small_runs.POTENTIAL.oscillators), 4.5)
+    forces[0, 1] = 3.0
+    reading = replace(small_runs.force_reading(0), forces=forces)
+    plan = small_runs.plan(codings={"forces": Coding(2.0**-10, 4.0)})
+    with RunWriter.create(path, plan) as writer:
+        writer.append(**small_runs.rows(0))
+        writer.append_reading(row=0, reading=reading)
+    with h5py.File(path) as file:
+        stored = file["entry/readings/forces"]
+        assert stored[0, 0, :2].tolist() == [512, -1024]
+        assert stored.attrs["add_offset"] == 4.0
+        assert file["entry/readings/forces_offset"][()] == 4.0
+    with open_run(path) as run:
+        np.testing.assert_array_equal(run.tree["readings"].forces.values[0], forces)
+
+
+def board(**flaws):
+    """A device whose board has these flaws."""
+    given = {"seed": 1, "step_fraction": 0.005, **flaws}
+    return opened(pair(connection={"imperfections": given}))
+
+
+@pytest.mark.parametrize(("share", "is_named"), [(5e-5, False), (4e-4, True)])
+@pytest.mark.parametrize("kind", ["output_crosstalk", "input_crosstalk"])
+def test_crosstalk_is_named_from_a_ten_thousandth_on(kind, share, is_named):
+    """Noise is so low that even half of that is hundreds of standard errors away from zero."""
+    notes = calibrate(board(input_noise_V=1e-8, **{kind: share}), points=400, releases=0).notes
+    assert any("picks up" in note for note in notes) is is_named, notes
+
+
+def test_noise_of_sensors_does_not_heat():
+    """0.1 V is 0.16 amplitudes of 16 in 10 V: in springs of 20 it would add 20 * 0.16^2 of kT."""
+    flaws = {"seed": 1, "step_fraction": 0.005, "input_noise_V": 0.1, "kT_error": 0.05}
+    array = opened(pair(settings={"force_span": 2000.0}, connection={"imperfections": flaws}))
+    found = calibrate(array, points=4000, releases=4000).calibration
+    true = array.wired.front_end.board.truth.units.kT
+    assert abs(found.units.kT - true) < SIGMAS * found.kT_error
+    assert found.kT_error < 0.512 * true / 10
+
+
+def test_kT_by_equipartition():
+    """Positions -1, 1, -1, 1 have variance 4/3; 0.1 of it is noise. With c = 0.5, <x x^3> = 4/3.
+
+    3 (4/3 - 0.1) + 0.5 * 4/3 = 4.3667. Its error is that of k and c, with their covariance:
+    a^2 0.04 + 2 a b 0.01 + b^2 0.09 for a = 1.2333, b = 1.3333.
+    """
+    covariance = np.array([[[0.04, 0.01], [0.01, 0.09]]])
+    springs = Springs(np.array([3.0]), np.array([0.5]), covariance)
+    kT, error = springs.kT(np.array([[-1.0], [1.0], [-1.0], [1.0]]), 0.1)
+    assert kT == pytest.approx(4.366667, rel=1e-6)
+    assert error == pytest.approx((0.060844 + 0.032889 + 0.16) ** 0.5, rel=1e-5)
+
+
+def test_inverted_line_keeps_the_covariance_of_slope_and_constant():
+    """offset = -4/2. 1^2 0.04 + 2 * 1 * (-1/2) (-0.03) + (1/2)^2 0.09 = 0.0925."""
+    line = inverted(2.0, 4.0, np.array([[0.04, -0.03], [-0.03, 0.09]]))
+    assert (line.gain, line.offset) == (0.5, -2.0)
+    assert line.gain_error == pytest.approx(0.05)
+    assert line.offset_error == pytest.approx(0.0925**0.5)
+
+
+def test_errors_of_a_drive_line_are_its_spread_over_repeats():
+    """Volts about 5, so that slope and constant are correlated to -0.98. To 5 standard errors."""
+    rng, repeats = np.random.default_rng(4), 2000
+    volts = 5 + rng.uniform(-1.8, 1.8, 60)
+    design = np.stack([volts, np.ones(60)], axis=1)
+    covariance = 0.05**2 * np.linalg.inv(design.T @ design)
+    lines, straight = [], []
+    for _ in range(repeats):
+        noise = rng.normal(0, 0.05, 60)
+        line = straight_line(volts, 2 * volts - 3 + noise)
+        lines.append(inverted(line.gain, line.offset, covariance))
+        straight.append(line)
+    for name in ("gain", "offset"):
+        for found in (lines, straight):
+            spread = np.std([getattr(each, name) for each in found], ddof=1)
+            stated = np.mean([getattr(each, f"{name}_error") for each in found])
+            assert stated == pytest.approx(spread, rel=SIGMAS / (2 * repeats) ** 0.5)
+
+
+class NoisySprings(SimulatedArray):
+    """Forces -2 x - 0.3 x^3 with noise of 0.5."""
+
+    rng = np.random.default_rng(6)
+
+    def measure_forces(self, parameters, positions):
+        found = super().measure_forces(parameters, positions)
+        forces = -2 * positions - 0.3 * positions**3
+        return replace(found, forces=forces + self.rng.normal(0, 0.5, positions.shape))
+
+
+def test_covariance_of_springs_is_their_spread_over_repeats():
+    """Stiffness and cubic to 5 standard errors of 1000 spreads each; correlated to -0.9."""
+    array, rng = NoisySprings(POTENTIAL, seed=1), np.random.default_rng(7)
+    theta = POTENTIAL.vector(stiffness=2.0)
+    found = [measure_springs(array, theta, 40, rng) for _ in range(500)]
+    pulls = np.array(
+        [[each.stiffness - 2.0, each.cubic - 0.3] for each in found]
+    )  # [repeat, 2, oscillator]
+    stated = np.mean([each.covariance for each in found], axis=(0, 1))
+    spread = np.einsum("rai,rbi->ab", pulls, pulls) / (len(found) * 2)
+    np.testing.assert_allclose(stated, spread, rtol=SIGMAS * (2 / 1000) ** 0.5)
+    assert -0.95 < stated[0, 1] / np.sqrt(stated[0, 0] * stated[1, 1]) < -0.85
+
+
+class NotingRates:
+    """Notes the rate of every update."""
+
+    def __init__(self):
+        self.inner, self.rates = optimiser_named("sgd", 3, POTENTIAL.parameters), []
+
+    def step(self, node, gradient, curvature, rate):
+        self.rates.append(rate)
+        return self.inner.step(node, gradient, curvature, rate)
+
+
+def test_rate_falls_from_the_first_step_on():
+    """Half a cosine from 0.1 to 0.02 in 4 steps: 0.06 + 0.04 cos(pi step / 4)."""
+    bound = np.full(2, 6.0)
+    training = Training(
+        array=SimulatedArray(POTENTIAL, seed=1),
+        rule=RULES["force-matching"],
+        schedule=geometric(2, 0.05, 3.0),
+        points=PointSource(np.array([[1.0, 0.5]]), Noising(), -bound, bound),
+        sampling=Sampling(4, np.random.default_rng(0)),
+        optimiser=NotingRates(),
+        rate=Rate(0.1, 0.02, 4),
+    )
+    for _ in range(4):
+        training.measure_all()
+    expected = np.repeat([0.1, 0.0882842712, 0.06, 0.0317157288], 3)
+    np.testing.assert_allclose(training.optimiser.rates, expected, rtol=1e-8)
