@@ -37,14 +37,14 @@ class Measured:
 
     `targets` `[batch, oscillator]` are the forces that learning aimed at, as the reading would
     show them; `residuals` `[batch, oscillator]` how far forces were from them, where the rule
-    compares forces.
+    compares forces. `projected` is the share of the node's parameters that the projection moved.
     """
 
     node: int
     loss: float
     gradient_norm: float
     redrawn: float
-    projected: int
+    projected: float
     reading: ForceReading | PositionReading
     targets: FloatArray
     residuals: FloatArray | None = None
@@ -103,7 +103,7 @@ class Training:
         return measured
 
     def learned(self) -> Float64Array:
-        """What training has come to so far, `[node, parameter]`, inside the box and confining."""
+        """Return the parameters learned so far, `[node, parameter]`, in the box and confining."""
         if self._counted() <= 0:
             return self.parameters.copy()
         return np.array([self._allowed(node) for node in self.average])
@@ -115,13 +115,13 @@ class Training:
     def _measure(self, node: int, time: float, rate: float) -> Measured:
         if not self.online or self.step == 0:
             found = self._estimate(node, time, self.sampling)
-            return _measured(node, [found], self._correct(node, found, rate))
+            return _measured(node, [found], [self._correct(node, found, rate)])
         one = replace(self.sampling, batch=1)
         every: list[Estimate] = []
-        projected = 0
+        projected: list[float] = []
         for _ in range(self.sampling.batch):
             every.append(self._estimate(node, time, one))
-            projected = self._correct(node, every[-1], rate)
+            projected.append(self._correct(node, every[-1], rate))
         return _measured(node, every, projected)
 
     def _estimate(self, node: int, time: float, sampling: Sampling) -> Estimate:
@@ -134,19 +134,19 @@ class Training:
             )
         return found
 
-    def _correct(self, node: int, found: Estimate, rate: float) -> int:
-        """Move the node's parameters; how many of them had to be projected."""
+    def _correct(self, node: int, found: Estimate, rate: float) -> float:
+        """Move the node's parameters and return the share of them that the projection moved."""
         change = self.optimiser.step(node, found.gradient, found.curvature, rate)
         wanted = np.asarray(self.parameters[node] + change, np.float64)
         allowed = self._allowed(wanted)
         self.parameters[node] = allowed
-        return int(np.count_nonzero(allowed != wanted))
+        return float(np.mean(allowed != wanted))
 
     def _allowed(self, wanted: Float64Array) -> Float64Array:
         return self.rule.allowed(wanted, self.array.description.box, self.points.noising)
 
 
-def _measured(node: int, found: list[Estimate], projected: int) -> Measured:
+def _measured(node: int, found: list[Estimate], projected: list[float]) -> Measured:
     gradient = np.mean([each.gradient for each in found], axis=0)
     residuals = [each.residuals for each in found if each.residuals is not None]
     return Measured(
@@ -154,7 +154,7 @@ def _measured(node: int, found: list[Estimate], projected: int) -> Measured:
         loss=float(np.mean([each.loss for each in found])),
         gradient_norm=float(np.linalg.norm(gradient)),
         redrawn=float(np.mean([each.redrawn for each in found])),
-        projected=projected,
+        projected=float(np.mean(projected)),
         reading=joined([each.reading for each in found]),
         targets=np.concatenate([each.targets for each in found]),
         residuals=np.concatenate(residuals) if len(residuals) == len(found) else None,

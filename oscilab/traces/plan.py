@@ -31,8 +31,6 @@ class BatchFlag(IntFlag):
     """Some points fell beyond the clamps and were drawn again."""
     PROJECTED = 2
     """The update left the parameter box or stopped confining, and was projected."""
-    NOT_FINITE = 4
-    """A reading was not finite; the batch changed no parameter."""
     RESTARTED = 8
     """The first batch after the run was resumed."""
 

@@ -32,6 +32,7 @@ from oscilab.traces.run import open_run
 from oscilab.traces.writer import RunWriter
 from oscilab.wired import Units, parts_of, write_calibration
 from oscilab_sim.array import SimulatedArray
+from oscilab_sim.settings import SimulatedSettings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from wired_benches import opened, pair
@@ -297,3 +298,24 @@ def test_rate_falls_from_the_first_step_on():
         training.measure_all()
     expected = np.repeat([0.1, 0.0882842712, 0.06, 0.0317157288], 3)
     np.testing.assert_allclose(training.optimiser.rates, expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("online", [False, True])
+def test_projected_is_a_share_of_the_parameters(online):
+    """Bias and coupling may not move: 3 of 7 parameters are put back by every update."""
+    ranges = {"bias": (0.0, 0.0), "coupling": (0.0, 0.0), "quartic": (-1.0, 100.0)}
+    settings = SimulatedSettings(ranges=ranges)
+    bound = np.full(2, 6.0)
+    training = Training(
+        array=SimulatedArray(POTENTIAL, seed=1, settings=settings),
+        rule=RULES["force-matching"],
+        schedule=geometric(2, 0.05, 3.0),
+        points=PointSource(np.array([[1.0, 0.5]]), Noising(), -bound, bound),
+        sampling=Sampling(16, np.random.default_rng(0)),
+        optimiser=optimiser_named("sgd", 3, POTENTIAL.parameters),
+        rate=Rate(0.1, 0.02, 4),
+        online=online,
+    )
+    shares = [batch.projected for _ in range(3) for batch in training.measure_all()]
+    assert all(3 / 7 - 1e-12 <= share <= 5 / 7 + 1e-12 for share in shares), shares
+    assert min(shares) == pytest.approx(3 / 7)
