@@ -55,12 +55,15 @@ def stops_say_how_to_go_on(path: Path, choice: Choice) -> Generator[None]:
 
 
 def resume_command(path: Path, choice: Choice) -> str:
-    """The command that continues a run, quoted for this system's shell."""
+    """Return the command that continues a run, quoted for this system's shell."""
     words = ["oscilab", "train", "--resume", str(path)]
     if choice.name != DEFAULT_DEVICE:
         words += ["--device", choice.name]
     if choice.bench is not None:
         words += ["--bench", choice.bench]
+    if choice.simulate:
+        # Without it the same command would drive the real hardware.
+        words += ["--simulate"]
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 
