@@ -84,7 +84,8 @@ def _lags(array: WiredArray, rate: float) -> tuple[FloatArray, bool]:
     ramped = with_ramps(waveform, start, array.drive.limits.slew[clamps], rate)
     length = ramped.waveform.length
     read = np.arange(length, dtype=np.int64)
-    shown = array.drive.exchange(ramped.waveform, rate, array.wired.wiring.positions, read)[:, 0]
+    samples = array.drive.exchange(ramped.waveform, rate, array.wired.wiring.positions, read)
+    shown = samples.volts[:, 0]
     asked = lines.clamp_scale.quantity_by_line(ramped.waveform.expand(0, length)).T
     missing = asked - lines.positions(shown).T
     ends = ramped.ends
@@ -101,7 +102,7 @@ def _lags(array: WiredArray, rate: float) -> tuple[FloatArray, bool]:
         share = (part - asked[:, first - 1 : first]) / height[:, np.newaxis]
         settled = left[0] + share * (left[1] - left[0])
         areas.append((missing[:, first:last] - settled).sum(axis=1) / height)
-    return np.stack(areas, axis=1) / rate, followed
+    return np.stack(areas, axis=1) / samples.rate_hz, followed
 
 
 def _reach(array: WiredArray) -> FloatArray:

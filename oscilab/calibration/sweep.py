@@ -78,7 +78,7 @@ def sweep_lines(
         start = array.drive.outputs.levels[which]
         ramped = with_ramps(Waveform(which, levels, steps), start, limits.slew[which], rate)
         last = before(ramped.ends, average)
-        found = array.drive.exchange(ramped.waveform, rate, inputs, last)[:, 0]
+        found = array.drive.exchange(ramped.waveform, rate, inputs, last).volts[:, 0]
         read.append(found.reshape(len(inputs), -1, average).mean(axis=2).T)
         advance(len(steps))
     readings = np.concatenate(read)

@@ -103,10 +103,12 @@ class WiredArray:
         if not (math.isfinite(duration) and duration > 0):
             raise InvalidInput(f"relaxation time {duration} must be finite and above zero")
         start, end = np.empty_like(points), np.empty_like(points)
-        for chunk, clamped, released in released_readings(self, theta, points, duration):
+        lasted = float(duration)
+        for chunk, clamped, released, longer in released_readings(self, theta, points, duration):
+            lasted = duration * longer
             self.lines.positions(clamped, start[chunk])
             self.lines.positions(released, end[chunk])
-        return PositionReading(set_points=points, start=start, end=end, duration=float(duration))
+        return PositionReading(set_points=points, start=start, end=end, duration=lasted)
 
     def play(
         self,

@@ -13,7 +13,7 @@ from oscilab.errors import DeviceFailed
 from oscilab.interruption import signals_held
 from oscilab.types import IntArray, Volts
 from oscilab.wired.exchange import check_inside, play_waveform
-from oscilab.wired.front_end import Aborted, AnalogFrontEnd, FrontEndCapability
+from oscilab.wired.front_end import Aborted, AnalogFrontEnd, FrontEndCapability, Samples
 from oscilab.wired.guard import Guard
 from oscilab.wired.interlocks import Interlocks
 from oscilab.wired.limits import Limits
@@ -132,8 +132,8 @@ class Drive:
 
     def exchange(
         self, waveform: Waveform, rate_hz: float, inputs: Sequence[str], read: IntArray
-    ) -> Volts:
-        """Play a waveform and read `inputs`: `[input, repeat, reading]`.
+    ) -> Samples:
+        """Play a waveform and read `inputs`: volts `[input, repeat, reading]`, and the true rate.
 
         Raises:
             OutOfLimits: before the first sample goes out.
@@ -152,8 +152,8 @@ class Drive:
             self.limits.check_waveform(waveform, start, rate_hz)
             with self._safe_if_stopped():
                 self.energise()
-                volts = self._played(waveform, start.copy(), rate_hz, watched, read)
-        return volts[: len(inputs)]
+                samples = self._played(waveform, start.copy(), rate_hz, watched, read)
+        return Samples(samples.volts[: len(inputs)], samples.rate_hz)
 
     def make_safe(self) -> None:
         """Outputs to their safe values, if this drive ever moved them; idempotent."""
@@ -180,7 +180,7 @@ class Drive:
         rate_hz: float,
         watched: list[str],
         read: IntArray,
-    ) -> Volts:
+    ) -> Samples:
         """Readings of `watched`, of which the last are the interlocks'; outputs are at `levels`."""
         inputs = watched[: len(watched) - len(self.interlocks.channels)]
         whole = finished = False
@@ -205,7 +205,7 @@ class Drive:
                 self.outputs.moved(levels)
                 if not finished:
                     self.outputs.forget()
-        return volts
+        return samples
 
     @contextmanager
     def _safe_if_stopped(self) -> Generator[None]:

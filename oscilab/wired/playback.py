@@ -67,10 +67,10 @@ def play_protocol(
         description.potential, stairs, timing.reads, timing.edges, timing.records, number
     )
     if starts is None:
-        _play_thermal(array, protocol, stairs, timing, readers)
+        longer = _play_thermal(array, protocol, stairs, timing, readers)
     else:
-        _play_from(array, stairs, timing, starts, readers)
-    return Trajectory(timing.times, readers.positions, readers.work, readers.heat)
+        longer = _play_from(array, stairs, timing, starts, readers)
+    return Trajectory(timing.times * longer, readers.positions, readers.work, readers.heat)
 
 
 def _timing(array: WiredArray, protocol: Protocol, stairs: Stairs, every: float | None) -> Timing:
@@ -118,8 +118,12 @@ def _number_of_copies(copies: int | None, initial: FloatArray | None) -> int:
 
 def _play_thermal(
     array: WiredArray, protocol: Protocol, stairs: Stairs, timing: Timing, found: Readings
-) -> None:
-    """Clamp at the origin, release into the noising potential, wait, play; over and over."""
+) -> float:
+    """Clamp at the origin, release into the noising potential, wait, play; over and over.
+
+    Return how much longer than asked for the clock really made each playback.
+    """
+    longer = 1.0
     description, lines = array.description, array.lines
     # The noise has unit variance; a bath of temperature D makes it in a spring of stiffness D.
     stiffness = protocol.noising.temperature or 1.0
@@ -145,16 +149,22 @@ def _play_thermal(
     while found.missing:
         repeats = 1 if slow else min(max(1, int(most)), found.missing)
         waveform = replace(ramped.waveform, repeats=repeats)
-        volts = array.drive.exchange(waveform, timing.rate_hz, inputs, read)
-        found.add(lines.positions(volts))
+        samples = array.drive.exchange(waveform, timing.rate_hz, inputs, read)
+        found.add(lines.positions(samples.volts))
+        longer = timing.rate_hz / samples.rate_hz
         if slow:
             array.hold(theta, origin)
+    return longer
 
 
 def _play_from(
     array: WiredArray, stairs: Stairs, timing: Timing, starts: FloatArray, found: Readings
-) -> None:
-    """Clamp at the start, release into the protocol; one waveform carries many copies."""
+) -> float:
+    """Clamp at the start, release into the protocol; one waveform carries many copies.
+
+    Return how much longer than asked for the clock really made each playback.
+    """
+    longer = 1.0
     lines = array.lines
     held = array.settle_samples(timing.rate_hz) + 1
     settings = np.concatenate([stairs.parameters[:1], stairs.parameters])
@@ -181,9 +191,11 @@ def _play_from(
         ramped = _ramped(array, waveform, np.tile(clamped, count), timing.rate_hz)
         begins = ramped.ends[:: len(samples)] - 1
         read = (begins[:, np.newaxis] + timing.reads).ravel()
-        volts = array.drive.exchange(ramped.waveform, timing.rate_hz, inputs, read)
-        found.add(lines.positions(volts[:, 0].reshape(len(inputs), count, -1)))
+        samples = array.drive.exchange(ramped.waveform, timing.rate_hz, inputs, read)
+        found.add(lines.positions(samples.volts[:, 0].reshape(len(inputs), count, -1)))
+        longer = timing.rate_hz / samples.rate_hz
     array.hold(settings[0], starts[-1])
+    return longer
 
 
 def _is_slow(

@@ -47,7 +47,7 @@ def clamped_readings(
         waveform = whole.part(chunk)
         ramped = with_ramps(waveform, array.drive.outputs.levels[clamps], slew, rate)
         read = before(ramped.ends, average)
-        volts = array.drive.exchange(ramped.waveform, rate, inputs, read)[:, 0]
+        volts = array.drive.exchange(ramped.waveform, rate, inputs, read).volts[:, 0]
         if average > 1:
             volts = volts.reshape(len(inputs), -1, average).mean(axis=2)
         found.append(volts)
@@ -56,8 +56,11 @@ def clamped_readings(
 
 def released_readings(
     array: WiredArray, parameters: FloatArray, points: FloatArray, duration: float
-) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
+) -> Iterator[tuple[slice, FloatArray, FloatArray, float]]:
     """Volts `[oscillator, point]` of the position sensors, clamped and after `duration` of freedom.
+
+    The last of each is how much longer than `duration` the clock really let them move: its rate is
+    rounded to what its timebase can be divided into.
 
     Raises:
         InvalidInput: before anything is driven, a duration shorter than one sample, or longer than
@@ -96,11 +99,12 @@ def released_readings(
         start = array.drive.outputs.levels[lines]
         ramped = with_ramps(waveform, start, array.drive.limits.slew[lines], rate)
         ends = ramped.ends[:-1].reshape(-1, 2)
-        clamped = before(ends[:, 0], average).reshape(-1, average)
-        read = np.concatenate([clamped, ends[:, 1:] - 1], axis=1).ravel()
-        found = array.drive.exchange(ramped.waveform, rate, inputs, read)[:, 0]
-        volts = found.reshape(len(inputs), -1, average + 1)
-        yield chunk, volts[:, :, :average].mean(axis=2), volts[:, :, average]
+        last = before(ends[:, 0], average).reshape(-1, average)
+        read = np.concatenate([last, ends[:, 1:] - 1], axis=1).ravel()
+        samples = array.drive.exchange(ramped.waveform, rate, inputs, read)
+        volts = samples.volts[:, 0].reshape(len(inputs), -1, average + 1)
+        clamped = volts[:, :, :average].mean(axis=2)
+        yield chunk, clamped, volts[:, :, average], rate / samples.rate_hz
 
 
 def before(ends: IntArray, count: int) -> IntArray:
