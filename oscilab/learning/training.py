@@ -140,7 +140,7 @@ class Training:
         wanted = np.asarray(self.parameters[node] + change, np.float64)
         allowed = self._allowed(wanted)
         self.parameters[node] = allowed
-        return float(np.mean(allowed != wanted))
+        return np.count_nonzero(allowed != wanted) / wanted.size
 
     def _allowed(self, wanted: Float64Array) -> Float64Array:
         return self.rule.allowed(wanted, self.array.description.box, self.points.noising)

@@ -149,9 +149,9 @@ def _play_thermal(
     while found.missing:
         repeats = 1 if slow else min(max(1, int(most)), found.missing)
         waveform = replace(ramped.waveform, repeats=repeats)
-        samples = array.drive.exchange(waveform, timing.rate_hz, inputs, read)
-        found.add(lines.positions(samples.volts))
-        longer = timing.rate_hz / samples.rate_hz
+        taken = array.drive.exchange(waveform, timing.rate_hz, inputs, read)
+        found.add(lines.positions(taken.volts))
+        longer = timing.rate_hz / taken.rate_hz
         if slow:
             array.hold(theta, origin)
     return longer
@@ -191,9 +191,9 @@ def _play_from(
         ramped = _ramped(array, waveform, np.tile(clamped, count), timing.rate_hz)
         begins = ramped.ends[:: len(samples)] - 1
         read = (begins[:, np.newaxis] + timing.reads).ravel()
-        samples = array.drive.exchange(ramped.waveform, timing.rate_hz, inputs, read)
-        found.add(lines.positions(samples.volts[:, 0].reshape(len(inputs), count, -1)))
-        longer = timing.rate_hz / samples.rate_hz
+        taken = array.drive.exchange(ramped.waveform, timing.rate_hz, inputs, read)
+        found.add(lines.positions(taken.volts[:, 0].reshape(len(inputs), count, -1)))
+        longer = timing.rate_hz / taken.rate_hz
     array.hold(settings[0], starts[-1])
     return longer
 
