@@ -15,7 +15,8 @@ FASTER = 1.01
 @pytest.fixture
 def array(monkeypatch):
     """A pair of oscillators on a board whose clock is 1 % faster than it is asked to be."""
-    found = opened(pair(settings={"rate_hz": 1e5}))
+    # 0.03 s, room for one copy of a playback: several waveforms follow each other.
+    found = opened(pair(settings={"rate_hz": 1e5, "longest_s": 0.03}))
     front_end = found.wired.front_end
     exchange = front_end.exchange
 
