@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from oscilab.arrays.description import Identity
+from oscilab.bench.devices import Device
 from oscilab.bench.tables import validated
 from oscilab.errors import DeviceFailed, InvalidInput
 from oscilab.types import IntArray, Volts
@@ -15,11 +15,7 @@ from oscilab.wired.channels import ChannelTable
 from oscilab.wired.front_end import FrontEndCapability, Samples
 from oscilab.wired.waveform import Waveform
 from oscilab_visa.connection import Connection
-from oscilab_visa.rack import Rack
-from oscilab_visa.timing import RackTiming
-
-if TYPE_CHECKING:
-    from oscilab.bench.devices import Device
+from oscilab_visa.rack import Rack, RackTiming
 
 
 class RackFrontEnd:

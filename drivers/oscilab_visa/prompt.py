@@ -45,8 +45,7 @@ def scpi(
 
 def _talk(device: Device, described: Connection, unit: Unit, commands: Sequence[str]) -> None:
     from oscilab.errors import DeviceFailed
-    from oscilab_visa.library import resource_manager
-    from oscilab_visa.link import Link
+    from oscilab_visa.link import Link, resource_manager
 
     link = Link(unit, resource_manager(described.library), described.timeout_s)
     try:

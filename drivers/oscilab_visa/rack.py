@@ -1,23 +1,142 @@
-"""The instruments of a rack: made as the bench file says, opened, set together, switched off."""
+"""The instruments of a rack: made as the bench file says, opened, timed, set, switched off."""
 
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from oscilab.errors import DeviceFailed, InvalidInput
-from oscilab_visa.clock import Clock, HostClock, InstrumentClock
-from oscilab_visa.connection import Connection, GenericTable, Unit, units_of
+from oscilab.wired.front_end import Aborted
+from oscilab_visa.connection import ClockTable, Connection, GenericTable, Unit, units_of
 from oscilab_visa.daq970a import Daq970a
 from oscilab_visa.generic import GenericInstrument
 from oscilab_visa.instrument import RackInstrument, Triggered
 from oscilab_visa.keysight33500 import Keysight33500
-from oscilab_visa.library import clock_unit, resource_manager
-from oscilab_visa.link import ERROR, Link
+from oscilab_visa.link import ERROR, Link, clock_unit, resource_manager
 from oscilab_visa.qdac2 import Qdac2
 
+COMMAND_S = 2e-3
+"""A message to an instrument and its answer, over a local network."""
 logger = logging.getLogger(__name__)
 CLOCK = "its clock"
+
+
+class Clock(Protocol):
+    """Seconds that pass."""
+
+    def now(self) -> float:
+        """Seconds from some beginning."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Let so many seconds pass.
+
+        Raises:
+            Aborted: `interrupt` was called meanwhile.
+        """
+        ...
+
+    def catch_up(self) -> None:
+        """Let pass what was waited for, where that was put off until it matters."""
+        ...
+
+    def interrupt(self) -> None:
+        """End a wait, from another thread."""
+        ...
+
+
+class HostClock:
+    """The computer's clock, whose waits may be late by what its operating system likes."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+
+    def now(self) -> float:
+        """Seconds of the monotonic clock."""
+        return time.monotonic()
+
+    def wait(self, seconds: float) -> None:
+        """Wait, so that `interrupt` can end it."""
+        self._stop.clear()
+        if self._stop.wait(seconds):
+            raise Aborted("a wait of the rack was aborted")
+
+    def catch_up(self) -> None:
+        """Nothing is put off."""
+
+    def interrupt(self) -> None:
+        """End a wait that is going on."""
+        self._stop.set()
+
+
+class InstrumentClock:
+    """An instrument that answers when the time has passed.
+
+    Waits add up until the next command to any instrument: nobody can tell, and a pause that is cut
+    into many pieces costs one message.
+    """
+
+    def __init__(self, link: Link, table: ClockTable) -> None:
+        self._link, self._table = link, table
+        self._owed = 0.0
+        self._lock = threading.Lock()
+
+    def now(self) -> float:
+        """What it tells, after all that was waited for."""
+        self.catch_up()
+        return self._link.numbers(self._table.now, 1)[0]
+
+    def wait(self, seconds: float) -> None:
+        """Let so many seconds pass before the next command."""
+        with self._lock:
+            self._owed += seconds
+
+    def catch_up(self) -> None:
+        """Ask it to answer when they have passed."""
+        with self._lock:
+            owed, self._owed = self._owed, 0.0
+            if owed > 0:
+                self._link.ask(self._table.wait.format(seconds=owed), owed)
+
+    def interrupt(self) -> None:
+        """It cannot be told to stop; its wait ends by itself."""
+
+
+class RackTiming:
+    """`update_s` is what one change of outputs takes, `scan_s` reading every input once.
+
+    One change needs a message to each instrument that changes, and then the slowest to settle.
+    Instruments are read one after the other.
+    """
+
+    def __init__(self, connection: Connection, instruments: Mapping[str, RackInstrument]) -> None:
+        tables = connection.instruments
+        with_outputs = [name for name, each in instruments.items() if each.outputs]
+        settle = max((table.settle_s for table in tables.values()), default=0.0)
+        self.update_s = COMMAND_S * max(1, len(with_outputs)) + settle
+        self._readers = {
+            name: each.seconds([channel.name for channel in each.inputs])
+            for name, each in instruments.items()
+            if each.inputs
+        }
+        self._inputs = sum(len(each.inputs) for each in instruments.values())
+        self.scan_s = sum(self._readers.values()) + COMMAND_S * len(self._readers)
+
+    @property
+    def rate_hz(self) -> float:
+        """Points a second at most: outputs changed and every input read once in each."""
+        return 1 / (self.update_s + self.scan_s)
+
+    def words(self) -> str:
+        """For people, before a run."""
+        return (
+            f"not hardware timed: outputs settle within {self.update_s:.2g} s of a command, "
+            f"a scan of all {self._inputs} inputs takes {self.scan_s:.2g} s, and a reading "
+            "is taken somewhere within its scan"
+        )
 
 
 class Rack:

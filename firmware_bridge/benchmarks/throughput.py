@@ -26,9 +26,8 @@ from oscilab.wired.waveform import Waveform
 from oscilab_firmware.connection import Connection, Converter
 from oscilab_firmware.front_end import FirmwareFrontEnd
 from oscilab_firmware.guards import Guards
-from oscilab_firmware.opening import open_session
+from oscilab_firmware.session import open_session
 from oscilab_sim.board.imperfections import Imperfections
-from oscilab_sim.firmware.build import host_program
 from oscilab_sim.firmware.plant import (
     ALL,
     CLAMP,
@@ -39,7 +38,7 @@ from oscilab_sim.firmware.plant import (
     send_plant,
     setup_of,
 )  # fmt: skip
-from oscilab_sim.firmware.process import FirmwareProcess
+from oscilab_sim.firmware.process import FirmwareProcess, host_program
 
 SITES = 144
 CHUNK = 20_000

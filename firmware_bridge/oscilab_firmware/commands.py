@@ -1,30 +1,379 @@
 """Commands in order, each once, over a line that may lose, double or damage frames.
 
-Frames are kept until they are answered, and are all sent again from the one that the device expects
-when an answer does not come, or says that a frame was missing or damaged (go-back-N).
+A `Link` reads the line in a thread of its own and opens it again when it broke; an `Inbox` sorts
+what came for the threads that wait for it. `Commands` keeps frames until they are answered, and
+sends them all again from the one that the device expects when an answer does not come, or says that
+a frame was missing or damaged (go-back-N).
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 from oscilab.errors import DeviceFailed
-from oscilab_firmware.frames import Frame
-from oscilab_firmware.inbox import Inbox
-from oscilab_firmware.link import Link
-from oscilab_firmware.messages import ANSWER, Kind, Refusal
-from oscilab_firmware.payloads import Report
-from oscilab_firmware.unanswered import WRAP, Sent, Unanswered
+from oscilab_firmware.frames import DELIMITER, Frame, FrameParser
+from oscilab_firmware.line import Broken, Line
+from oscilab_firmware.messages import (
+    ANSWER,
+    NO_CHANNEL,
+    CodedRows,
+    Credit,
+    Event,
+    Happening,
+    Kind,
+    Malformed,
+    Refusal,
+    Report,
+    Status,
+)
 
+Found = TypeVar("Found")
+ANSWERS = 1024
+"""Answers that nobody has taken: more come only if frames are doubled without end."""
+URGENT = frozenset({Kind.HEARTBEAT, Kind.ABORT, Kind.MAKE_SAFE, Kind.READ_ACK})
+logger = logging.getLogger(__name__)
+RETRY_S = 0.2
+Opener = Callable[[], Line]
+WRAP = 1 << 16
+"""Numbers of commands count modulo this."""
 NOT_USED_UP = frozenset(
     {Refusal.SESSION, Refusal.VERSION, Refusal.SEQUENCE, Refusal.BUSY, Refusal.BAD_FRAME}
 )
 """Refusals after which the same number is expected again."""
 IN_VAIN = 20
 """After so many repetitions without progress it is looked at what the device expects."""
+
+
+class Inbox:
+    """What a device said, by kind. Its queues are bounded; what overflows is asked for again.
+
+    `status` is the newest, `tripped` the event of the last trip that nobody has taken note of yet,
+    `limit` the most (exchange, records accepted, room in the store) told so far. `heard` is when
+    the last good frame came, by the monotonic clock. `failure` ends every wait.
+    """
+
+    def __init__(self, session: int, most_rows: Callable[[], int]) -> None:
+        self._session = session
+        self._most_rows = most_rows
+        self._condition = threading.Condition()
+        self._answers: deque[Frame] = deque(maxlen=ANSWERS)
+        self._urgent: dict[int, Status] = {}
+        self._readings: deque[CodedRows] = deque()
+        self._rows = 0
+        self.status: Status | None = None
+        self.tripped: Event | None = None
+        self._trip_known = False
+        self.credit = Credit(0, 0, 0)
+        self.heard = time.monotonic()
+        self.reopened = 0
+        self.dropped = 0
+        self._failure: DeviceFailed | None = None
+
+    def put(self, frames: Iterable[Frame]) -> None:
+        """Sort frames; those of another session or version, and malformed ones, are left out."""
+        with self._condition:
+            for frame in frames:
+                self.heard = time.monotonic()
+                try:
+                    self._sort(frame)
+                except Malformed:
+                    self.dropped += 1
+            self._condition.notify_all()
+
+    def note_reopened(self) -> None:
+        """The line is there again after it broke."""
+        with self._condition:
+            self.heard = time.monotonic()
+            self.reopened += 1
+            self._condition.notify_all()
+
+    def fail(self, failure: DeviceFailed) -> None:
+        """End every wait."""
+        with self._condition:
+            self._failure = failure
+            self._condition.notify_all()
+
+    def wake(self) -> None:
+        """Let every waiting thread look again."""
+        with self._condition:
+            self._condition.notify_all()
+
+    def wait(self, ready: Callable[[], Found | None], seconds: float) -> Found | None:
+        """What `ready` finds, None after `seconds`; it is called with the inbox at rest.
+
+        Raises:
+            DeviceFailed: the line broke for good.
+        """
+        deadline = time.monotonic() + seconds
+        with self._condition:
+            while True:
+                found = ready()
+                if found is not None:
+                    return found
+                if self._failure is not None:
+                    raise self._failure
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return None
+                self._condition.wait(left)
+
+    def answer(self) -> Frame | None:
+        """The oldest answer to a command, taken out."""
+        return self._answers.popleft() if self._answers else None
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether there is an answer to take."""
+        return bool(self._answers)
+
+    def readings(self) -> CodedRows | None:
+        """The oldest readings, taken out."""
+        if not self._readings:
+            return None
+        found = self._readings.popleft()
+        self._rows -= len(found.codes)
+        return found
+
+    def urgent(self, sequence: int) -> Status | None:
+        """The status that answered the urgent message of that number, taken out."""
+        return self._urgent.pop(sequence, None)
+
+    def forget_readings(self) -> None:
+        """Drop what is left of an earlier exchange."""
+        with self._condition:
+            self._readings.clear()
+            self._rows = 0
+
+    def _sort(self, frame: Frame) -> None:
+        if frame.session != self._session and not _says_session_lost(frame):
+            return
+        if frame.type == Kind.READINGS:
+            readings = CodedRows.of(frame)
+            if self._rows + len(readings.codes) > self._most_rows():
+                self.dropped += 1
+                return
+            self._rows += len(readings.codes)
+            self._readings.append(readings)
+        elif frame.type == Kind.CREDIT:
+            self._credit(Credit.of(frame.payload))
+        elif frame.type == Kind.EVENT:
+            event = Event.of(frame.payload)
+            if event.event == Happening.TRIPPED and (self.tripped or not self._trip_known):
+                self.tripped, self._trip_known = event, True
+            self._stand(event.status)
+        elif frame.type & ANSWER and frame.type ^ ANSWER in URGENT:
+            status = Status.of(frame.payload)
+            self._urgent[frame.sequence] = status
+            for old in list(self._urgent)[:-16]:
+                del self._urgent[old]
+            self._stand(status)
+        elif frame.type == Kind.ERROR:
+            # Numbers of urgent messages are not those of commands.
+            report = Report.of(frame.payload)
+            if report.refused not in URGENT or report.code == Refusal.SESSION:
+                self._answers.append(frame)
+        elif frame.type == Kind.SEGMENT | ANSWER:
+            self._credit(Credit.of(frame.payload))
+            self._answers.append(frame)
+        else:
+            self._answers.append(frame)
+
+    def _stand(self, status: Status) -> None:
+        self.status = status
+        if status.trip and not self._trip_known:
+            # Its event may come late, or be lost.
+            self.tripped = Event(Happening.TRIPPED, NO_CHANNEL, 0, status)
+        self._trip_known = bool(status.trip)
+        self._credit(Credit(status.exchange, status.accepted, status.store_free))
+
+    def _credit(self, credit: Credit) -> None:
+        # Told late or twice, it says less than what is known already.
+        known = self.credit
+        if credit.exchange != known.exchange or credit.accepted >= known.accepted:
+            self.credit = credit
+
+
+def _says_session_lost(frame: Frame) -> bool:
+    # A device that restarted has no session, and says so in the name of none.
+    return (
+        frame.type == Kind.ERROR
+        and frame.session == 0
+        and Report.of(frame.payload).code == Refusal.SESSION
+    )
+
+
+class Link:
+    """Frames of one session over a line that may break.
+
+    What is sent while it is broken is lost, as on any bad line, and is sent again by whoever
+    waits for an answer. If it does not come back within `reconnect_s` the inbox fails.
+
+    Raises:
+        DeviceFailed: the line cannot be opened at first.
+    """
+
+    def __init__(self, opener: Opener, inbox: Inbox, reconnect_s: float) -> None:
+        self._opener = opener
+        self._inbox = inbox
+        self._reconnect_s = reconnect_s
+        self.parser = FrameParser()
+        try:
+            self._line = opener()
+        except Broken as error:
+            raise DeviceFailed(
+                f"the device's line cannot be opened: {error}; check cable, port and permissions"
+            ) from error
+        self.name = self._line.name
+        self._ending = threading.Event()
+        self._broken = threading.Event()
+        self._broken_at: float | None = None
+        # Whatever stands on the line from before is no part of the first frame.
+        self.send(DELIMITER)
+        self._reader = threading.Thread(
+            target=self._read, name=f"oscilab reads {self.name}", daemon=True
+        )
+        self._reader.start()
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the line is gone and may come back."""
+        return self._broken.is_set()
+
+    def send(self, data: bytes) -> None:
+        """Send a frame, if the line is there."""
+        if self._broken.is_set():
+            return
+        try:
+            self._line.write(data)
+        except Broken as error:
+            logger.debug("%s: not sent: %s", self.name, error)
+
+    def close(self) -> None:
+        """End the reader and let go of the line; idempotent."""
+        self._ending.set()
+        self._line.interrupt()
+        if self._reader is not threading.current_thread():
+            self._reader.join()
+        self._line.close()
+
+    def _read(self) -> None:
+        while not self._ending.is_set():
+            try:
+                data = self._line.read()
+            except Broken as error:
+                if self._ending.is_set() or not self._reopened(error):
+                    return
+                continue
+            if data:
+                frames = self.parser.feed(data)
+                if frames:
+                    self._broken_at = None
+                    self._inbox.put(frames)
+
+    def _reopened(self, why: Broken) -> bool:
+        self._broken.set()
+        logger.warning("%s: the line broke (%s); trying to open it again", self.name, why)
+        self._line.close()
+        # A line that opens but brings nothing is not back.
+        self._broken_at = self._broken_at or time.monotonic()
+        last: Exception = why
+        while not self._ending.wait(RETRY_S):
+            if time.monotonic() - self._broken_at > self._reconnect_s:
+                break
+            try:
+                self._line = self._opener()
+            except Broken as error:
+                last = error
+                continue
+            self._broken.clear()
+            self.send(DELIMITER)
+            logger.warning("%s: the line is there again", self._line.name)
+            self._inbox.note_reopened()
+            return True
+        self._inbox.fail(
+            DeviceFailed(
+                f"the line {self._line.name} broke ({why}) and did not come back within "
+                f"{self._reconnect_s:g} s (now: {last}); its firmware brings the outputs to their "
+                "safe values; check the cable, then start again"
+            )
+        )
+        return False
+
+
+class Sent(NamedTuple):
+    """A command as it went over the line."""
+
+    kind: int
+    sequence: int
+    data: bytes
+
+
+class Unanswered:
+    """A queue that also knows the number of the next command, `first` to begin with.
+
+    Whatever interrupts it between two lines, no number is lost and none is used twice.
+    """
+
+    def __init__(self, first: int) -> None:
+        self._sent: deque[Sent] = deque()
+        self._next = first % WRAP
+        self.size = 0
+        """Bytes under way."""
+
+    def __len__(self) -> int:
+        return len(self._sent)
+
+    def __iter__(self) -> Iterator[Sent]:
+        return iter(list(self._sent))
+
+    @property
+    def oldest(self) -> int:
+        """The number of the command that was sent first."""
+        return self._sent[0].sequence
+
+    @property
+    def next_number(self) -> int:
+        """The number that the next command gets."""
+        return (self._sent[-1].sequence + 1) % WRAP if self._sent else self._next
+
+    def add(self, sent: Sent) -> None:
+        """Keep a command, which has `next_number`."""
+        self._sent.append(sent)
+        self.size += len(sent.data)
+
+    def place_of(self, sequence: int) -> int | None:
+        """Where the command of that number stands, if it is there."""
+        if not self._sent:
+            return None
+        place = (sequence - self._sent[0].sequence) % WRAP
+        return place if place < len(self._sent) else None
+
+    def kind_at(self, place: int) -> int:
+        """The kind of the command at a place."""
+        return self._sent[place].kind
+
+    def strike_out(self, place: int) -> None:
+        """Drop the command at a place, and all before it."""
+        for _ in range(place + 1):
+            # In this order, so that an interruption between two lines loses no number.
+            self._next = (self._sent[0].sequence + 1) % WRAP
+            self.size -= len(self._sent.popleft().data)
+        if not self._sent:
+            self.size = 0
+
+    def take_back(self, sequence: int) -> bool:
+        """Free the number of the last command, if it is that one; whether it was."""
+        if not self._sent or self._sent[-1].sequence != sequence:
+            return False
+        self._next = sequence
+        self.size -= len(self._sent.pop().data)
+        return True
 
 
 class Refused(Exception):

@@ -20,14 +20,10 @@ from oscilab.wired.waveform import Waveform
 from oscilab_firmware.commands import Refused, SessionLost
 from oscilab_firmware.connection import Connection
 from oscilab_firmware.guards import Guards, guards_of
-from oscilab_firmware.messages import DeviceFlag, Refusal
-from oscilab_firmware.opening import check_device, open_session
-from oscilab_firmware.payloads import Codes
-from oscilab_firmware.playing import Failed, Playing, period_of
-from oscilab_firmware.records import records_of
-from oscilab_firmware.sentences import failure_of, sentence_of
-from oscilab_firmware.session import Session
-from oscilab_firmware.trips import Trips
+from oscilab_firmware.messages import Codes, DeviceFlag, Refusal
+from oscilab_firmware.playing import Exchange, Failed, Playing, period_of, records_of
+from oscilab_firmware.session import Session, check_device, open_session
+from oscilab_firmware.trips import Trips, failure_of, sentence_of
 
 if TYPE_CHECKING:
     from oscilab.bench.devices import Device
@@ -169,18 +165,16 @@ class FirmwareFrontEnd:
             self._exchange = self._exchange % (1 << 30) + 1
             numbers = self._input_numbers(inputs)
             codes = self._banks.output_codes(waveform.levels, waveform.lines)
-            playing = Playing(
-                session,
-                self._exchange,
-                records_of(codes, waveform.samples, read),
-                waveform.repeats,
-                period,
-                waveform.lines.tolist(),
-                numbers,
-                waveform.repeats * len(read),
-                self._aborted,
+            exchange = Exchange(
+                number=self._exchange,
+                records=records_of(codes, waveform.samples, read),
+                repeats=waveform.repeats,
+                period=period,
+                lines=waveform.lines.tolist(),
+                inputs=numbers,
+                rows=waveform.repeats * len(read),
             )
-            found = self._played(playing, trips)
+            found = self._played(Playing(session, exchange, self._aborted), trips)
         volts = self._banks.input_volts(found, numbers).T
         return Samples(
             volts.reshape(len(inputs), waveform.repeats, len(read)),

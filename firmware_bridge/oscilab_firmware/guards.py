@@ -14,7 +14,7 @@ from oscilab.wired.channels import ChannelTable
 from oscilab.wired.interlocks import Interlock
 from oscilab.wired.limits import Limits
 from oscilab.wired.opening import device_potential, read_wiring
-from oscilab_firmware.banks import DIGITAL, Banks, CodedLine
+from oscilab_firmware.connection import DIGITAL, Banks, CodedLine
 from oscilab_firmware.session import Session
 
 if TYPE_CHECKING:

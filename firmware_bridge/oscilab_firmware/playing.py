@@ -4,20 +4,37 @@ from __future__ import annotations
 
 import struct
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from oscilab.errors import DeviceFailed
+from oscilab.types import IntArray
 from oscilab.wired.front_end import Aborted
 from oscilab_firmware.commands import Refused
 from oscilab_firmware.frames import stuffed_size
-from oscilab_firmware.messages import Kind, State
-from oscilab_firmware.payloads import CODE, Capabilities, Codes, Readings, Report, Status
-from oscilab_firmware.records import LONGEST, Records
-from oscilab_firmware.rows import Rows
+from oscilab_firmware.messages import (
+    CODE,
+    Capabilities,
+    CodedRows,
+    Codes,
+    Kind,
+    Report,
+    State,
+    Status,
+)
 from oscilab_firmware.session import Session
 
+HELD = 0x80000000
+"""In `samples`: levels are those of the record before."""
+LONGEST = 0x7FFFFFFF
+"""Samples of one record, and ticks of one sample period."""
+HEAD_WORDS = 4
+QUIET_S = 0.05
+"""Without any readings for so long, those that are due may have been lost."""
+MOST_QUIET_S = 2.0
 WAIT_S = 0.05
 """After how long without news the device is asked how it stands."""
 ENDED = (State.DONE, State.ABORTED, State.FAILED)
@@ -29,6 +46,128 @@ Piece = tuple[int, int, bytes]
 """First record, how many, and their bytes."""
 
 
+@dataclass(frozen=True, eq=False)
+class Records:
+    """Records one after the other; record n begins at byte `offsets[n]` of `data`."""
+
+    data: bytes
+    offsets: IntArray
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.offsets) - 1
+
+    def bytes_before(self, record: int) -> int:
+        """Bytes of all records before `record`, counted on through repeats."""
+        repeat, place = divmod(record, self.count)
+        return repeat * len(self.data) + int(self.offsets[place])
+
+    def pieces(self, largest: int) -> Iterator[tuple[int, int, bytes]]:
+        """(first record, how many, their bytes) in pieces of at most `largest` bytes.
+
+        A single record that is larger is a piece of its own, for the device to refuse.
+        """
+        first = 0
+        while first < self.count:
+            end = self.offsets[first] + largest
+            last = int(np.searchsorted(self.offsets, end, side="right")) - 1
+            last = max(last, first + 1)
+            yield first, last - first, self.data[self.offsets[first] : self.offsets[last]]
+            first = last
+
+
+def records_of(codes: Codes, samples: IntArray, read: IntArray) -> Records:
+    """`codes` `[line, step]`, each held for `samples` `[step]`; inputs read in samples `read`.
+
+    A step is cut after each run of samples to be read, and where it is longer than a record can
+    be; `read` `[reading]` is ascending.
+    """
+    lines, steps = codes.shape
+    ends = np.cumsum(samples)
+    begins = ends - samples
+    after = read[np.flatnonzero(np.diff(read, append=-1) != 1)] + 1
+    long = np.flatnonzero(samples > LONGEST)
+    middles = [np.arange(begins[n] + LONGEST, ends[n], LONGEST) for n in long]
+    stops = np.unique(np.concatenate([ends, after, *middles]))
+    starts = np.concatenate([[0], stops[:-1]])
+    step = np.searchsorted(ends, starts, side="right")
+    held = starts != begins[step]
+    wanted = np.searchsorted(read, stops) - np.searchsorted(read, starts)
+    words = np.where(held, HEAD_WORDS, HEAD_WORDS + lines)
+    places = np.concatenate([[0], np.cumsum(words)])
+    head = np.empty((len(stops), 2), "<u4")
+    head[:, 0] = (stops - starts) | np.where(held, HELD, 0)
+    head[:, 1] = wanted
+    data = np.empty(int(places[-1]), CODE)
+    data[places[:-1, None] + np.arange(HEAD_WORDS)] = head.view(CODE)
+    full = places[:-1][~held]
+    data[full[:, None] + HEAD_WORDS + np.arange(lines)] = codes.T
+    assert len(full) == steps
+    return Records(data.tobytes(), 2 * places)
+
+
+class Rows:
+    """`rows` rows of codes of so many `inputs`, as they come in."""
+
+    def __init__(self, session: Session, exchange: int, rows: int, inputs: int) -> None:
+        self._session, self._exchange = session, exchange
+        self.codes = np.empty((rows, inputs), np.uint16)
+        self.taken = 0
+        self._acknowledged = 0
+        # An eighth of what the device keeps for us: it never has to wait for us.
+        row_bytes = max(inputs, 1) * CODE.itemsize
+        self._ack_every = max(1, session.capabilities.readings_bytes // 8 // row_bytes)
+        self._heard = time.monotonic()
+        self._asked_at = -1
+        self._patience = QUIET_S
+
+    @property
+    def are_complete(self) -> bool:
+        """Whether all came."""
+        return self.taken >= len(self.codes)
+
+    def take(self, readings: CodedRows) -> None:
+        """Put readings where they belong; those behind a gap come again with what is missing."""
+        if readings.exchange != self._exchange:
+            return
+        skip = self.taken - readings.first_row
+        if skip < 0:
+            if self._asked_at != self.taken or self._quiet_for(4 * self._patience):
+                self._ask()
+            return
+        self._heard = time.monotonic()
+        new = readings.codes[skip:]
+        if not len(new):
+            return
+        self.codes[self.taken : self.taken + len(new)] = new
+        self.taken += len(new)
+        self._patience = QUIET_S
+        if self.taken - self._acknowledged >= self._ack_every:
+            self.acknowledge()
+
+    def ask_if_quiet(self) -> None:
+        """Ask for what is missing, if nothing has come for a while; less and less often."""
+        if not self.are_complete and self._quiet_for(self._patience):
+            self._ask()
+
+    def acknowledge(self) -> None:
+        """Say what has come, so that the device may forget it."""
+        self._acknowledged = self.taken
+        self._session.acknowledge(self._exchange, self.taken, again=False)
+
+    def _quiet_for(self, seconds: float) -> bool:
+        return time.monotonic() - self._heard > seconds
+
+    def _ask(self) -> None:
+        # What was sent before the device hears of it comes first: asking on and on would keep it
+        # from ever getting further.
+        self._heard = time.monotonic()
+        self._asked_at = self.taken
+        self._patience = min(2 * self._patience, MOST_QUIET_S)
+        self._session.acknowledge(self._exchange, self.taken, again=True)
+
+
 class Failed(Exception):
     """The device ended an exchange, for the reason that `code` gives; `report` if it told more."""
 
@@ -38,28 +177,57 @@ class Failed(Exception):
         self.report = report if report is not None and report.code == code else None
 
 
-class Playing:
-    """One exchange: `records`, `repeats` times, a sample each `period` ticks."""
+@dataclass(frozen=True, eq=False)
+class Exchange:
+    """`records` played `repeats` times on outputs `lines`, a sample each `period` ticks.
 
-    def __init__(
-        self,
-        session: Session,
-        number: int,
-        records: Records,
-        repeats: int,
-        period: int,
-        lines: Sequence[int],
-        inputs: Sequence[int],
-        rows: int,
-        aborted: threading.Event,
-    ) -> None:
-        self._session, self._number = session, number
-        self._records, self._period = records, period
-        # What does not fit into the store is sent as often as it is to be played.
-        fits = len(records.data) <= session.capabilities.store_bytes
-        self._sends, self._repeats = (1, repeats) if fits else (repeats, 1)
-        self._lines, self._inputs = lines, inputs
-        self._rows = Rows(session, number, rows, len(inputs))
+    `inputs` are read in `rows` samples altogether. The device knows it by its `number`.
+    """
+
+    number: int
+    records: Records
+    repeats: int
+    period: int
+    lines: Sequence[int]
+    inputs: Sequence[int]
+    rows: int
+
+    def sends(self, store_bytes: int) -> int:
+        """Return how often all records are sent: once if the device can store them."""
+        return 1 if len(self.records.data) <= store_bytes else self.repeats
+
+    def announcement(self, sends: int) -> bytes:
+        """Return the payload that announces records which are sent `sends` times.
+
+        Raises:
+            DeviceFailed: a count that 32 bits do not hold.
+        """
+        counts = {
+            "records": self.records.count * sends,
+            "repeats": self.repeats if sends == 1 else 1,
+            "bytes": len(self.records.data) * sends,
+        }
+        for what, count in counts.items():
+            if count > MOST:
+                raise DeviceFailed(
+                    f"a waveform is {count} {what}, but the firmware counts up to {MOST}; play it "
+                    "in parts"
+                )
+        head = _ANNOUNCED.pack(
+            self.number, counts["records"], counts["repeats"], self.period, counts["bytes"],
+            len(self.lines), len(self.inputs),
+        )  # fmt: skip
+        return head + np.array([*self.lines, *self.inputs], CODE).tobytes()
+
+
+class Playing:
+    """One exchange on its way; setting `aborted` ends it."""
+
+    def __init__(self, session: Session, exchange: Exchange, aborted: threading.Event) -> None:
+        self._session, self._exchange = session, exchange
+        self._number, self._records = exchange.number, exchange.records
+        self._sends = exchange.sends(session.capabilities.store_bytes)
+        self._rows = Rows(session, exchange.number, exchange.rows, len(exchange.inputs))
         self._aborted = aborted
         self._limit = 0
         self._piece: Piece | None = None
@@ -71,7 +239,7 @@ class Playing:
             Refused: before it began; Failed: while it played; Aborted.
             DeviceFailed: the device fell silent.
         """
-        self._session.expect_rows_of(len(self._inputs))
+        self._session.expect_rows_of(len(self._exchange.inputs))
         self._announce()
         try:
             return self._played()
@@ -104,11 +272,9 @@ class Playing:
                 return self._finished(status)
 
     def _announce(self) -> None:
-        payload = announcement(
-            self._records, self._sends, self._repeats, self._number, self._period, self._lines,
-            self._inputs,
-        )  # fmt: skip
-        channels = len(self._lines) + len(self._inputs)
+        exchange = self._exchange
+        payload = exchange.announcement(self._sends)
+        channels = len(exchange.lines) + len(exchange.inputs)
         answer = self._session.commands.call(Kind.EXCHANGE, payload, channels)
         _, free = _SEGMENT.unpack(answer.payload)
         self._limit = free
@@ -148,7 +314,7 @@ class Playing:
         session = self._session
         session.commands.tend()
         news = session.inbox.wait(self._news, WAIT_S)
-        if isinstance(news, Readings):
+        if isinstance(news, CodedRows):
             self._rows.take(news)
         elif news is None and session.commands.idle:
             # No news for a while: an event, or the last readings, may have been lost.
@@ -157,7 +323,7 @@ class Playing:
                 self._rows.ask_if_quiet()
         return self._ended()
 
-    def _news(self) -> Readings | Status | bool | None:
+    def _news(self) -> CodedRows | Status | bool | None:
         inbox = self._session.inbox
         found = inbox.readings() or self._ended()
         if found is not None:
@@ -190,37 +356,6 @@ class Playing:
     def _check_aborted(self) -> None:
         if self._aborted.is_set():
             raise Aborted("a waveform was stopped by abort before its end")
-
-
-def announcement(
-    records: Records,
-    sends: int,
-    repeats: int,
-    number: int,
-    period: int,
-    lines: Sequence[int],
-    inputs: Sequence[int],
-) -> bytes:
-    """The payload that announces `records`, sent `sends` times and played `repeats` times.
-
-    Raises:
-        DeviceFailed: a count that 32 bits do not hold.
-    """
-    counts = {
-        "records": records.count * sends,
-        "repeats": repeats,
-        "bytes": len(records.data) * sends,
-    }
-    for what, count in counts.items():
-        if count > MOST:
-            raise DeviceFailed(
-                f"a waveform is {count} {what}, but the firmware counts up to {MOST}; play it in "
-                "parts"
-            )
-    head = _ANNOUNCED.pack(
-        number, counts["records"], repeats, period, counts["bytes"], len(lines), len(inputs)
-    )
-    return head + np.array([*lines, *inputs], CODE).tobytes()
 
 
 def period_of(made: Capabilities, rate_hz: float, name: str) -> int:

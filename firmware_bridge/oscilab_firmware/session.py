@@ -1,4 +1,4 @@
-"""A session with a device: the handshake, commands in order, and messages that cannot wait."""
+"""A session with a device: the handshake, requests, messages that cannot wait, the heartbeat."""
 
 from __future__ import annotations
 
@@ -6,30 +6,34 @@ import secrets
 import struct
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oscilab.errors import DeviceFailed
-from oscilab_firmware.commands import Commands, Patience
+from oscilab.errors import DeviceFailed, InvalidInput
+from oscilab_firmware.commands import Commands, Inbox, Link, Opener, Patience
+from oscilab_firmware.connection import Banks, Connection
 from oscilab_firmware.frames import VERSION, Frame
-from oscilab_firmware.heartbeat import Heartbeat
-from oscilab_firmware.inbox import Inbox
-from oscilab_firmware.link import Link, Opener
-from oscilab_firmware.messages import ANSWER, ANY, MAGIC, Kind
-from oscilab_firmware.payloads import (
+from oscilab_firmware.line import Line
+from oscilab_firmware.messages import (
+    ANSWER,
+    ANY,
     CODE,
+    MAGIC,
     Capabilities,
     Codes,
     Hello,
+    Kind,
     Malformed,
     Status,
     codes_of,
     hello,
 )
 
+PER_TIMEOUT = 5
+SLOWEST_S = 1.0
 HELLO_S = 5.0
 """How long a device may take to answer first: a USB port may still be starting."""
 URGENT_S = 0.05
@@ -39,6 +43,29 @@ _LONG = struct.Struct("<Q")
 _LIMIT = struct.Struct("<HHHHf")
 _INTERLOCK = struct.Struct("<HHHH")
 _WATCHDOG = struct.Struct("<II")
+
+
+class Heartbeat:
+    """Calls `beat` from a thread of its own until `stop`.
+
+    It dies with the process, and that is its use: the device then makes its outputs safe by itself.
+    """
+
+    def __init__(self, beat: Callable[[], None], timeout_s: float) -> None:
+        self._beat = beat
+        self._every = min(timeout_s / PER_TIMEOUT, SLOWEST_S)
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="oscilab heartbeat", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it; idempotent."""
+        self._ending.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ending.wait(self._every):
+            self._beat()
 
 
 class Session:
@@ -236,3 +263,43 @@ class Session:
 
 def _parts(items: Any, size: int) -> list[Any]:
     return [items[place : place + size] for place in range(0, len(items), size)]
+
+
+def open_session(connection: Connection, name: str) -> Session:
+    """A session with the device of the bench's device `name`.
+
+    Raises:
+        InvalidInput: the bench does not say where it is.
+        DeviceFailed: nobody answers, or it speaks another version.
+    """
+    where = connection.port or connection.usb
+    if where is None:
+        raise InvalidInput(
+            f"devices.{name}.connection names neither port nor usb; say where the device is, or "
+            "use --simulate"
+        )
+    patience = Patience(connection.reply_s, connection.silence_s)
+    # A port that USB gave another name after it was plugged in again is found by its identity.
+    return Session(lambda: Line(where, connection.baud), patience, connection.reconnect_s)
+
+
+def check_device(session: Session, connection: Connection, banks: Banks, name: str) -> None:
+    """Refuse a device that is not as its bench describes it.
+
+    Raises:
+        DeviceFailed: naming what differs.
+    """
+    made = session.capabilities
+    banks.refuse_other(Banks(made.banks), f"device {name}")
+    fastest = made.clock_hz / made.min_period
+    if connection.max_rate_hz > fastest * (1 + 1e-9):
+        raise DeviceFailed(
+            f"device {name}: the bench's max_rate_hz is {connection.max_rate_hz:g}, but its "
+            f"firmware takes at most {fastest:g} samples a second; lower it"
+        )
+    if abs(connection.update_s - made.update_us * 1e-6) > 1e-9:
+        # Ramps are cut to it: another value would make their steps too large or too slow.
+        raise DeviceFailed(
+            f"device {name}: the bench's update_s is {connection.update_s:g}, but its firmware "
+            f"takes {made.update_us * 1e-6:g} s for a static update; mend it"
+        )

@@ -20,7 +20,7 @@ from oscilab.bench import Bench, Device, open_array
 from oscilab.bench.schema import DeviceTable
 from oscilab.physics import Potential, all_to_all
 from oscilab_sim.array import SimulatedArray
-from oscilab_sim.firmware.build import COMPILERS, find_compiler
+from oscilab_sim.firmware.process import COMPILERS, find_compiler
 from oscilab_sim.firmware.twin import FirmwareTwin
 from oscilab_sim.scpi.twin import RackTwin
 

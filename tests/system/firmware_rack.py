@@ -13,7 +13,7 @@ import pytest
 
 from oscilab.bench import device_named
 from oscilab_firmware.front_end import FirmwareFrontEnd
-from oscilab_sim.firmware.build import COMPILERS, find_compiler
+from oscilab_sim.firmware.process import COMPILERS, find_compiler
 from oscilab_sim.firmware.twin import FirmwareTwin
 
 BENCH = """\

@@ -10,8 +10,7 @@ from firmware_rack import AT_SAFE, CLAMPS, OUTPUTS, FirmwareRack, is_safe, needs
 
 from oscilab.errors import DeviceFailed, InterlockTripped, OutOfLimits
 from oscilab.wired.waveform import Waveform
-from oscilab_sim.firmware.build import host_program
-from oscilab_sim.firmware.process import FirmwareProcess
+from oscilab_sim.firmware.process import FirmwareProcess, host_program
 
 pytestmark = needs_compiler
 SAFE = np.array([0.5] * 14 + [1.0])

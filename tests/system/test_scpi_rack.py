@@ -190,7 +190,7 @@ def test_threads_may_read_while_another_sets(rack):
 
 def test_an_abort_ends_a_pause_of_the_computer_s_clock():
     from oscilab.wired.front_end import Aborted
-    from oscilab_visa.clock import HostClock
+    from oscilab_visa.rack import HostClock
 
     clock = HostClock()
     begin = clock.now()

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from oscilab_firmware.records import HELD
+from oscilab_firmware.playing import HELD
 
 FOLDER = Path(__file__).parents[2] / "firmware_bridge" / "golden"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.txt"))

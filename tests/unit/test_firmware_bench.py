@@ -12,11 +12,10 @@ from oscilab.errors import DeviceFailed, InterlockTripped, InvalidInput, OutOfLi
 from oscilab.wired.front_end import AnalogFrontEnd, FrontEndCapability
 from oscilab.wired.opening import parts_of
 from oscilab_firmware.connection import Connection
-from oscilab_firmware.discovery import UsbIdentity, port_of
 from oscilab_firmware.front_end import FirmwareFrontEnd
-from oscilab_firmware.messages import Kind, Refusal, Trip
-from oscilab_firmware.payloads import Event, Report, Status
-from oscilab_firmware.sentences import failure_of, sentence_of, trip_of
+from oscilab_firmware.line import UsbIdentity, port_of
+from oscilab_firmware.messages import Event, Kind, Refusal, Report, Status, Trip
+from oscilab_firmware.trips import failure_of, sentence_of, trip_of
 
 LINES = {"analog_outputs": 14, "analog_inputs": 4}
 

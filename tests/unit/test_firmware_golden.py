@@ -9,19 +9,20 @@ import pytest
 from firmware_golden import NAMES, golden_frames, played
 
 from oscilab_firmware.frames import Frame, FrameParser
-from oscilab_firmware.messages import ANSWER, Kind
-from oscilab_firmware.payloads import (
+from oscilab_firmware.messages import (
+    ANSWER,
     Capabilities,
+    CodedRows,
     Credit,
     Event,
     Hello,
-    Readings,
+    Kind,
     Report,
     Status,
     codes_of,
     hello,
 )
-from oscilab_firmware.records import records_of
+from oscilab_firmware.playing import records_of
 
 FRAMES = [(name, frame) for name in NAMES for frame in golden_frames(name)]
 GOOD = [frame for _, frame in FRAMES if frame.name != "DAMAGED"]
@@ -113,7 +114,7 @@ def test_codes_are_understood():
     for golden in answers("GET_OUTPUTS") + answers("READ_INPUTS"):
         assert codes_of(parsed(golden).payload).tolist() == golden.fields["codes"]
     for golden in answers("READINGS"):
-        readings = Readings.of(parsed(golden))
+        readings = CodedRows.of(parsed(golden))
         assert readings.first_row == golden.fields["first_row"]
         assert readings.codes.ravel().tolist() == golden.fields["codes"]
         assert readings.codes.shape[1] == golden.fields["inputs"]

@@ -9,11 +9,9 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from oscilab_firmware.commands import Commands, Patience, Refused
+from oscilab_firmware.commands import Commands, Inbox, Link, Patience, Refused
 from oscilab_firmware.frames import Frame, FrameParser
-from oscilab_firmware.inbox import Inbox
 from oscilab_firmware.line import Broken, Line
-from oscilab_firmware.link import Link
 from oscilab_firmware.messages import ANSWER, NO_CHANNEL, Kind, Refusal
 
 SESSION = 5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from firmware_golden import played
@@ -9,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oscilab.errors import DeviceFailed
-from oscilab_firmware.playing import announcement
-from oscilab_firmware.records import HELD, LONGEST, records_of
+from oscilab_firmware.playing import HELD, LONGEST, Exchange, records_of
 
 
 @given(st.data())
@@ -59,8 +60,9 @@ def test_a_step_longer_than_a_record_is_cut():
 def test_a_waveform_too_long_to_announce_is_refused():
     """Counts are 32 bits on the line: what needs more is refused, and not cut down."""
     records = records_of(np.array([[1, 2]], np.uint16), np.array([5, 5]), np.array([9]))
-    assert len(announcement(records, 1 << 27, 1, 7, 1000, [0], [1])) == 28
+    exchange = Exchange(7, records, 1, 1000, [0], [1], rows=1)
+    assert len(exchange.announcement(sends=1 << 27)) == 28
     with pytest.raises(DeviceFailed, match=r"5368709120 bytes.*4294967295"):
-        announcement(records, 1 << 28, 1, 7, 1000, [0], [1])
+        exchange.announcement(sends=1 << 28)
     with pytest.raises(DeviceFailed, match=r"4294967296 repeats.*4294967295"):
-        announcement(records, 1, 1 << 32, 7, 1000, [0], [1])
+        replace(exchange, repeats=1 << 32).announcement(sends=1)

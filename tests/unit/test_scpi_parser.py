@@ -7,12 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oscilab_sim.scpi.call import Call
 from oscilab_sim.scpi.errors import ErrorQueue, ScpiError
-from oscilab_sim.scpi.framing import Framer, Overrun
-from oscilab_sim.scpi.instrument import Instrument
-from oscilab_sim.scpi.message import Kind, commands
-from oscilab_sim.scpi.settings import Setting, SettingsTable
+from oscilab_sim.scpi.instrument import Instrument, Setting, SettingsTable
+from oscilab_sim.scpi.message import Call, Framer, Kind, Overrun, commands
 
 PIECES = st.sampled_from([
     b"*IDN?", b":", b";", b"\n", b"\r\n", b" ", b",", b"?", b"#", b"#0", b"#15abcde", b"#9",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
+from oscilab.bench.devices import Device
 from oscilab.bench.tables import Table, validated
 from oscilab.errors import DeviceFailed, InvalidInput
 from oscilab.wired.channels import ChannelTable
@@ -15,16 +16,12 @@ from oscilab.wired.opening import design_of
 from oscilab.wired.twins import twin_table
 from oscilab_firmware.commands import Refused
 from oscilab_firmware.connection import Connection
-from oscilab_firmware.opening import open_session
-from oscilab_firmware.sentences import sentence_of
+from oscilab_firmware.session import open_session
+from oscilab_firmware.trips import sentence_of
 from oscilab_sim.board.imperfections import Imperfections, true_calibration
 from oscilab_sim.board.table import Event
-from oscilab_sim.firmware.build import host_program
 from oscilab_sim.firmware.plant import plant_lines, send_plant, setup_of
-from oscilab_sim.firmware.process import FirmwareProcess
-
-if TYPE_CHECKING:
-    from oscilab.bench.devices import Device
+from oscilab_sim.firmware.process import FirmwareProcess, host_program
 
 
 class TwinTable(Table):

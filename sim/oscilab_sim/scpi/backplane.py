@@ -10,8 +10,13 @@ import numpy as np
 from oscilab.types import Float64Array, Volts
 from oscilab.wired.waveform import Waveform
 from oscilab_sim.board import VirtualBoard
+from oscilab_sim.scpi.instrument import Instrument
+from oscilab_sim.scpi.message import Call
 
 MOST_SAMPLES = 1 << 20
+LONGEST_S = 1e7
+WAIT = "SYST:TIME:WAIT? {seconds:.9g}"
+NOW = "SYST:TIME:NOW?"
 
 
 @dataclass(frozen=True)
@@ -122,3 +127,20 @@ def _played(program: Program, at: Float64Array) -> Float64Array:
     steps = np.floor(at * program.rate_hz + 1e-9).astype(np.int64)
     volts = np.append(program.volts, program.rest)
     return volts[np.minimum(steps, len(program.volts))]
+
+
+class RackClock(Instrument):
+    """Without it a rack is timed by its computer, as a real one is."""
+
+    def __init__(self, backplane: Backplane) -> None:
+        super().__init__("oscilab,CLOCK,0,1.0")
+        self._backplane = backplane
+        self.tree.add("SYSTem:TIME:WAIT", ask=self._wait)
+        self.tree.add("SYSTem:TIME:NOW", ask=lambda call: repr(float(backplane.now)))
+
+    def _wait(self, call: Call) -> str:
+        call.expect(1)
+        seconds = call.number(0, "S", 0.0, LONGEST_S)
+        self._backplane.wait(seconds)
+        self.busy_s += seconds
+        return repr(float(self._backplane.now))

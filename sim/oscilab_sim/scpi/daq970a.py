@@ -8,22 +8,228 @@ board's clock runs on meanwhile.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from oscilab_sim.scpi.backplane import Backplane, Program
-from oscilab_sim.scpi.call import INFINITY, Call, block_of, channel_list, quoted
-from oscilab_sim.scpi.daq970a_memory import Reading, ReadingMemory, figure
-from oscilab_sim.scpi.daq970a_modules import named, port_numbers, volt_rates
-from oscilab_sim.scpi.daq970a_ports import DigitalPorts
-from oscilab_sim.scpi.daq970a_settings import WORDS, add_settings
 from oscilab_sim.scpi.errors import ScpiError
-from oscilab_sim.scpi.instrument import Instrument
-from oscilab_sim.scpi.settings import SettingsTable
+from oscilab_sim.scpi.instrument import CommandTree, Instrument, Setting, SettingsTable
+from oscilab_sim.scpi.message import INFINITY, Call, block_of, channel_list, quoted
 
+MOST_READINGS = 100_000
+"""What its memory holds, and the most scans that one trigger count can ask for."""
+WORDS = {"AUTO": 0.0, "DEF": 0.0, "DEFAULT": 0.0}
+INFINITE = {"INF": INFINITY, "INFINITY": INFINITY}
+SOURCES = ("IMMediate", "BUS", "EXTernal", "TIMer")
 LINE_HZ = 50.0
 RANGES = (0.1, 1.0, 10.0, 100.0, 300.0)
 OVER_RANGE = 1.2
 RESOLUTIONS = {"DEF": 0.0, "DEFAULT": 0.0, "MIN": 1e-9, "MAX": 1.0}
+
+
+def _add_settings(table: SettingsTable) -> None:
+    """All of them, with the values that `*RST` leaves."""
+    volts = "[SENSe]:VOLTage[:DC]"
+    for setting in (
+        Setting("range", f"{volts}:RANGe", 0.0, unit="V", low=0.1, high=300.0, words=WORDS),
+        Setting("auto", f"{volts}:RANGe:AUTO", 1.0, "boolean"),
+        Setting("nplc", f"{volts}:NPLCycles", 1.0, low=0.02, high=200.0),
+        Setting("zero", f"{volts}:ZERO:AUTO", 1.0, "boolean"),
+        Setting("impedance", "INPut:IMPedance:AUTO", 0.0, "boolean"),
+        Setting("delay", "ROUTe:CHANnel:DELay", 0.0, unit="S", low=0.0, high=60.0),
+        Setting("delay auto", "ROUTe:CHANnel:DELay:AUTO", 1.0, "boolean"),
+    ):
+        table.add(setting)
+    for setting in (
+        Setting("source", "TRIGger:SOURce", "IMM", "word", choices=SOURCES),
+        Setting("count", "TRIGger:COUNt", 1.0, low=1, high=MOST_READINGS, words=INFINITE),
+        Setting("timer", "TRIGger:TIMer", 0.0, unit="S", low=0.0, high=359_999.0),
+        Setting("with unit", "FORMat:READing:UNIT", 0.0, "boolean"),
+        Setting("with time", "FORMat:READing:TIME", 0.0, "boolean"),
+        Setting("with channel", "FORMat:READing:CHANnel", 0.0, "boolean"),
+        Setting("with alarm", "FORMat:READing:ALARm", 0.0, "boolean"),
+        Setting("display", "DISPlay[:STATe]", 1.0, "boolean"),
+    ):
+        table.add(setting, lone=True)
+
+
+@dataclass(frozen=True)
+class Module:
+    """What a plug-in module offers: channels with a voltmeter, ports, and readings a second."""
+
+    volts: int = 0
+    ports: int = 0
+    rate_hz: float = math.inf
+
+
+MODULES = {
+    "DAQM900A": Module(volts=20, rate_hz=450.0),
+    "DAQM901A": Module(volts=20, rate_hz=80.0),
+    "DAQM902A": Module(volts=16, rate_hz=250.0),
+    "DAQM908A": Module(volts=40, rate_hz=80.0),
+    "DAQM907A": Module(ports=2),
+}
+
+
+def volt_rates(modules: Mapping[int, str]) -> dict[int, float]:
+    """Every channel with a voltmeter and its readings a second; `modules` are by slot."""
+    return {
+        100 * slot + number: MODULES[module].rate_hz
+        for slot, module in modules.items()
+        for number in range(1, MODULES[module].volts + 1)
+    }
+
+
+def port_numbers(modules: Mapping[int, str]) -> set[int]:
+    """Every digital port."""
+    return {
+        100 * slot + number
+        for slot, module in modules.items()
+        for number in range(1, MODULES[module].ports + 1)
+    }
+
+
+def named(call: Call, place: int, known: Collection[int]) -> list[int]:
+    """The channels of the list at `place`.
+
+    Raises:
+        ScpiError: there is no list, or one names a channel that is not `known`.
+    """
+    call.expect(place + 1)
+    try:
+        return call.channels(place, list(known))
+    except ScpiError as error:
+        if error.code == -222:
+            raise ScpiError(112, "Channel list: channel number out of range") from None
+        raise
+
+
+@dataclass(frozen=True)
+class MemoryEntry:
+    """One reading in memory; what a digital port reads has no `unit`."""
+
+    value: float
+    unit: str
+    channel: int
+    seconds: float
+
+
+class ReadingMemory:
+    """Readings since the last scan was initiated, and the commands that fetch or take them.
+
+    `settings` has what is told with each of them: unit, time, channel, alarm.
+    """
+
+    def __init__(self, settings: SettingsTable) -> None:
+        self._settings = settings
+        self._readings: list[MemoryEntry] = []
+
+    def add_commands(self, tree: CommandTree) -> None:
+        """Those that read memory and do nothing else."""
+        tree.add("FETCh", ask=lambda call: self.told())
+        tree.add("R", ask=lambda call: self._taken(call, as_block=True))
+        tree.add("DATA:REMove", ask=lambda call: self._taken(call, as_block=False))
+        tree.add("DATA:LAST", ask=lambda call: self._all_told(self._readings[-1:]))
+
+    def __len__(self) -> int:
+        return len(self._readings)
+
+    def add(self, readings: list[MemoryEntry]) -> None:
+        """Readings of one scan; the oldest of too many are lost."""
+        self._readings += readings
+        del self._readings[:-MOST_READINGS]
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._readings.clear()
+
+    def told(self) -> str:
+        """All readings, which stay.
+
+        Raises:
+            ScpiError: there are none.
+        """
+        return self._all_told(self._readings)
+
+    def _taken(self, call: Call, as_block: bool) -> str:
+        call.expect(0 if as_block else 1, 1)
+        most = call.integer(0, 1, MOST_READINGS) if call.has(0) else len(self)
+        if most > len(self) and not as_block:
+            raise ScpiError(-222)
+        readings, self._readings = self._readings[:most], self._readings[most:]
+        text = self._all_told(readings) if readings else ""
+        return block_of(text.encode()) if as_block else text
+
+    def _all_told(self, readings: list[MemoryEntry]) -> str:
+        if not readings:
+            raise ScpiError(-230)
+        begin = readings[0].seconds
+        return ",".join(self._one_told(reading, begin) for reading in readings)
+
+    def _one_told(self, reading: MemoryEntry, begin: float) -> str:
+        parts = [figure(reading.value)]
+        if self._settings.number("with unit") and reading.unit:
+            parts[0] += f" {reading.unit}"
+        if self._settings.number("with time"):
+            parts.append(f"{reading.seconds - begin:012.3f}")
+        if self._settings.number("with channel"):
+            parts.append(str(reading.channel))
+        if self._settings.number("with alarm"):
+            parts.append("0")
+        return ",".join(parts)
+
+
+def figure(value: float) -> str:
+    """A number as a DAQ970A writes it: `+1.50000000E+00`."""
+    return f"{value:+.8E}"
+
+
+class DigitalPorts:
+    """Ports by `numbers`: bit 3 of port 302 of the instrument `name` is the line `name_302_3`."""
+
+    def __init__(self, name: str, backplane: Backplane, numbers: Collection[int]) -> None:
+        self._name, self._backplane, self._numbers = name, backplane, numbers
+        self._bytes: dict[int, int] = {}
+
+    def add_commands(self, tree: CommandTree) -> None:
+        """Those that write and read bytes."""
+        tree.add("SOURce:DIGital:DATA[:BYTE]", self._set, self._ask)
+        tree.add("[SENSe]:DIGital:DATA[:BYTE]", ask=self._read)
+
+    def reset(self) -> None:
+        """All lines low, all ports inputs."""
+        self._write(dict.fromkeys(self._bytes, 0))
+        self._bytes.clear()
+
+    def byte(self, number: int) -> int:
+        """What was written to a port, or else what stands at it."""
+        if number in self._bytes:
+            return self._bytes[number]
+        lines = [f"{self._name}_{number}_{bit}" for bit in range(8)]
+        bits = self._backplane.read(lines, 0.0)
+        return sum(1 << bit for bit, level in enumerate(bits) if level > 0.5)
+
+    def _set(self, call: Call) -> None:
+        call.expect(2)
+        value = call.integer(0, 0, 255)
+        self._write(dict.fromkeys(named(call, 1, self._numbers), value))
+
+    def _write(self, values: Mapping[int, int]) -> None:
+        self._bytes.update(values)
+        self._backplane.drive(
+            {
+                f"{self._name}_{port}_{bit}": float(value >> bit & 1)
+                for port, value in values.items() for bit in range(8)
+            }
+        )  # fmt: skip
+
+    def _ask(self, call: Call) -> str:
+        numbers = named(call, 0, self._numbers)
+        return ",".join(f"{self._bytes.get(number, 0):+d}" for number in numbers)
+
+    def _read(self, call: Call) -> str:
+        numbers = named(call, 0, self._numbers)
+        return ",".join(figure(float(self.byte(number))) for number in numbers)
 
 
 class Daq970a(Instrument):
@@ -49,7 +255,7 @@ class Daq970a(Instrument):
         self.settings = SettingsTable(self.tree, self._known or [0], lists=True, style=figure)
         self._memory = ReadingMemory(self.settings)
         self._ports = DigitalPorts(name, backplane, ports)
-        add_settings(self.settings)
+        _add_settings(self.settings)
         self._add_measuring()
         self._memory.add_commands(self.tree)
         self._ports.add_commands(self.tree)
@@ -164,14 +370,14 @@ class Daq970a(Instrument):
             volts = self._backplane.read(lines, each[0][1])
             self.busy_s += each[0][1] * len(each)
             values |= {number: value for (number, _), value in zip(each, volts, strict=True)}
-        self._memory.add([self._reading(number, values) for number in self._scan])
+        self._memory.add([self._entry(number, values) for number in self._scan])
 
-    def _reading(self, number: int, volts: Mapping[int, float]) -> Reading:
+    def _entry(self, number: int, volts: Mapping[int, float]) -> MemoryEntry:
         if number in self._rates:
             value, unit = self._ranged(number, volts[number]), "VDC"
         else:
             value, unit = float(self._ports.byte(number)), ""
-        return Reading(value, unit, number, self._backplane.now)
+        return MemoryEntry(value, unit, number, self._backplane.now)
 
     def _wait(self, seconds: float) -> None:
         self._backplane.wait(seconds)

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from oscilab.types import Float64Array
 from oscilab_sim.scpi.backplane import Backplane, Program
-from oscilab_sim.scpi.call import Call, plain
 from oscilab_sim.scpi.errors import ScpiError
-from oscilab_sim.scpi.framing import Overrun
 from oscilab_sim.scpi.instrument import Instrument
-from oscilab_sim.scpi.message import commands
+from oscilab_sim.scpi.message import Call, Overrun, commands, plain
+from oscilab_visa.connection import GenericTable
 
 NUMBER = r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
 LARGEST_V = 10.0
+RATE_HZ = 1e3
+TEMPLATES = ("set", "get", "read", "upload", "trigger", "error", "off")
 
 
 class GenericInstrument(Instrument):
-    """`templates` are commands such as `VSET{channel} {volts}`, by what they do.
+    """`table` has commands such as `VSET{channel} {volts}`, by what they do.
 
     Every line is compared with them, whatever its case; what fits none is looked for among the
     commands of IEEE 488.2, and otherwise an unknown header.
@@ -31,24 +32,22 @@ class GenericInstrument(Instrument):
         name: str,
         serial: str,
         backplane: Backplane,
-        templates: Mapping[str, str],
-        outputs: Sequence[str],
-        identity: str = "Example",
-        big_endian: bool = True,
-        rate_hz: float = 1e3,
+        table: GenericTable,
     ) -> None:
-        super().__init__(f"{identity},GENERIC,{serial},1.0")
+        super().__init__(f"{table.identity},GENERIC,{serial},1.0")
         self._name, self._backplane = name, backplane
-        self._outputs = list(outputs)
+        self._outputs = table.outputs
         self._levels = dict.fromkeys(self._outputs, 0.0)
         self._waveforms: dict[str, Float64Array] = {}
-        self._values, self._rate_hz = ">f4" if big_endian else "<f4", rate_hz
+        self._values = ">f4" if table.big_endian else "<f4"
+        templates = {what: getattr(table, what) for what in TEMPLATES}
         self._patterns = {
             what: re.compile(
                 _expression(template) + ("(?P<data>#.*)" if what == "upload" else ""),
                 re.IGNORECASE | re.DOTALL,
             )
             for what, template in templates.items()
+            if template is not None
         }
 
     def handle(self, message: bytes | Overrun) -> str | None:
@@ -105,7 +104,7 @@ class GenericInstrument(Instrument):
         ends = {name: float(self._waveforms[name][-1]) for name in names}
         self.busy_s += self._backplane.play(
             [
-                Program(f"{self._name}_{name}", self._waveforms[name], self._rate_hz, ends[name])
+                Program(f"{self._name}_{name}", self._waveforms[name], RATE_HZ, ends[name])
                 for name in names
             ]
         )

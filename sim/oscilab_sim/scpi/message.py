@@ -1,13 +1,148 @@
-"""Program messages of IEEE 488.2 and SCPI: headers, and parameters of every kind."""
+"""Program messages of IEEE 488.2 and SCPI: from bytes to commands with checked parameters.
+
+`Framer` cuts a stream into messages, in which blocks may hold any byte, and `commands` parses one.
+A `Call` checks and converts the parameters of one command for its handler. The functions at the end
+write values as replies carry them.
+"""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+
+from oscilab.types import Float64Array
 from oscilab_sim.scpi.errors import ScpiError
+
+MOST_TEXT = 1 << 20
+"""Bytes of a message outside its blocks."""
+MOST_BLOCK = 1 << 26
+_SPECIAL = re.compile(rb"""[\n"'#]""")
+_HEADER = re.compile(rb"\s*(\*[A-Za-z]+|:?[A-Za-z][A-Za-z0-9_]*(?::[A-Za-z][A-Za-z0-9_]*)*)(\?)?")
+_NUMBER = re.compile(rb"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:\s?[eE]\s?[+-]?\d+)?)\s*([A-Za-z%]*)")
+_OTHER_BASE = re.compile(rb"#(?:[hH]([0-9A-Fa-f]+)|[bB]([01]+)|[qQ]([0-7]+))")
+_WORD = re.compile(rb"[A-Za-z][A-Za-z0-9_]*")
+_STRING = re.compile(rb'"((?:[^"]|"")*)"|\'((?:[^\']|\'\')*)\'')
+_EXPRESSION = re.compile(rb"\(([^()]*)\)")
+_SPACE = re.compile(rb"[\x00-\x20]*")
+LONGEST_MNEMONIC = 12
+LONGEST_EXPONENT = 5
+UNITS: Mapping[str, Mapping[str, float]] = {
+    "V": {"V": 1.0, "MV": 1e-3, "UV": 1e-6, "KV": 1e3, "VPP": 1.0},
+    "S": {"S": 1.0, "MS": 1e-3, "US": 1e-6, "NS": 1e-9},
+    "HZ": {"HZ": 1.0, "KHZ": 1e3, "MHZ": 1e6, "GHZ": 1e9, "UHZ": 1e-6},
+    "OHM": {"OHM": 1.0, "KOHM": 1e3, "MOHM": 1e6},
+    "DEG": {"DEG": 1.0},
+    "PCT": {"PCT": 1.0, "%": 1.0},
+    "V/S": {"V": 1.0},
+    "": {},
+}
+INFINITY = 9.9e37
+"""What SCPI writes for infinity, and an overloaded meter for its reading."""
+_CHANNELS = re.compile(r"\s*(\d+)\s*(?::\s*(\d+)\s*)?$")
+
+
+@dataclass(frozen=True)
+class Overrun:
+    """A message longer than the instrument's input buffer; nothing of it is executed."""
+
+
+class Framer:
+    """Takes bytes as they come and gives messages `bytes` without their terminator.
+
+    A newline ends a message, also inside quotes, but not inside a block of definite length
+    (`#210ten bytes!`). What exceeds the buffer is dropped up to the next newline.
+    """
+
+    def __init__(self, most_text: int = MOST_TEXT, most_block: int = MOST_BLOCK) -> None:
+        self._most_text, self._most_block = most_text, most_block
+        self._buffer = bytearray()
+        self._at = 0
+        self._in_blocks = 0
+        self._quote: int | None = None
+        self._dropping = False
+
+    @property
+    def in_block(self) -> bool:
+        """Whether bytes of a block are still to come."""
+        return self._buffer[self._at : self._at + 1] == b"#"
+
+    def feed(self, data: bytes) -> list[bytes | Overrun]:
+        """The messages that end within `data`, and overruns that it shows."""
+        self._buffer += data
+        found: list[bytes | Overrun] = []
+        while True:
+            message = self._next()
+            if message is None:
+                return found
+            found.append(message)
+
+    def _next(self) -> bytes | Overrun | None:
+        if self._dropping:
+            end = self._buffer.find(b"\n")
+            if end < 0:
+                self._buffer.clear()
+                return None
+            del self._buffer[: end + 1]
+            self._dropping = False
+        while (special := _SPECIAL.search(self._buffer, self._at)) is not None:
+            place, byte = special.start(), self._buffer[special.start()]
+            if place - self._in_blocks > self._most_text:
+                return self._overrun()
+            if byte == 0x0A:
+                message = bytes(self._buffer[:place])
+                del self._buffer[: place + 1]
+                self._restart()
+                return message
+            self._at = place + 1
+            if byte != 0x23:
+                if self._quote is None:
+                    self._quote = byte
+                elif self._quote == byte:
+                    self._quote = None
+            elif self._quote is None:
+                stop = self._block_end(place)
+                if stop is None:
+                    self._at = place
+                    return None
+                if stop - place > self._most_block:
+                    return self._overrun()
+                if stop > len(self._buffer):
+                    self._at = place
+                    return None
+                self._in_blocks += stop - place
+                self._at = stop
+        self._at = len(self._buffer)
+        return self._overrun() if self._at - self._in_blocks > self._most_text else None
+
+    def _block_end(self, place: int) -> int | None:
+        """One past the block that begins at `place`, None where more bytes must tell.
+
+        `place + 1` where there is no block: a hexadecimal number, a block of indefinite length.
+        """
+        digits = self._buffer[place + 1 : place + 2]
+        if not digits:
+            return None
+        if not b"1" <= digits <= b"9":
+            return place + 1
+        begin = place + 2 + int(digits)
+        length = self._buffer[place + 2 : begin]
+        if not (length.isdigit() or not length):
+            return place + 1
+        return begin + int(length) if len(length) == int(digits) else None
+
+    def _overrun(self) -> Overrun:
+        self._restart()
+        self._dropping = True
+        return Overrun()
+
+    def _restart(self) -> None:
+        self._at = self._in_blocks = 0
+        self._quote = None
 
 
 class Kind(Enum):
@@ -37,17 +172,6 @@ class Command:
     header: str
     is_query: bool
     parameters: tuple[Parameter, ...]
-
-
-_HEADER = re.compile(rb"\s*(\*[A-Za-z]+|:?[A-Za-z][A-Za-z0-9_]*(?::[A-Za-z][A-Za-z0-9_]*)*)(\?)?")
-_NUMBER = re.compile(rb"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:\s?[eE]\s?[+-]?\d+)?)\s*([A-Za-z%]*)")
-_OTHER_BASE = re.compile(rb"#(?:[hH]([0-9A-Fa-f]+)|[bB]([01]+)|[qQ]([0-7]+))")
-_WORD = re.compile(rb"[A-Za-z][A-Za-z0-9_]*")
-_STRING = re.compile(rb'"((?:[^"]|"")*)"|\'((?:[^\']|\'\')*)\'')
-_EXPRESSION = re.compile(rb"\(([^()]*)\)")
-_SPACE = re.compile(rb"[\x00-\x20]*")
-LONGEST_MNEMONIC = 12
-LONGEST_EXPONENT = 5
 
 
 def commands(message: bytes) -> Iterator[Command]:
@@ -154,3 +278,166 @@ def _after_hash(message: bytes, at: int) -> tuple[Parameter, int]:
 def _skip(message: bytes, at: int) -> int:
     found = _SPACE.match(message, at)
     return found.end() if found else at
+
+
+@dataclass
+class Call:
+    """A command that was found in an instrument's tree; `suffixes` are those of its header."""
+
+    parameters: tuple[Parameter, ...]
+    is_query: bool
+    suffixes: tuple[int, ...] = ()
+
+    def expect(self, least: int, most: int | None = None) -> None:
+        """Refuse fewer or more parameters."""
+        if len(self.parameters) < least:
+            raise ScpiError(-109)
+        if len(self.parameters) > (least if most is None else most):
+            raise ScpiError(-108)
+
+    def has(self, place: int) -> bool:
+        """Whether there is a parameter at `place`."""
+        return place < len(self.parameters)
+
+    def is_channel_list(self, place: int) -> bool:
+        """Whether the parameter at `place` is an expression such as `(@1:3)`."""
+        return self.has(place) and self.parameters[place].kind is Kind.EXPRESSION
+
+    def number(
+        self,
+        place: int,
+        unit: str = "",
+        low: float = -math.inf,
+        high: float = math.inf,
+        words: Mapping[str, float] | None = None,
+    ) -> float:
+        """A number within bounds; MIN, MAX and `words` stand for some."""
+        parameter = self.parameters[place]
+        if parameter.kind is Kind.WORD:
+            ends = {"MIN": low, "MINIMUM": low, "MAX": high, "MAXIMUM": high}
+            known = {**{word: end for word, end in ends.items() if math.isfinite(end)},
+                     **(words or {})}  # fmt: skip
+            if parameter.text not in known:
+                raise ScpiError(-224 if parameter.text in ends else -141)
+            value = known[parameter.text]
+        elif parameter.kind is Kind.NUMBER:
+            scale = 1.0
+            if parameter.suffix:
+                if not UNITS[unit]:
+                    raise ScpiError(-138)
+                if parameter.suffix not in UNITS[unit]:
+                    raise ScpiError(-131)
+                scale = UNITS[unit][parameter.suffix]
+            value = float(parameter.text) * scale
+            if not math.isfinite(value):
+                raise ScpiError(-222)
+        else:
+            raise ScpiError(-104)
+        if not low <= value <= high and value not in (words or {}).values():
+            raise ScpiError(-222)
+        return value
+
+    def integer(self, place: int, low: float = -math.inf, high: float = math.inf) -> int:
+        """A whole number within bounds; others are rounded, as IEEE 488.2 has it."""
+        return round(self.number(place, low=low, high=high))
+
+    def boolean(self, place: int) -> bool:
+        """ON, OFF, or a number that is zero or not."""
+        parameter = self.parameters[place]
+        if parameter.kind is Kind.WORD:
+            if parameter.text not in ("ON", "OFF"):
+                raise ScpiError(-224)
+            return parameter.text == "ON"
+        return self.integer(place) != 0
+
+    def word(self, place: int, choices: Collection[str]) -> str:
+        """One of `choices`, written as `TRIGgered`; the short form in capitals comes back."""
+        parameter = self.parameters[place]
+        if parameter.kind is not Kind.WORD:
+            raise ScpiError(-104)
+        for choice in choices:
+            short = re.sub("[a-z]", "", choice)
+            if parameter.text in (short, choice.upper()):
+                return short
+        raise ScpiError(-224)
+
+    def text(self, place: int) -> str:
+        """A string, or a bare word, as the names of waveforms may be."""
+        parameter = self.parameters[place]
+        if parameter.kind not in (Kind.STRING, Kind.WORD):
+            raise ScpiError(-104)
+        return parameter.text
+
+    def channels(self, place: int, known: Collection[int]) -> list[int]:
+        """The numbers of a channel list such as `(@1,3:5)`, in the order given.
+
+        Raises:
+            ScpiError: a number that is not among `known`.
+        """
+        parameter = self.parameters[place]
+        if parameter.kind is not Kind.EXPRESSION or not parameter.text.startswith("@"):
+            raise ScpiError(-104)
+        found: list[int] = []
+        for part in parameter.text[1:].split(",") if parameter.text[1:].strip() else []:
+            match = _CHANNELS.match(part)
+            if match is None:
+                raise ScpiError(-171)
+            first, last = int(match[1][:9]), int((match[2] or match[1])[:9])
+            if first not in known or last not in known:
+                raise ScpiError(-222)
+            low, high = min(first, last), max(first, last)
+            span = sorted(number for number in known if low <= number <= high)
+            found += span if first <= last else span[::-1]
+        return found
+
+    def numbers(self, place: int, swapped: bool = False, low: float = -math.inf,
+                high: float = math.inf) -> Float64Array:  # fmt: skip
+        """All further parameters: one block of float32, or numbers one by one.
+
+        `swapped` blocks are little-endian. A block that is no whole number of values is refused.
+        """
+        self.expect(place + 1, len(self.parameters))
+        parameter = self.parameters[place]
+        if parameter.kind is Kind.BLOCK:
+            values = self.block(place, "<f4" if swapped else ">f4")
+        else:
+            count = range(place, len(self.parameters))
+            values = np.array([self.number(number) for number in count], np.float64)
+        if not (np.isfinite(values).all() and (values >= low).all() and (values <= high).all()):
+            raise ScpiError(-222)
+        return values
+
+    def block(self, place: int, dtype: str) -> Float64Array:
+        """The values of a block, which must be the last parameter."""
+        self.expect(place + 1)
+        data = self.parameters[place].data
+        if not data or len(data) % np.dtype(dtype).itemsize:
+            raise ScpiError(-161)
+        with np.errstate(invalid="ignore"):
+            return np.frombuffer(data, dtype).astype(np.float64)
+
+
+def quoted(text: str) -> str:
+    """A string in quotes, as replies carry it."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def real(value: float) -> str:
+    """A number as Keysight writes it: `+1.50000000000000E+00`."""
+    return f"{INFINITY if math.isinf(value) else value:+.14E}"
+
+
+def plain(value: float) -> str:
+    """A number in the fewest digits that tell it apart."""
+    return repr(float(value)).removesuffix(".0")
+
+
+def block_of(data: bytes) -> str:
+    """A block of definite length, as latin-1 text."""
+    length = str(len(data))
+    return f"#{len(length)}{length}" + data.decode("latin-1")
+
+
+def channel_list(numbers: Sequence[int]) -> str:
+    """`(@1,2,3)`."""
+    return f"(@{','.join(map(str, numbers))})"

@@ -7,18 +7,222 @@ trace or a list does. Its current sensors read zero.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
-from oscilab_sim.scpi.backplane import Backplane, Program
-from oscilab_sim.scpi.call import Call, plain
-from oscilab_sim.scpi.errors import ScpiError
-from oscilab_sim.scpi.instrument import Instrument
-from oscilab_sim.scpi.qdac2_settings import CHANNELS, GENERATORS, HIGH_V, TRIGGERS, add_settings
-from oscilab_sim.scpi.qdac2_waveforms import Waveforms, repeated
-from oscilab_sim.scpi.settings import SettingsTable
+import numpy as np
 
+from oscilab.types import Volts
+from oscilab_sim.scpi.backplane import Backplane, Program
+from oscilab_sim.scpi.errors import ScpiError
+from oscilab_sim.scpi.instrument import CommandTree, Instrument, Setting, SettingsTable
+from oscilab_sim.scpi.message import Call, plain
+
+CHANNELS = range(1, 25)
+HIGH_V = 10.0
+"""The reach of a channel in its high range."""
+GENERATORS = ("LIST", "SWEep", "SQUare", "SINe", "TRIangle", "AWG")
+PERIODIC = ("SQUare", "SINe", "TRIangle")
+TRIGGERS = range(1, 6)
+SOURCES = (
+    "IMMediate", "HOLD", "BUS", *(f"INTernal{n}" for n in range(1, 15)),
+    *(f"EXTernal{n}" for n in range(1, 5)),
+)  # fmt: skip
+INFINITE = {"INF": math.inf, "INFINITY": math.inf}
+SLEW = {**INFINITE, "MAX": 2e7}
+COUNT = {"INF": -1.0, "INFINITY": -1.0}
+MOST_POINTS = 2_000_000
 LOW_V = 2.0
 AWG_HZ = 1e6
+
+
+def _add_settings(table: SettingsTable, rearmed: Callable[[str, int], None]) -> None:
+    """All of them, with the values that `*RST` leaves.
+
+    `rearmed` is told of the generator and the channel that is to start at every trigger, or at
+    none any more.
+    """
+    _add_sources(table)
+    for generator in ("DC", *GENERATORS):
+        _add_generator(table, generator, rearmed)
+    for generator in PERIODIC:
+        _add_periodic(table, generator)
+    _add_sweeps(table)
+    _add_instrument(table)
+
+
+def _add_sources(table: SettingsTable) -> None:
+    source = "[SOURce#]"
+    for setting in (
+        Setting("mode", f"{source}[:DC]:VOLTage:MODE", "FIX", "word",
+                choices=("FIXed", "LIST", "SWEep")),
+        Setting("slew", f"{source}[:DC]:VOLTage:SLEW", math.inf, unit="V/S", low=0.01, high=2e7,
+                words=SLEW),
+        Setting("range", f"{source}:RANGe", "HIGH", "word", choices=("LOW", "HIGH")),
+        Setting("filter", f"{source}:FILTer", "HIGH", "word", choices=("DC", "MEDium", "HIGH")),
+    ):  # fmt: skip
+        table.add(setting)
+    for name, low, high in (("LOW", -2.0, 2.0), ("HIGH", -10.0, 10.0)):
+        table.add(Setting(f"{name} low", f"{source}:RANGe:{name}:MINimum", low))
+        table.add(Setting(f"{name} high", f"{source}:RANGe:{name}:MAXimum", high))
+    sense = "SENSe#"
+    for setting in (
+        Setting("current range", f"{sense}:RANGe", "HIGH", "word", choices=("LOW", "HIGH")),
+        Setting("aperture", f"{sense}:APERture", 0.02, unit="S", low=3e-4, high=1.0),
+        Setting("nplc", f"{sense}:NPLCycles", 1.0, low=0.01, high=100.0),
+        Setting("sense delay", f"{sense}:DELay", 0.0, unit="S", low=0.0, high=1e4),
+        Setting("sense count", f"{sense}:COUNt", 1.0, "integer", low=1, high=2**31, words=COUNT),
+        Setting("sense source", f"{sense}:TRIGger:SOURce", "IMM", "word", choices=SOURCES),
+        Setting("sense again", f"{sense}:INITiate:CONTinuous", 0.0, "boolean"),
+    ):
+        table.add(setting)
+
+
+def _add_generator(
+    table: SettingsTable, generator: str, rearmed: Callable[[str, int], None]
+) -> None:
+    kind = "".join(letter for letter in generator if not letter.islower())
+    path = f"SOURce#:{generator}"
+    default = "IMM" if generator == "DC" else "BUS"
+    table.add(Setting(f"{kind} source", f"{path}:TRIGger:SOURce", default, "word", choices=SOURCES))
+    again = Setting(f"{kind} again", f"{path}:INITiate:CONTinuous", 0.0, "boolean")
+    table.add(again, lambda number: rearmed(generator, number))
+    table.add(Setting(f"{kind} delay", f"{path}:DELay", 0.0, unit="S", low=0.0, high=1e4))
+    for marker in ("STARt", "END", "SSTart", "SEND", "PSTart", "PEND"):
+        name = f"{kind} marker {marker}"
+        table.add(Setting(name, f"{path}:MARKer:{marker}", 0.0, "integer", low=0, high=14))
+    if generator != "DC":
+        count = Setting(f"{kind} count", f"{path}:COUNt", 1.0, "integer", low=1, high=2**31,
+                        words=COUNT)  # fmt: skip
+        table.add(count)
+        table.add(Setting(f"{kind} slew", f"{path}:SLEW", math.inf, unit="V/S", low=0.01,
+                          high=2e7, words=SLEW))  # fmt: skip
+
+
+def _add_periodic(table: SettingsTable, generator: str) -> None:
+    path = f"SOURce#:{generator}"
+    for setting in (
+        Setting(f"{generator} period", f"{path}:PERiod", 1e-3, unit="S", low=1e-6, high=1e5),
+        Setting(f"{generator} frequency", f"{path}:FREQuency", 1e3, unit="HZ", low=1e-5, high=5e5),
+        Setting(f"{generator} span", f"{path}:SPAN", 0.2, unit="V", low=0.0, high=20.0),
+        Setting(f"{generator} offset", f"{path}:OFFSet", 0.0, unit="V", low=-10.0, high=10.0),
+        Setting(f"{generator} cycle", f"{path}:DCYCle", 50.0, unit="PCT", low=0.0, high=100.0),
+        Setting(f"{generator} polarity", f"{path}:POLarity", "NORM", "word",
+                choices=("NORMal", "INVerted")),
+        Setting(f"{generator} type", f"{path}:TYPe", "SYMM", "word",
+                choices=("SYMMetric", "POSitive", "NEGative")),
+    ):  # fmt: skip
+        table.add(setting)
+
+
+def _add_sweeps(table: SettingsTable) -> None:
+    for name, low, high in (("STARt", -10.0, 10.0), ("STOP", -10.0, 10.0)):
+        table.add(Setting(f"sweep {name}", f"SOURce#:SWEep:{name}", 0.0, unit="V", low=low,
+                          high=high))  # fmt: skip
+    for setting in (
+        Setting("sweep points", "SOURce#:SWEep:POINts", 2.0, "integer", low=2, high=1e6),
+        Setting("SWE dwell", "SOURce#:SWEep:DWELl", 1e-3, unit="S", low=2e-6, high=1e4),
+        Setting("sweep time", "SOURce#:SWEep:TIME", 2e-3, unit="S"),
+        Setting("sweep generation", "SOURce#:SWEep:GENeration", "STEP", "word",
+                choices=("STEPped", "ANALog")),
+        Setting("sweep direction", "SOURce#:SWEep:DIRection", "UP", "word", choices=("UP", "DOWN")),
+        Setting("LIST dwell", "SOURce#:LIST:DWELl", 1e-3, unit="S", low=2e-6, high=1e4),
+        Setting("list mode", "SOURce#:LIST:TMODe", "AUTO", "word",
+                choices=("AUTO", "STEPped")),
+        Setting("list direction", "SOURce#:LIST:DIRection", "UP", "word", choices=("UP", "DOWN")),
+        Setting("AWG trace", "SOURce#:AWG:DEFine", "", "text"),
+        Setting("AWG scale", "SOURce#:AWG:SCALe", 1.0, low=-10.0, high=10.0),
+        Setting("AWG offset", "SOURce#:AWG:OFFSet", 0.0, unit="V", low=-10.0, high=10.0),
+    ):  # fmt: skip
+        table.add(setting)
+
+
+def _add_instrument(table: SettingsTable) -> None:
+    output = "OUTPut:TRIGger#"
+    for setting in (
+        Setting("trigger source", f"{output}:SOURce", "HOLD", "word", choices=SOURCES),
+        Setting("trigger width", f"{output}:WIDTh", 1e-6, unit="S", low=1e-6, high=1.0),
+        Setting("trigger polarity", f"{output}:POLarity", "NORM", "word",
+                choices=("NORMal", "INVerted")),
+        Setting("trigger delay", f"{output}:DELay", 0.0, unit="S", low=0.0, high=1e4),
+    ):  # fmt: skip
+        table.add(setting)
+    address = Setting("mac", "SYSTem:COMMunicate:LAN:MAC", "04E9162C0101", "text")
+    table.add(address, lone=True)
+    clock = Setting("clock source", "SYSTem:CLOCk:SOURce", "INT", "word",
+                    choices=("INTernal", "EXTernal"))  # fmt: skip
+    table.add(clock, lone=True)
+
+
+class Waveforms:
+    """`traces` by name, for the AWG of any channel, and `lists` by channel."""
+
+    def __init__(self) -> None:
+        self.traces: dict[str, Volts] = {}
+        self.lists: dict[int, Volts] = {}
+
+    def add_commands(self, tree: CommandTree) -> None:
+        """Those that fill, remove and tell of them."""
+        tree.add("TRACe:DEFine", self._define)
+        tree.add("TRACe:DATA", self._fill)
+        tree.add("TRACe:REMove", self._remove)
+        tree.add("TRACe:REMove:ALL", lambda call: self.traces.clear())
+        tree.add("TRACe:CATalog", ask=lambda call: ",".join(f'"{name}"' for name in self.traces))
+        tree.add("SOURce#:LIST:VOLTage", self._set_list, self._ask_list)
+        tree.add("SOURce#:LIST:VOLTage:APPend", self._append_list)
+        tree.add("SOURce#:LIST:POINts", ask=lambda call: str(len(self._list_of(call))))
+
+    def clear(self) -> None:
+        """Forget all."""
+        self.traces.clear()
+        self.lists.clear()
+
+    def _define(self, call: Call) -> None:
+        call.expect(2)
+        self.traces[call.text(0)] = np.zeros(call.integer(1, 1, MOST_POINTS))
+
+    def _fill(self, call: Call) -> None:
+        name = call.text(0)
+        if name not in self.traces:
+            raise ScpiError(-224)
+        values = call.numbers(1, swapped=True)
+        if len(values) > len(self.traces[name]):
+            raise ScpiError(-223)
+        self.traces[name] = values
+
+    def _remove(self, call: Call) -> None:
+        call.expect(1)
+        if self.traces.pop(call.text(0), None) is None:
+            raise ScpiError(-224)
+
+    def _set_list(self, call: Call) -> None:
+        number = _channel(call)
+        self.lists[number] = call.numbers(0, swapped=True, low=-HIGH_V, high=HIGH_V)
+
+    def _append_list(self, call: Call) -> None:
+        number = _channel(call)
+        more = call.numbers(0, swapped=True, low=-HIGH_V, high=HIGH_V)
+        self.lists[number] = np.concatenate([self.lists.get(number, np.zeros(0)), more])
+
+    def _list_of(self, call: Call) -> Volts:
+        return self.lists.get(_channel(call), np.zeros(0))
+
+    def _ask_list(self, call: Call) -> str:
+        return ",".join(plain(value) for value in self._list_of(call).tolist())
+
+
+def repeated(volts: Volts, count: float) -> Volts:
+    """`volts` played `count` times, or once where that is for ever."""
+    # A generator that runs for ever is stopped by the next command; one round tells its shape.
+    times = int(count) if 0 < count < MOST_POINTS / len(volts) else 1
+    return np.tile(volts, times)
+
+
+def _channel(call: Call) -> int:
+    number = call.suffixes[0]
+    if number not in CHANNELS:
+        raise ScpiError(-114)
+    return number
 
 
 class Qdac2(Instrument):
@@ -32,7 +236,7 @@ class Qdac2(Instrument):
         self._armed: set[tuple[str, int]] = set()
         self._waveforms = Waveforms()
         self.settings.keep("level", 0.0)
-        add_settings(self.settings, self._rearmed)
+        _add_settings(self.settings, self._rearmed)
         self._add_levels()
         self._add_starts()
         self._waveforms.add_commands(self.tree)

@@ -1,18 +1,21 @@
-"""Virtual instruments on sockets and terminals, all in one thread beside the caller's."""
+"""Virtual instruments on sockets and pseudo-terminals, all in one thread beside the caller's."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import pty
 import threading
+import tty
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from oscilab.errors import InvalidInput
 from oscilab_sim.scpi.errors import ScpiError
-from oscilab_sim.scpi.framing import Framer
 from oscilab_sim.scpi.instrument import Instrument
+from oscilab_sim.scpi.message import Framer
 
 logger = logging.getLogger(__name__)
 CHUNK = 1 << 16
@@ -65,7 +68,7 @@ class ScpiServer:
             InvalidInput: the operating system has none.
         """
         try:
-            from oscilab_sim.scpi.terminal import opened
+            from oscilab_sim.scpi.server import opened
         except ImportError as error:
             raise InvalidInput(
                 "this operating system has no pseudo-terminals; give the instruments of the twin "
@@ -166,3 +169,27 @@ class ScpiServer:
             for close in self._closers:
                 close()
             self._closers.clear()
+
+
+async def opened() -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str, Callable[[], None]]:
+    """Streams of the instrument's side, the path of the other side, and what closes both."""
+    ours, theirs = pty.openpty()
+    # Bytes as they are: no echo, no line ends changed. Kept open, so that nobody hanging up on
+    # the other side ends it.
+    tty.setraw(theirs)
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    incoming, _ = await loop.connect_read_pipe(lambda: protocol, os.fdopen(ours, "rb", 0))
+    outgoing, writing = await loop.connect_write_pipe(
+        lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()),
+        os.fdopen(os.dup(ours), "wb", 0),
+    )
+    writer = asyncio.StreamWriter(outgoing, writing, None, loop)
+
+    def close() -> None:
+        incoming.close()
+        outgoing.close()
+        os.close(theirs)
+
+    return reader, writer, os.ttyname(theirs), close

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from pydantic import Field
 
+from oscilab.bench.devices import Device
 from oscilab.bench.tables import validated
 from oscilab.errors import InvalidInput
 from oscilab.wired.opening import open_front_end
 from oscilab.wired.twins import twin_table
 from oscilab_sim.board.board import VirtualBoard
 from oscilab_sim.board.table import BoardTable, board_of
-from oscilab_sim.scpi import clock
-from oscilab_sim.scpi.backplane import Backplane
-from oscilab_sim.scpi.clock import RackClock
+from oscilab_sim.scpi.backplane import NOW, WAIT, Backplane, RackClock
 from oscilab_sim.scpi.daq970a import Daq970a
 from oscilab_sim.scpi.generic import GenericInstrument
 from oscilab_sim.scpi.instrument import Instrument
@@ -32,13 +31,9 @@ from oscilab_visa.connection import (
     units_of,
 )
 
-if TYPE_CHECKING:
-    from oscilab.bench.devices import Device
-
 HOST = "127.0.0.1"
 PATIENCE_S = 30.0
 """For an answer of a virtual instrument: its computer may be busy where a real one is not."""
-TEMPLATES = ("set", "get", "read", "upload", "trigger", "error", "off")
 
 
 class RackTable(BoardTable):
@@ -91,7 +86,7 @@ class RackTwin:
         self.connection: Mapping[str, object] = {
             "library": "@py",
             "timeout_s": max(described.timeout_s, PATIENCE_S),
-            "clock": {"resource": address, "wait": clock.WAIT, "now": clock.NOW},
+            "clock": {"resource": address, "wait": WAIT, "now": NOW},
             "instruments": _pointed(described, self._addresses),
         }
 
@@ -143,12 +138,7 @@ def _instrument(unit: Unit, backplane: Backplane, table: RackTable) -> Instrumen
         modules = {int(slot): module for slot, module in described.modules.items()}
         return Daq970a(unit.name, serial, backplane, modules)
     if isinstance(described, GenericTable):
-        templates = {what: getattr(described, what) for what in TEMPLATES}
-        known = {what: text for what, text in templates.items() if text is not None}
-        return GenericInstrument(
-            unit.name, serial, backplane, known, described.outputs, described.identity,
-            described.big_endian,
-        )  # fmt: skip
+        return GenericInstrument(unit.name, serial, backplane, described)
     return Keysight33500(unit.name, serial, backplane, table.models.get(unit.name, "33512B"))
 
 
