@@ -92,7 +92,7 @@ class Daq970a:
             if module not in found:
                 raise DeviceFailed(
                     f"{link} has {found!r} in slot {slot}, not the {module} that the bench file "
-                    "says; mend one of them"
+                    "says; correct one of them"
                 )
         return serial
 
@@ -195,6 +195,6 @@ def _check(number: int, most: Mapping[int, int], what: str, where: str) -> None:
     if not 1 <= place <= most.get(slot, 0):
         there = ", ".join(f"{s}01 to {s}{n:02}" for s, n in most.items() if n) or "none"
         raise InvalidInput(
-            f"{where}: there is no {what} {number} on its modules ({what}s: {there}); mend the "
+            f"{where}: there is no {what} {number} on its modules ({what}s: {there}); correct the "
             "number or the modules"
         )

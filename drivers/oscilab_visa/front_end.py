@@ -101,7 +101,7 @@ class RackFrontEnd:
         )
 
     def close(self) -> None:
-        """Let go of all instruments, outputs as they are; idempotent."""
+        """Close all connections, outputs as they are; idempotent."""
         self.rack.close()
         self._levels = None
 

@@ -73,7 +73,7 @@ class GenericInstrument:
             self.link.command(self._table.set.format(channel=channel, volts=float(volts)))
 
     def upload(self, output: int, volts: Volts) -> None:
-        """Load a waveform `[sample]`, which `start` lets go.
+        """Load a waveform `[sample]`, which `start` plays.
 
         Raises:
             DeviceFailed: the instrument refuses it, or the bench file does not say how.
@@ -84,7 +84,7 @@ class GenericInstrument:
         self.link.upload(header, volts.tolist(), "f", self._table.big_endian)
 
     def start(self, output: int) -> None:
-        """Let the waveform of an output go.
+        """Play the waveform of an output.
 
         Raises:
             DeviceFailed: the bench file does not say how.
@@ -125,5 +125,5 @@ def _check_templates(table: GenericTable, where: str) -> None:
             if field not in known:
                 names = ", ".join(f"{{{name}}}" for name in sorted(known)) or "no field"
                 raise InvalidInput(
-                    f"{where}.{what} is {template!r}, but knows {names}, not {{{field}}}; mend it"
+                    f"{where}.{what} is {template!r}, but knows {names}, not {{{field}}}; fix it"
                 )

@@ -83,12 +83,12 @@ def identified(link: Link, makes: Sequence[str], serial: str | None) -> tuple[st
     parts = [part.strip() for part in answer.split(",")]
     if len(parts) < 3 or not any(make in answer for make in makes):
         raise DeviceFailed(
-            f"{link} says that it is {answer!r}, not a {names}; mend its address or its "
+            f"{link} says that it is {answer!r}, not a {names}; correct its address or its "
             "kind in the bench file"
         )
     if serial is not None and parts[2] != serial:
         raise DeviceFailed(
-            f"{link} has the serial number {parts[2]}, not {serial}; mend its address or the "
+            f"{link} has the serial number {parts[2]}, not {serial}; correct its address or the "
             "number in the bench file"
         )
     return parts[1], parts[2]

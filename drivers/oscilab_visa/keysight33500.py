@@ -80,7 +80,7 @@ class Keysight33500:
             self.link.command(f"SOUR{number}:VOLT:OFFS {float(volts)!r}")
 
     def upload(self, output: int, volts: Volts, rate_hz: float) -> None:
-        """Load a waveform `[sample]` that one external trigger lets go, once.
+        """Load a waveform `[sample]` that one external trigger plays once.
 
         Raises:
             DeviceFailed: the instrument refuses it.

@@ -63,9 +63,9 @@ def _installed() -> str:
 class Link:
     """Writes and asks, one at a time whichever thread calls.
 
-    After every write the error queue is looked at. Once an answer stayed out, the link counts as
+    After every write the error queue is looked at. Once an answer is missing, the link counts as
     lost: every further call fails at once with the same sentence, until `revive`. A call that was
-    interrupted leaves its answer behind, so the connection is made anew before the next.
+    interrupted leaves its answer behind, so the connection is reopened before the next.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Link:
         return f"instrument {self.name} at {self.address}"
 
     def command(self, text: str) -> None:
-        """Send a command, and see that the instrument has no error to tell.
+        """Send a command and check that the instrument reports no error.
 
         Raises:
             DeviceFailed: it has, or does not answer.
@@ -167,7 +167,7 @@ class Link:
                 self._drop()
 
     def close(self) -> None:
-        """Let go; idempotent."""
+        """Close the connection; idempotent."""
         with self._lock:
             self._drop()
 
@@ -207,7 +207,7 @@ class Link:
             raise self._loss("*IDN?", error) from error
         if not isinstance(resource, MessageBasedResource):
             resource.close()
-            raise DeviceFailed(f"{self} takes no messages; mend its address")
+            raise DeviceFailed(f"{self} takes no messages; correct its address")
         table = self._unit.table
         resource.read_termination = table.read_termination
         resource.write_termination = table.write_termination
@@ -216,7 +216,7 @@ class Link:
         return resource
 
     def _reach(self) -> None:
-        """Fail as a socket fails: pyvisa-py takes a refused connection for a good one."""
+        """Connect once with a plain socket: pyvisa-py ignores a refused connection."""
         found = _SOCKET.fullmatch(self.address)
         if found is not None:
             address = (found[1], int(found[2]))
@@ -244,12 +244,12 @@ class Link:
         more = len(self.errors())
         also = f" and {more} more errors" if more else ""
         raise DeviceFailed(
-            f"{self} has error {code} {message!r}{also} after {_short(text)!r}; mend the bench "
+            f"{self} has error {code} {message!r}{also} after {_short(text)!r}; correct the bench "
             "file, or look at the instrument with `oscilab scpi`"
         )
 
     def _refuse_what_it_tells(self, text: str) -> None:
-        """Where an answer stayed out, the error queue may say why: then nothing is lost."""
+        """Ask the error queue why an answer is missing; if it says, the link is not lost."""
         lost, self._lost = self._lost, None
         if self._error is None or text == self._error:
             self._lost = lost

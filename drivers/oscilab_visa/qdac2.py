@@ -95,7 +95,7 @@ class Qdac2:
         self._send(":SOUR{}:VOLT {}", levels)
 
     def stage(self, levels: Mapping[int, float]) -> None:
-        """Prepare levels that the trigger lets out."""
+        """Prepare levels that the trigger applies."""
         self._prepare(levels)
         if not self._triggers_ready:
             self._prepare_triggers()
@@ -107,7 +107,7 @@ class Qdac2:
         self.link.command(f"TINT {INTERNAL}")
 
     def upload(self, output: int, volts: Volts) -> None:
-        """Load a waveform `[sample]`, at a million samples a second, that `start` lets go.
+        """Load a waveform `[sample]`, at a million samples a second, that `fire` plays.
 
         Raises:
             DeviceFailed: the instrument refuses it.

@@ -179,7 +179,7 @@ class Rack:
         return serials
 
     def close(self) -> None:
-        """Let go of all instruments, outputs as they are; idempotent."""
+        """Close all connections, outputs as they are; idempotent."""
         for link in self.links.values():
             link.close()
 

@@ -35,7 +35,7 @@ from oscilab_firmware.messages import (
 
 Found = TypeVar("Found")
 ANSWERS = 1024
-"""Answers that nobody has taken: more come only if frames are doubled without end."""
+"""Answers kept until taken; only endlessly doubled frames exceed this."""
 URGENT = frozenset({Kind.HEARTBEAT, Kind.ABORT, Kind.MAKE_SAFE, Kind.READ_ACK})
 logger = logging.getLogger(__name__)
 RETRY_S = 0.2
@@ -47,7 +47,7 @@ NOT_USED_UP = frozenset(
 )
 """Refusals after which the same number is expected again."""
 IN_VAIN = 20
-"""After so many repetitions without progress it is looked at what the device expects."""
+"""After so many repetitions without progress, check which command the device expects."""
 
 
 class Inbox:
@@ -87,7 +87,7 @@ class Inbox:
             self._condition.notify_all()
 
     def note_reopened(self) -> None:
-        """The line is there again after it broke."""
+        """Note that a broken line was reopened."""
         with self._condition:
             self.heard = time.monotonic()
             self.reopened += 1
@@ -105,7 +105,7 @@ class Inbox:
             self._condition.notify_all()
 
     def wait(self, ready: Callable[[], Found | None], seconds: float) -> Found | None:
-        """What `ready` finds, None after `seconds`; it is called with the inbox at rest.
+        """Return what `ready` finds, or None after `seconds`; the inbox is locked while it runs.
 
         Raises:
             DeviceFailed: the line broke for good.
@@ -124,7 +124,7 @@ class Inbox:
                 self._condition.wait(left)
 
     def answer(self) -> Frame | None:
-        """The oldest answer to a command, taken out."""
+        """Remove and return the oldest answer to a command."""
         return self._answers.popleft() if self._answers else None
 
     @property
@@ -133,7 +133,7 @@ class Inbox:
         return bool(self._answers)
 
     def readings(self) -> CodedRows | None:
-        """The oldest readings, taken out."""
+        """Remove and return the oldest rows of readings."""
         if not self._readings:
             return None
         found = self._readings.popleft()
@@ -141,7 +141,7 @@ class Inbox:
         return found
 
     def urgent(self, sequence: int) -> Status | None:
-        """The status that answered the urgent message of that number, taken out."""
+        """Remove and return the status that answered the urgent message of that number."""
         return self._urgent.pop(sequence, None)
 
     def forget_readings(self) -> None:
@@ -193,14 +193,14 @@ class Inbox:
         self._credit(Credit(status.exchange, status.accepted, status.store_free))
 
     def _credit(self, credit: Credit) -> None:
-        # Told late or twice, it says less than what is known already.
+        # A late or repeated credit is older than what is known.
         known = self.credit
         if credit.exchange != known.exchange or credit.accepted >= known.accepted:
             self.credit = credit
 
 
 def _says_session_lost(frame: Frame) -> bool:
-    # A device that restarted has no session, and says so in the name of none.
+    # A device that restarted has no session and answers with session number 0.
     return (
         frame.type == Kind.ERROR
         and frame.session == 0
@@ -211,8 +211,8 @@ def _says_session_lost(frame: Frame) -> bool:
 class Link:
     """Frames of one session over a line that may break.
 
-    What is sent while it is broken is lost, as on any bad line, and is sent again by whoever
-    waits for an answer. If it does not come back within `reconnect_s` the inbox fails.
+    What is sent while it is broken is lost, as on any bad line, and is sent again by the caller
+    that waits for an answer. If it does not come back within `reconnect_s` the inbox fails.
 
     Raises:
         DeviceFailed: the line cannot be opened at first.
@@ -233,7 +233,7 @@ class Link:
         self._ending = threading.Event()
         self._broken = threading.Event()
         self._broken_at: float | None = None
-        # Whatever stands on the line from before is no part of the first frame.
+        # Bytes left on the line from earlier are not part of the first frame.
         self.send(DELIMITER)
         self._reader = threading.Thread(
             target=self._read, name=f"oscilab reads {self.name}", daemon=True
@@ -255,7 +255,7 @@ class Link:
             logger.debug("%s: not sent: %s", self.name, error)
 
     def close(self) -> None:
-        """End the reader and let go of the line; idempotent."""
+        """Stop the reader and close the line; idempotent."""
         self._ending.set()
         self._line.interrupt()
         if self._reader is not threading.current_thread():
@@ -280,7 +280,7 @@ class Link:
         self._broken.set()
         logger.warning("%s: the line broke (%s); trying to open it again", self.name, why)
         self._line.close()
-        # A line that opens but brings nothing is not back.
+        # A line that opens but delivers nothing does not count as back.
         self._broken_at = self._broken_at or time.monotonic()
         last: Exception = why
         while not self._ending.wait(RETRY_S):
@@ -423,10 +423,10 @@ class Commands:
         count: int = 0,
         meanwhile: Callable[[], None] | None = None,
     ) -> Frame:
-        """Send a command, and the answer to it.
+        """Send a command and return its answer.
 
-        However long the device takes, as long as it is heard of. `meanwhile` is called as it was
-        sent, and now and then after that.
+        Waits as long as the device is heard from. `meanwhile` is called after sending and from
+        time to time until the answer.
 
         Raises:
             Refused: by the device.
@@ -452,7 +452,7 @@ class Commands:
             self._send(kind, payload, count)
 
     def tend(self) -> None:
-        """Take what answers there are to posted commands, and repeat what is overdue.
+        """Handle answers to posted commands and repeat overdue ones.
 
         Raises:
             Refused, DeviceFailed: see `call`.
@@ -513,13 +513,13 @@ class Commands:
 
     def _next_answer(self) -> Frame | None:
         if self._inbox.reopened != self._reopened:
-            # What was on its way as the line broke is lost.
+            # Frames in transit when the line broke are lost.
             self._reopened = self._inbox.reopened
             self._repeat()
         return self._inbox.answer()
 
     def _answered_up_to(self, sequence: int, kind: int | None = None) -> bool:
-        """Strike out a command and all before it; whether it was among the unanswered."""
+        """Remove a command and all before it; return whether it was unanswered."""
         place = self._unanswered.place_of(sequence)
         if place is None or kind not in (None, self._unanswered.kind_at(place)):
             return False

@@ -43,19 +43,19 @@ class CodedLine:
 
     @property
     def upper(self) -> float:
-        """Volts of the largest code."""
+        """Return the volts of the largest code."""
         return self.volts(self.top)
 
     def volts(self, code: int) -> float:
-        """The volts of a code."""
+        """Return the volts of a code."""
         return self.lower + code * self.step
 
     def code(self, volts: float) -> int:
-        """The nearest code; it may lie beyond the converter's ends."""
+        """Return the nearest code; it may lie outside the converter's range."""
         return round((volts - self.lower) / self.step)
 
     def channel(self) -> Channel:
-        """As the seam describes it."""
+        """Return the line as a channel of the front-end seam."""
         way = "out" if self.kind in OUTPUTS else "in"
         if self.kind in DIGITAL:
             return Channel(self.name, "digital", way, safe=float(self.power_on))
@@ -74,11 +74,11 @@ class Banks:
         self.inputs = [line for line in lines if line.kind not in OUTPUTS]
 
     def channels(self) -> list[Channel]:
-        """Every line as the seam describes it."""
+        """Return every line as a channel of the front-end seam."""
         return [line.channel() for line in (*self.outputs, *self.inputs)]
 
     def output_codes(self, volts: Volts, numbers: IndexArray) -> Codes:
-        """The nearest codes of `volts` `[line]` or `[line, step]` on the outputs `numbers`.
+        """Return the nearest codes of `volts` `[line]` or `[line, step]` on the outputs `numbers`.
 
         Raises:
             OutOfLimits: beyond what a converter can do, or not a number.
@@ -87,7 +87,7 @@ class Banks:
         if volts.ndim == 2:
             low, step, top = low[:, np.newaxis], step[:, np.newaxis], top[:, np.newaxis]
         codes = np.rint((volts - low) / step)
-        # Comparisons with NaN are false: what is not a number is found as well.
+        # Comparisons with NaN are false, so NaN is refused as well.
         inside = (codes >= 0) & (codes <= top)
         if not inside.all():
             place = tuple(np.argwhere(~inside)[0].tolist())
@@ -99,7 +99,7 @@ class Banks:
         return codes.astype(np.uint16)
 
     def output_volts(self, codes: Codes) -> Volts:
-        """Volts of the codes of all outputs, `[output]`."""
+        """Return the volts of the codes of all outputs, `[output]`."""
         low, step, _ = self._output_scale
         return low + codes * step
 
@@ -126,7 +126,7 @@ class Banks:
         mine, others = _counts(self), _counts(device)
         if mine != others:
             raise DeviceFailed(
-                f"{where}: the bench describes {mine}, but the device has {others}; mend the "
+                f"{where}: the bench describes {mine}, but the device has {others}; correct the "
                 "connection table"
             )
         for ours, theirs in zip(
@@ -135,7 +135,7 @@ class Banks:
             if ours != theirs:
                 raise DeviceFailed(
                     f"{where}: the bench describes {_described(ours)}, but the device has "
-                    f"{_described(theirs)}; mend the connection table"
+                    f"{_described(theirs)}; correct the connection table"
                 )
 
 
@@ -228,7 +228,7 @@ class Connection(Table):
 
     @property
     def banks(self) -> Banks:
-        """The lines that the device is expected to have."""
+        """Return the lines that the device is expected to have."""
         rows = (
             _analog(BankKind.ANALOG_OUTPUT, self.analog_outputs, self.dac),
             _digital(BankKind.DIGITAL_OUTPUT, self.digital_outputs),

@@ -13,9 +13,9 @@ from oscilab.bench.tables import Table
 from oscilab.errors import DeviceFailed
 
 WAIT_S = 0.1
-"""How long a read waits for a first byte, and so how soon a reader sees that it shall end."""
+"""How long a read waits for a first byte, and so how soon a reader notices that it must end."""
 WRITE_S = 1.0
-"""How long a device may leave bytes untaken before they count as lost."""
+"""How long the device may fail to accept bytes before they count as lost."""
 CHUNK = 1 << 16
 
 
@@ -32,7 +32,7 @@ class UsbIdentity(Table):
 
 
 def port_of(identity: UsbIdentity) -> str:
-    """The name of the port, such as COM3 or /dev/ttyACM0, that `identity` has now.
+    """Return the current port of `identity`, such as COM3 or /dev/ttyACM0.
 
     Raises:
         DeviceFailed: there is none, or more than one.
@@ -55,7 +55,7 @@ def port_of(identity: UsbIdentity) -> str:
             if port.vid is not None and port.pid is not None
         )
         raise DeviceFailed(
-            f"there is no {identity} (on USB: {known or 'no serial port'}); plug it in, or mend "
+            f"there is no {identity} (on USB: {known or 'no serial port'}); plug it in, or correct "
             "connection.usb"
         )
     if len(found) > 1:
@@ -83,7 +83,7 @@ class Line:
     def __init__(self, where: str | UsbIdentity, baud: int) -> None:
         import serial
 
-        # What pyserial lets out where the port is gone, or another thread closed it meanwhile.
+        # Exceptions that pyserial raises when the port is gone or another thread closed it.
         self._gone = (serial.SerialException, OSError, AttributeError, TypeError, ValueError)
         try:
             self.name = where if isinstance(where, str) else port_of(where)
@@ -98,7 +98,7 @@ class Line:
             _send_at_once(self._port)
 
     def read(self) -> bytes:
-        """What has come, waiting a little for the first of it; empty if nothing came.
+        """Return the bytes received, waiting briefly for the first; empty if there are none.
 
         Raises:
             Broken: the line is gone.
@@ -107,7 +107,7 @@ class Line:
         try:
             if not self._is_socket:
                 return port.read(max(1, port.in_waiting))
-            # A socket does not tell how much is waiting: a first byte, then whatever there is.
+            # A socket does not say how much is waiting: read one byte, then the rest.
             port.timeout = WAIT_S
             first = port.read(1)
             if not first:
@@ -130,7 +130,7 @@ class Line:
             raise Broken(str(error)) from error
 
     def interrupt(self) -> None:
-        """Let a read that waits return, as far as the port can."""
+        """Make a waiting read return, if the port supports it."""
         with suppress(*self._gone):
             if self._is_socket:
                 with _socket_of(self._port) as handle:
@@ -139,15 +139,15 @@ class Line:
                 self._port.cancel_read()
 
     def close(self) -> None:
-        """Let go of it; idempotent."""
+        """Close the port; idempotent."""
         if self._is_socket:
-            # pyserial sleeps after closing a socket, for which nobody has to wait.
+            # pyserial sleeps after closing a socket; do not wait for that.
             threading.Thread(target=self._close, daemon=True).start()
         else:
             self._close()
 
     def _close(self) -> None:
-        # pyserial forgets a socket, open, whose other side has gone.
+        # pyserial leaves a socket open when the other side has closed it.
         handle = getattr(self._port, "_socket", None)
         with suppress(*self._gone):
             self._port.close()

@@ -48,7 +48,7 @@ _WATCHDOG = struct.Struct("<II")
 class Heartbeat:
     """Calls `beat` from a thread of its own until `stop`.
 
-    It dies with the process, and that is its use: the device then makes its outputs safe by itself.
+    It ends with the process on purpose: without it the device makes its outputs safe.
     """
 
     def __init__(self, beat: Callable[[], None], timeout_s: float) -> None:
@@ -59,7 +59,7 @@ class Heartbeat:
         self._thread.start()
 
     def stop(self) -> None:
-        """End it; idempotent."""
+        """Stop the thread; idempotent."""
         self._ending.set()
         self._thread.join()
 
@@ -102,7 +102,7 @@ class Session:
             raise
 
     def close(self, goodbye: bool = True) -> None:
-        """End the session, outputs as they are, and let go of the line; idempotent."""
+        """End the session, outputs as they are, and close the line; idempotent."""
         self.stop_heartbeat()
         try:
             if goodbye and not self.link.is_broken:
@@ -113,14 +113,14 @@ class Session:
             self.link.close()
 
     def start_heartbeat(self, timeout_s: float) -> int:
-        """Set the device's watchdog and feed it; the longest ramp to safe values, in ms."""
+        """Set and feed the device's watchdog; return the longest ramp to safe values in ms."""
         answer = self.commands.call(Kind.WATCHDOG, round(timeout_s * 1000).to_bytes(4, "little"))
         if self._heartbeat is None:
             self._heartbeat = Heartbeat(self._beat, timeout_s)
         return int(_WATCHDOG.unpack(answer.payload)[1])
 
     def stop_heartbeat(self) -> None:
-        """Fall silent; idempotent."""
+        """Stop the heartbeat; idempotent."""
         if self._heartbeat is not None:
             self._heartbeat.stop()
             self._heartbeat = None
@@ -137,7 +137,7 @@ class Session:
         self.commands.call(Kind.INTERLOCKS, payload, len(entries))
 
     def get_outputs(self) -> Codes:
-        """What all outputs are at."""
+        """Return the codes of all outputs."""
         count = self.capabilities.outputs
         found: list[Codes] = []
         for part in _parts(range(count), (self.hello.max_payload - 4) // CODE.itemsize):
@@ -153,7 +153,7 @@ class Session:
             first += len(part)
 
     def read_inputs(self, inputs: Sequence[int], samples: int) -> Codes:
-        """Readings `[sample, input]` of this instant."""
+        """Return readings `[sample, input]` taken now."""
         largest = (self.hello.max_payload - 4) // CODE.itemsize
         numbers = np.asarray(inputs, CODE)
         most_inputs = min(largest, len(inputs)) or 1
@@ -168,14 +168,14 @@ class Session:
         return np.concatenate(columns, axis=1) if columns else np.empty((samples, 0), np.uint16)
 
     def pause(self, duration_ns: int, aborted: threading.Event) -> None:
-        """Let so much of the device's time pass, unless it is aborted.
+        """Wait `duration_ns` of the device's time, unless aborted.
 
         Raises:
             Refused: also where it was aborted.
         """
 
         def stop() -> None:
-            # Whoever set it may have told the device before there was a pause to abort.
+            # The device may have received the abort before the pause began.
             if aborted.is_set():
                 self.abort()
 
@@ -186,7 +186,7 @@ class Session:
         self.commands.call(Kind.CLEAR)
 
     def abort(self) -> Status:
-        """Stop whatever exchange or pause is under way, at once."""
+        """Abort the exchange or pause in progress at once; outputs hold."""
         return self.urgent(Kind.ABORT, ANY.to_bytes(4, "little"))
 
     def make_safe(self) -> Status:
@@ -194,7 +194,7 @@ class Session:
         return self.urgent(Kind.MAKE_SAFE)
 
     def status(self) -> Status:
-        """How the device stands now."""
+        """Return the device's current status."""
         return self.urgent(Kind.HEARTBEAT)
 
     def urgent(self, kind: Kind, payload: bytes = b"") -> Status:
@@ -218,7 +218,7 @@ class Session:
                 )
 
     def acknowledge(self, exchange: int, next_row: int, again: bool) -> None:
-        """Say which rows have come, and whether those after them shall be sent again."""
+        """Acknowledge rows up to `next_row`; with `again`, request those after it once more."""
         payload = struct.pack("<III", exchange, next_row, again)
         data = Frame(Kind.READ_ACK, payload, self._next_urgent(), self.number).encoded()
         self.link.send(data)
@@ -266,7 +266,7 @@ def _parts(items: Any, size: int) -> list[Any]:
 
 
 def open_session(connection: Connection, name: str) -> Session:
-    """A session with the device of the bench's device `name`.
+    """Open a session with the hardware of the bench's device `name`.
 
     Raises:
         InvalidInput: the bench does not say where it is.
@@ -279,7 +279,7 @@ def open_session(connection: Connection, name: str) -> Session:
             "use --simulate"
         )
     patience = Patience(connection.reply_s, connection.silence_s)
-    # A port that USB gave another name after it was plugged in again is found by its identity.
+    # USB may rename a port when it is plugged in again; its identity finds it.
     return Session(lambda: Line(where, connection.baud), patience, connection.reconnect_s)
 
 
@@ -301,5 +301,5 @@ def check_device(session: Session, connection: Connection, banks: Banks, name: s
         # Ramps are cut to it: another value would make their steps too large or too slow.
         raise DeviceFailed(
             f"device {name}: the bench's update_s is {connection.update_s:g}, but its firmware "
-            f"takes {made.update_us * 1e-6:g} s for a static update; mend it"
+            f"takes {made.update_us * 1e-6:g} s for a static update; correct it"
         )

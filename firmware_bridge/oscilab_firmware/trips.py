@@ -14,13 +14,13 @@ from oscilab_firmware.guards import Guards
 from oscilab_firmware.messages import NO_CHANNEL, Event, Kind, Refusal, Report, Trip
 from oscilab_firmware.session import Session
 
-RESUME = "mend the cause, then resume"
+RESUME = "correct the cause, then resume"
 SAFE_WAIT_S = 0.02
 EVENT_WAIT_S = 0.2
 
 
 def sentence_of(report: Report, banks: Banks, name: str) -> DeviceFailed | OutOfLimits:
-    """The error to raise for a refusal by the device called `name`."""
+    """Return the error to raise for a refusal by the device called `name`."""
     device = f"the firmware of {name}"
     if report.code in (Refusal.RANGE, Refusal.SLEW):
         channel, value, lower, upper = _in_volts(report, banks)
@@ -36,7 +36,7 @@ def sentence_of(report: Report, banks: Banks, name: str) -> DeviceFailed | OutOf
             "bench's limits"
         )
     if report.code == Refusal.INTERLOCK and report.channel >= len(banks.inputs):
-        # Of a reading that a trip cut short, where nobody is left to say which input it was.
+        # A trip cut the reading short, and the device no longer says which input caused it.
         return InterlockTripped(f"{device} stopped driving: an interlock did not hold; {RESUME}")
     if report.code == Refusal.INTERLOCK:
         channel = banks.inputs[report.channel].name
@@ -52,7 +52,7 @@ def sentence_of(report: Report, banks: Banks, name: str) -> DeviceFailed | OutOf
 
 
 def failure_of(code: int, name: str) -> DeviceFailed:
-    """The error to raise for an exchange that failed with that code."""
+    """Return the error to raise for an exchange that failed with that code."""
     reasons: dict[int, str] = {
         Refusal.UNDERRUN: "levels did not reach it in time; use a lower sample rate or a faster "
         "line",
@@ -65,7 +65,7 @@ def failure_of(code: int, name: str) -> DeviceFailed:
 
 
 def trip_of(event: Event, banks: Banks, name: str) -> DeviceFailed:
-    """The error to raise for a trip."""
+    """Return the error to raise for a trip."""
     done = f"the firmware of {name} brought its outputs to their safe values"
     if event.status.trip == Trip.INTERLOCK and event.channel < len(banks.inputs):
         channel = banks.inputs[event.channel]
@@ -116,7 +116,7 @@ def _kind(number: int) -> str:
 
 
 class Trips:
-    """Those of one session with the device called `name`."""
+    """The trips of one session with the device called `name`."""
 
     def __init__(
         self, session: Session, guards: Guards, banks: Banks, channels: ChannelTable, name: str
@@ -129,22 +129,22 @@ class Trips:
 
     @property
     def stopped(self) -> bool:
-        """Whether the device took the outputs away, as far as it is known here."""
+        """Whether the device tripped, as far as the host knows."""
         inbox = self._session.inbox
         return inbox.tripped is not None or bool(inbox.status is not None and inbox.status.trip)
 
     def allow_driving(self) -> None:
-        """Raise a trip that nobody was told of; clear one that was.
+        """Raise a trip that was not reported yet; clear one that was.
 
-        Whoever was told and drives on resumes; the device refuses it while its interlocks do not
-        hold. A watchdog that tripped stays so until the next `connect`.
+        A caller that was told and drives again resumes; the device refuses while its interlocks do
+        not hold. A watchdog that tripped stays so until the next `connect`.
         """
         if self._unfed is not None:
             raise InterlockTripped(self._unfed)
         if not self.stopped:
             return
         self.tell()
-        # Its safe values may be others than those that it went to.
+        # The safe values may have changed since the trip.
         self._session.make_safe()
         self.wait_until_safe()
         self._watched, self._told = False, None
@@ -153,7 +153,7 @@ class Trips:
         self._session.status()
 
     def watch_interlocks(self) -> None:
-        """Let the device watch the interlocks, unless it does.
+        """Let the device watch the interlocks, unless it already does.
 
         Not before a waveform: a device that is only looked at, or made safe while a door is open,
         must not move by itself.
@@ -163,7 +163,7 @@ class Trips:
             self._watched = True
 
     def tell(self) -> None:
-        """Raise a trip that nobody was told of."""
+        """Raise a trip that was not reported yet."""
         event = self._session.inbox.tripped
         self._session.inbox.tripped = None
         if event is not None and event.status.trip != Trip.MAKE_SAFE:
@@ -176,7 +176,7 @@ class Trips:
             raise trip
 
     def tell_again(self) -> None:
-        """One trip ends what every thread was doing, but only one of them finds its event."""
+        """Raise the last interlock trip again: every thread ends, but only one finds its event."""
         if self._told is not None:
             raise InterlockTripped(self._told)
 
@@ -201,7 +201,7 @@ class Trips:
         return sentence_of(report, self._banks, self._name)
 
     def wait_until_safe(self) -> None:
-        """Until all outputs are at their safe values."""
+        """Wait until all outputs are at their safe values."""
         while not self._session.status().at_safe:
             time.sleep(SAFE_WAIT_S)
 

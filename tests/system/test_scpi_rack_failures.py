@@ -65,7 +65,7 @@ def test_a_silent_instrument_is_lost_once_and_the_others_are_put_off(make):
 
 
 def test_an_answer_that_was_not_waited_for_is_not_taken_for_the_next(rack):
-    """As when Ctrl-C falls into a read: the line is made anew."""
+    """As when Ctrl-C falls into a read: the connection is reopened."""
     link = rack.front_end.rack.links["dac"]
     resource = link._opened()
     read = resource.read

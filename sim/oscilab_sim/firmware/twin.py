@@ -45,7 +45,7 @@ class FirmwareTwin:
 
     @classmethod
     def start(cls, device: Device, endpoint: str | None) -> FirmwareTwin:
-        """Compile, start and furnish the firmware that stands for `device`.
+        """Compile and start the firmware that stands for `device`, and set up its plant.
 
         Raises:
             InvalidInput: a twin table or an endpoint that cannot be used.
@@ -63,7 +63,7 @@ class FirmwareTwin:
         process = FirmwareProcess(host_program(), arguments_of(connection, table, endpoint))
         twin = cls(process)
         try:
-            _furnish(device, connection, table, twin)
+            _set_up_plant(device, connection, table, twin)
         except BaseException:
             twin.stop()
             raise
@@ -106,7 +106,9 @@ def arguments_of(connection: Connection, table: TwinTable, endpoint: str | None)
     return arguments
 
 
-def _furnish(device: Device, connection: Connection, table: TwinTable, twin: FirmwareTwin) -> None:
+def _set_up_plant(
+    device: Device, connection: Connection, table: TwinTable, twin: FirmwareTwin
+) -> None:
     banks = connection.banks
     channels = ChannelTable(banks.channels(), connection.max_rate_hz, connection.update_s)
     potential, wiring, design = design_of(device, channels)

@@ -173,17 +173,17 @@ class SettingsTable:
         return [number]
 
     def get(self, name: str, channel: int = 0) -> Value:
-        """A value as it is now."""
+        """Return the current value."""
         return self._values.get((name, channel), self._settings[name].default)
 
     def number(self, name: str, channel: int = 0) -> float:
-        """A value that is a number."""
+        """Return a value that is a number."""
         value = self.get(name, channel)
         assert isinstance(value, float | int)
         return float(value)
 
     def put(self, name: str, channel: int, value: Value) -> None:
-        """Change a value without anybody being told."""
+        """Change a value without calling `changed`."""
         self._values[name, channel] = value
 
     def reset(self) -> None:

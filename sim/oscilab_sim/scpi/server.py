@@ -96,7 +96,7 @@ class ScpiServer:
         self._in_loop(self._end([instrument]))
 
     def stop(self) -> None:
-        """End it; idempotent."""
+        """Stop the server; idempotent."""
         if not self._loop.is_closed():
             self._in_loop(self._end(None))
             self._loop.call_soon_threadsafe(self._loop.stop)
@@ -145,7 +145,7 @@ class ScpiServer:
             logger.debug("a session with %s was cut", instrument.identity)
         finally:
             if framer.in_block:
-                # What was begun is dropped, as on a device clear; the next client hears of it.
+                # Drop the unfinished block, as on a device clear; the next client sees the error.
                 instrument.note(ScpiError(-161))
             writer.close()
             with suppress(ConnectionError, OSError, asyncio.CancelledError):
