@@ -6,8 +6,11 @@ import difflib
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
+from typing import TypeVar, cast
 
 from oscilab.errors import InvalidInput, OscilabError
+
+T = TypeVar("T")
 
 KINDS: Mapping[str, str] = MappingProxyType(
     {
@@ -17,6 +20,12 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "oscilab.experiments": "experiment",
         "oscilab.commands": "command",
         "oscilab.benches": "collection of example benches",
+        "oscilab.terms": "term",
+        "oscilab.rules": "rule",
+        "oscilab.optimisers": "optimiser",
+        "oscilab.encoders": "encoder",
+        "oscilab.judges": "judge",
+        "oscilab.instruments": "instrument",
     }
 )
 """The groups, and what one entry of each is called."""
@@ -58,6 +67,48 @@ def load(group: str, name: str) -> object:
     return load_entry(entries[name])
 
 
+def known(group: str, own: Iterable[str]) -> list[str]:
+    """The names of oscilab's own entries of `group`, then of those installed beside them."""
+    return list(dict.fromkeys([*own, *installed(group)]))
+
+
+def find(group: str, name: str, own: Mapping[str, T], kind: type[T]) -> T:
+    """What `group` has under `name`: oscilab's own comes first, without a search of the packages.
+
+    `kind` is the protocol that an installed one satisfies; one that lacks a part is refused.
+
+    Raises:
+        InvalidInput: no such entry; the message lists those that there are.
+        OscilabError: it is installed but cannot be imported, or lacks something.
+    """
+    if name in own:
+        return own[name]
+    entries, word = installed(group), KINDS[group]
+    if name not in entries:
+        names = known(group, own)
+        raise InvalidInput(
+            f"unknown {word} {name!r}; the {word}s are {', '.join(names)}{_closest(name, names)}"
+        )
+    found = load_entry(entries[name])
+    lacking = [part for part in _parts(kind) if not hasattr(found, part)]
+    if lacking:
+        raise OscilabError(
+            f"the {word} {name!r} of the package {_owner(entries[name])} is {found!r}, which lacks "
+            f"{', '.join(lacking)}; correct that package"
+        )
+    return cast(T, found)
+
+
+def _parts(kind: type) -> list[str]:
+    # Of a protocol: what it declares itself, as methods, properties or annotations.
+    names = [*vars(kind).get("__annotations__", {}), *vars(kind)]
+    return sorted({name for name in names if not name.startswith("_")})
+
+
+def _owner(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist else entry.module.partition(".")[0]
+
+
 def load_entry(entry: EntryPoint) -> object:
     """The object behind `entry`.
 
@@ -79,9 +130,12 @@ def choices(name: str, known: Iterable[str], what: str = "known") -> str:
     For example "installed: digits, mnist01; did you mean 'digits'?".
     """
     names = list(known)
+    return f"{what}: {', '.join(names) or 'none'}{_closest(name, names)}"
+
+
+def _closest(name: str, names: list[str]) -> str:
     close = difflib.get_close_matches(name, names, n=1)
-    question = f"; did you mean {close[0]!r}?" if close else ""
-    return f"{what}: {', '.join(names) or 'none'}{question}"
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _reason(entry: EntryPoint, error: Exception) -> str:
@@ -93,5 +147,4 @@ def _reason(entry: EntryPoint, error: Exception) -> str:
             f"the Python package {module} is missing; install it with "
             f"`python -m pip install {DISTRIBUTIONS.get(module, module)}`"
         )
-    owner = entry.dist.name if entry.dist else package
-    return f"{error}; reinstall the Python package {owner}"
+    return f"{error}; reinstall the Python package {_owner(entry)}"

@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt, field_validator
 from pydantic import model_validator as model_check
 
 from oscilab.bench.tables import Table
-from oscilab.physics import BUILT_IN, Topology, all_to_all, from_file, lattice
+from oscilab.physics import Topology, all_to_all, from_file, is_known_term, known_terms, lattice
 from oscilab.plugins import choices
 
 BUILT_IN_DEVICE = "sim"
@@ -90,8 +90,8 @@ class DeviceTable(Table):
     @classmethod
     def _known_terms(cls, terms: list[str] | None) -> list[str] | None:
         for term in terms or ():
-            if term not in BUILT_IN:
-                raise ValueError(f"unknown term {term!r}; {choices(term, BUILT_IN)}")
+            if not is_known_term(term):
+                raise ValueError(f"unknown term {term!r}; {choices(term, known_terms())}")
             if (terms or []).count(term) > 1:
                 raise ValueError(f"term {term!r} is named twice; name it once")
         return terms

@@ -10,17 +10,8 @@ from numpy.typing import ArrayLike
 
 from oscilab.errors import InvalidInput, OutOfBox
 from oscilab.physics.potential import Potential
-from oscilab.physics.terms import BUILT_IN
+from oscilab.physics.terms import is_known_term
 from oscilab.types import Float64Array
-
-DEFAULT_RANGES: Mapping[str, tuple[float, float]] = {
-    "bias": (-100.0, 100.0),
-    "stiffness": (-200.0, 200.0),
-    "cubic": (-100.0, 100.0),
-    "quartic": (0.0, 100.0),
-    "quartic_spring": (0.0, 100.0),
-}
-OTHER_RANGE = (-100.0, 100.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,19 +52,19 @@ class ParameterBox:
     ) -> ParameterBox:
         """One range a family, from `ranges` or else the defaults.
 
-        `ranges` may also name built-in terms that this potential leaves out: they describe a
-        device, of whose terms an experiment may use some.
+        `ranges` may also name terms that this potential leaves out: they describe a device, of
+        whose terms an experiment may use some.
 
         Raises:
             InvalidInput: a range of a term that does not exist.
         """
         given = dict(ranges or {})
         for name in given:
-            if name not in BUILT_IN:
+            if name not in potential.families and not is_known_term(name):
                 potential.family(name)
-        merged = {**DEFAULT_RANGES, **given}
-        bounds = [merged.get(name, OTHER_RANGE) for name in potential.families]
-        counts = [len(family.ends) for family in potential.families.values()]
+        families = potential.families.values()
+        bounds = [given.get(family.name, family.term.default_range) for family in families]
+        counts = [len(family.ends) for family in families]
         lower, upper = np.array(bounds, np.float64).reshape(-1, 2).T
         return cls(potential, np.repeat(lower, counts), np.repeat(upper, counts))
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from oscilab.physics.terms import PolynomialTerm, Term
+from oscilab.physics.terms import Monomial, Term
 from oscilab.types import FloatArray, IntArray
 
 
@@ -27,13 +27,7 @@ class Family:
     @cached_property
     def is_bilinear(self) -> bool:
         """Whether the term is x_i x_j, so that matrix products do the work."""
-        term = self.term
-        return (
-            isinstance(term, PolynomialTerm)
-            and len(term.monomials) == 1
-            and term.monomials[0].powers == (1, 1)
-            and term.monomials[0].coefficient == 1.0
-        )
+        return self.term.monomials == (Monomial(1.0, (1, 1)),)
 
 
 def take(values: FloatArray, columns: IntArray) -> FloatArray:

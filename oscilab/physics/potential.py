@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from oscilab.errors import InvalidInput, OutOfBox
 from oscilab.physics.family import Family, add_at_ends, at_ends, take
-from oscilab.physics.terms import BUILT_IN, Term, quadratic_parts
+from oscilab.physics.terms import Term, find_term, quadratic_parts
 from oscilab.physics.topology import Topology, checked_ends
 from oscilab.types import Float64Array, FloatArray, IntArray
 
@@ -30,7 +30,8 @@ class Potential:
         self.topology = topology
         families: list[Family] = []
         start = 0
-        for term in (_look_up(term) for term in terms):
+        for given in terms:
+            term = find_term(given) if isinstance(given, str) else given
             if any(family.name == term.name for family in families):
                 raise InvalidInput(f"term {term.name} is named twice; name it once")
             name = f"ends of term {term.name}"
@@ -219,11 +220,3 @@ class Potential:
         np.add.at(matrix, (i, j), theta)
         np.add.at(matrix, (j, i), theta)
         return matrix
-
-
-def _look_up(term: str | Term) -> Term:
-    if not isinstance(term, str):
-        return term
-    if term not in BUILT_IN:
-        raise InvalidInput(f"unknown term {term!r}; the terms are {', '.join(BUILT_IN)}")
-    return BUILT_IN[term]

@@ -1,22 +1,50 @@
 """The kinds of term that a potential is made of.
 
-A term is one small object that states its ends, its energy per unit parameter and its local
-features, the slopes of that energy at each end. Terms made of monomials also run in the fused
-simulation kernels; any other object that satisfies `Term` runs everywhere else.
+A term is one small object that states its ends, its energy per unit parameter, its local features
+(the slopes of that energy at each end) and all that others ask of it by name: its monomials,
+degree, default range, and what it demands for confinement. Terms made of monomials also run in the
+fused simulation kernels; any other object that satisfies `Term` runs everywhere else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
+from oscilab.errors import InvalidInput
 from oscilab.physics.topology import Topology
+from oscilab.plugins import find, known
 from oscilab.types import FloatArray, IntArray
 
+GROUP = "oscilab.terms"
+DEFAULT_RANGE = (-100.0, 100.0)
+
 Placement = Callable[[Topology], IntArray]
+
+
+@dataclass(frozen=True)
+class Monomial:
+    """coefficient * product over ends of x_end ** power."""
+
+    coefficient: float
+    powers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Demand:
+    """A lower bound on the part of a term that grows with power `degree`, 3 or more.
+
+    A parameter theta > 0 adds at least theta * sum_e positive[e] |x_e|^degree to the energy, and
+    theta < 0 at least |theta| * sum_e negative[e] |x_e|^degree, each by end. A quartic x^4 / 4 has
+    `Demand(4, (0.25,), (-0.25,))`; a negative entry has to be made up for by other terms.
+    """
+
+    degree: int
+    positive: tuple[float, ...]
+    negative: tuple[float, ...]
 
 
 class Term(Protocol):
@@ -30,6 +58,30 @@ class Term(Protocol):
     @property
     def ends(self) -> int:
         """How many oscillators one instance touches: one, two or three."""
+        ...
+
+    @property
+    def monomials(self) -> tuple[Monomial, ...] | None:
+        """What u(x) is the sum of, or None if it is no polynomial."""
+        ...
+
+    @property
+    def degree(self) -> int | None:
+        """The degree of u(x) in positions, from which the unit follows; None if it has none."""
+        ...
+
+    @property
+    def default_range(self) -> tuple[float, float]:
+        """The range of its parameters where nothing else is said."""
+        ...
+
+    @property
+    def demands(self) -> tuple[Demand, ...] | None:
+        """What confinement has to know of its growth, () if it is bounded; None is refused.
+
+        Second degrees are left out: monomials of that degree enter the stiffness matrix. A term
+        without monomials that falls as fast as x^2 states a demand of degree 3.
+        """
         ...
 
     def place(self, topology: Topology) -> IntArray:
@@ -46,20 +98,43 @@ class Term(Protocol):
 
 
 @dataclass(frozen=True)
-class Monomial:
-    """coefficient * product over ends of x_end ** power."""
-
-    coefficient: float
-    powers: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class PolynomialTerm:
-    """A term whose energy is a sum of monomials of its ends' positions."""
+    """A term whose energy is a sum of monomials of its ends' positions.
+
+    `nonnegative` says that u(x) >= 0 everywhere where single monomials do not show it, as for
+    (x - y)^4; all monomials then have one degree.
+
+    Raises:
+        InvalidInput: no monomials, powers that are not whole numbers of the same ends, or a
+            `nonnegative` sum of several degrees.
+    """
 
     name: str
     monomials: tuple[Monomial, ...]
     placement: Placement
+    default_range: tuple[float, float] = DEFAULT_RANGE
+    nonnegative: bool = False
+    degree: int | None = field(init=False, repr=False)
+    demands: tuple[Demand, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.monomials:
+            raise InvalidInput(f"term {self.name} has no monomials; give it one or more")
+        for monomial in self.monomials:
+            powers = monomial.powers
+            if len(powers) != self.ends or any(type(p) is not int or p < 0 for p in powers):
+                raise InvalidInput(
+                    f"term {self.name} has a monomial of powers {powers}; give a whole number, "
+                    f"zero or more, for each of its {self.ends} ends"
+                )
+        degrees = sorted({sum(monomial.powers) for monomial in self.monomials})
+        object.__setattr__(self, "degree", degrees[0] if len(degrees) == 1 else None)
+        if self.nonnegative and self.degree is None:
+            raise InvalidInput(
+                f"term {self.name} has monomials of several degrees, so that its growth cannot be "
+                "taken from its sign; leave `nonnegative` out"
+            )
+        object.__setattr__(self, "demands", _demands(self.monomials, self.nonnegative))
 
     @property
     def ends(self) -> int:
@@ -79,10 +154,39 @@ class PolynomialTerm:
         return _evaluate(tuple(_derivatives(self.monomials, end)), x)
 
 
+def _demands(monomials: tuple[Monomial, ...], nonnegative: bool) -> tuple[Demand, ...]:
+    """Bounds on the monomials of each degree above the second."""
+    found: list[Demand] = []
+    for degree in sorted({sum(monomial.powers) for monomial in monomials} - {0, 1, 2}):
+        group = [each for each in monomials if sum(each.powers) == degree]
+        positive = _least_growth(group, degree, 1.0)
+        if nonnegative and min(positive) < 0:
+            positive = (0.0,) * len(positive)
+        found.append(Demand(degree, positive, _least_growth(group, degree, -1.0)))
+    return tuple(found)
+
+
+def _least_growth(monomials: list[Monomial], degree: int, sign: float) -> tuple[float, ...]:
+    """Factors a_e with sign * u(x) >= sum_e a_e |x_e|^degree.
+
+    A product of powers p_e is at most sum_e (p_e / degree) |x_e|^degree, the weighted mean.
+    """
+    total = np.zeros(len(monomials[0].powers))
+    for monomial in monomials:
+        powers = np.array(monomial.powers)
+        value = sign * monomial.coefficient
+        if (powers % 2 == 0).all() and (value > 0 or (powers > 0).sum() == 1):
+            # A pair's x_i^2 x_j^2 may be zero beside any x_i, so that it holds neither.
+            total += value * (powers == degree)
+        else:
+            total -= abs(value) * powers / degree
+    return tuple(total.tolist())
+
+
 def quadratic_parts(term: Term) -> list[tuple[float, int, int]]:
     """(coefficient, end, end) of every monomial c x_a x_b of a term, a = b included."""
     found: list[tuple[float, int, int]] = []
-    for monomial in term.monomials if isinstance(term, PolynomialTerm) else ():
+    for monomial in term.monomials or ():
         if sum(monomial.powers) == 2:
             ends = [end for end, power in enumerate(monomial.powers) if power]
             found.append((monomial.coefficient, ends[0], ends[-1]))
@@ -132,9 +236,9 @@ def _gate_sites(topology: Topology) -> IntArray:
 
 
 BIAS = PolynomialTerm("bias", (Monomial(1.0, (1,)),), _sites)
-STIFFNESS = PolynomialTerm("stiffness", (Monomial(1 / 2, (2,)),), _sites)
+STIFFNESS = PolynomialTerm("stiffness", (Monomial(1 / 2, (2,)),), _sites, (-200.0, 200.0))
 CUBIC = PolynomialTerm("cubic", (Monomial(1 / 3, (3,)),), _sites)
-QUARTIC = PolynomialTerm("quartic", (Monomial(1 / 4, (4,)),), _sites)
+QUARTIC = PolynomialTerm("quartic", (Monomial(1 / 4, (4,)),), _sites, (0.0, 100.0))
 COUPLING = PolynomialTerm("coupling", (Monomial(1.0, (1, 1)),), _edges)
 SQUARE_LINEAR = PolynomialTerm("square_linear", (Monomial(1.0, (2, 1)),), _arcs)
 SQUARE_SQUARE = PolynomialTerm("square_square", (Monomial(1 / 2, (2, 2)),), _edges)
@@ -142,6 +246,8 @@ QUARTIC_SPRING = PolynomialTerm(
     "quartic_spring",
     tuple(Monomial(c / 4, (4 - k, k)) for k, c in enumerate((1.0, -4.0, 6.0, -4.0, 1.0))),
     _edges,
+    (0.0, 100.0),
+    nonnegative=True,
 )
 GATE_COUPLING = PolynomialTerm("gate_coupling", (Monomial(1.0, (1, 1, 1)),), _gates)
 GATE_STIFFNESS = PolynomialTerm("gate_stiffness", (Monomial(1 / 2, (1, 2)),), _gate_sites)
@@ -154,3 +260,23 @@ BUILT_IN: dict[str, Term] = {
         QUARTIC_SPRING, GATE_COUPLING, GATE_STIFFNESS, GATE_BIAS,
     )
 }  # fmt: skip
+
+
+def known_terms() -> list[str]:
+    """The names of all terms: oscilab's own, then those that are installed beside it."""
+    return known(GROUP, BUILT_IN)
+
+
+def is_known_term(name: str) -> bool:
+    """Whether there is a term of that name."""
+    return name in BUILT_IN or name in known_terms()
+
+
+def find_term(name: str) -> Term:
+    """The term of that name, oscilab's own or installed.
+
+    Raises:
+        InvalidInput: there is none; the message lists those that there are.
+        OscilabError: it is installed but cannot be used.
+    """
+    return find(GROUP, name, BUILT_IN, Term)

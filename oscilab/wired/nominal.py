@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from oscilab.errors import InvalidInput
-from oscilab.physics.box import DEFAULT_RANGES, OTHER_RANGE
 from oscilab.physics.potential import Potential
 from oscilab.wired.calibration import Calibration, Line
 from oscilab.wired.channels import Channel, ChannelTable
@@ -42,8 +39,8 @@ def nominal_calibration(
             volts = _full_scale(channels.input(channel))
         else:
             number = channels.output_numbers[channel]
-            volts = _drive_scale(family, settings.ranges, limits, number)
-        gain = volts / _span(family, settings) / units.of_target(target, potential)
+            volts = _drive_scale(family, potential, settings, limits, number)
+        gain = volts / _span(family, potential, settings) / units.of_target(target, potential)
         if not 0 < gain < np.inf:
             raise InvalidInput(
                 f"{channel}, which is wired to {target}, has no design gain: the volts that it "
@@ -61,31 +58,33 @@ def nominal_units(settings: WiredSettings) -> Units:
     return Units(kT, stiffness, 1 / (settings.time_s * stiffness))
 
 
-def family_range(family: str, ranges: Mapping[str, tuple[float, float]]) -> tuple[float, float]:
-    """The range of a family of parameters in core units."""
-    low, high = {**DEFAULT_RANGES, **ranges}.get(family, OTHER_RANGE)
+def _family_range(
+    family: str, potential: Potential, settings: WiredSettings
+) -> tuple[float, float]:
+    default = potential.family(family).term.default_range
+    low, high = settings.ranges.get(family, default)
     # A range of nothing but zero says that a line is not used, and nothing of its scale.
-    return (low, high) if low or high else DEFAULT_RANGES.get(family, OTHER_RANGE)
+    return (low, high) if low or high else default
 
 
-def _span(family: str, settings: WiredSettings) -> float:
+def _span(family: str, potential: Potential, settings: WiredSettings) -> float:
     if family == POSITION:
         return settings.position_span
     if family == FORCE:
         return settings.force_span
     if family == CLAMP:
         return settings.clamp
-    return max(map(abs, family_range(family, settings.ranges)))
+    return max(map(abs, _family_range(family, potential, settings)))
 
 
 def _drive_scale(
-    family: str, ranges: Mapping[str, tuple[float, float]], limits: Limits, number: int
+    family: str, potential: Potential, settings: WiredSettings, limits: Limits, number: int
 ) -> float:
     # The largest volts that both ends of the quantity's range can use.
     low, high = limits.lower[number], limits.upper[number]
     if family == CLAMP:
         return float(min(-low, high))
-    bottom, top = family_range(family, ranges)
+    bottom, top = _family_range(family, potential, settings)
     scale = max(abs(bottom), abs(top))
     rooms: list[float] = []
     if top > 0:

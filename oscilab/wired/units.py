@@ -8,7 +8,6 @@ import numpy as np
 
 from oscilab.errors import InvalidInput
 from oscilab.physics.potential import Family, Potential
-from oscilab.physics.terms import PolynomialTerm
 from oscilab.wired.wiring import CLAMP, FORCE, POSITION, family_of
 
 BOLTZMANN = 1.380649e-23
@@ -63,11 +62,8 @@ def degree_of(family: Family) -> int:
     Raises:
         InvalidInput: the term is no monomial-like polynomial, so its unit is not known.
     """
-    term = family.term
-    if isinstance(term, PolynomialTerm):
-        degrees = {sum(monomial.powers) for monomial in term.monomials}
-        if len(degrees) == 1:
-            return degrees.pop()
+    if family.term.degree is not None:
+        return family.term.degree
     raise InvalidInput(
         f"term {family.name} has no single degree, so that its drive line has no unit; wire "
         "terms that are homogeneous polynomials"

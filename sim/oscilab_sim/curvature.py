@@ -15,7 +15,7 @@ import itertools
 import numpy as np
 
 from oscilab.physics.potential import Family, Potential
-from oscilab.physics.terms import PolynomialTerm
+from oscilab.physics.terms import Monomial
 from oscilab.types import Float64Array
 
 PROBES = 5
@@ -52,11 +52,11 @@ class Curvature:
             if family.is_bilinear:
                 continue
             theta = self._parameters[family.where]
-            term = family.term
-            if isinstance(term, PolynomialTerm):
-                _add_polynomial(term, family, theta, reach, (high, low, beside))
-            else:
+            monomials = family.term.monomials
+            if monomials is None:
                 _add_probed(family, theta, reach, (high, low, beside))
+            else:
+                _add_polynomial(monomials, family, theta, reach, (high, low, beside))
         own = np.maximum(high, -low) + beside
         bound = min(float((own + self._row_sums).max()), float(own.max()) + self._norm)
         return float(2.0 ** (np.ceil(32 * np.log2(bound) + 1e-6) / 32)) if bound > 0 else 0.0
@@ -66,11 +66,15 @@ Sums = tuple[Float64Array, Float64Array, Float64Array]
 
 
 def _add_polynomial(
-    term: PolynomialTerm, family: Family, theta: Float64Array, reach: Float64Array, sums: Sums
+    monomials: tuple[Monomial, ...],
+    family: Family,
+    theta: Float64Array,
+    reach: Float64Array,
+    sums: Sums,
 ) -> None:
     high, low, beside = sums
-    for monomial in term.monomials:
-        for a, b in itertools.product(range(term.ends), repeat=2):
+    for monomial in monomials:
+        for a, b in itertools.product(range(len(monomial.powers)), repeat=2):
             powers = list(monomial.powers)
             scale = monomial.coefficient
             for end in (a, b):

@@ -6,7 +6,6 @@ import logging
 
 from oscilab.errors import InvalidInput
 from oscilab.physics.potential import Potential
-from oscilab.physics.terms import PolynomialTerm
 from oscilab_sim.engine import Engine
 from oscilab_sim.numpy_engine import NumpyEngine
 from oscilab_sim.settings import EngineName
@@ -35,7 +34,7 @@ def choose_engine(name: EngineName, potential: Potential, threads: int) -> Engin
 
 def _obstacle(potential: Potential) -> str | None:
     for family in potential.families.values():
-        if not isinstance(family.term, PolynomialTerm):
+        if family.term.monomials is None:
             return f"term {family.name} is not a polynomial"
     try:
         # Numba takes half a second to import and refuses some versions of NumPy.

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from oscilab.physics.potential import Potential
-from oscilab.physics.terms import Monomial, PolynomialTerm
+from oscilab.physics.terms import Monomial
 from oscilab.types import Float64Array, IndexArray
 
 Rows = NDArray[np.uint64]
@@ -173,9 +173,10 @@ class _Derivative:
 def _derivatives(potential: Potential) -> list[_Derivative]:
     found: list[_Derivative] = []
     for family in potential.families.values():
-        assert isinstance(family.term, PolynomialTerm)
         parameter = np.arange(family.where.start, family.where.stop)
-        for monomial in family.term.monomials:
+        monomials = family.term.monomials
+        assert monomials is not None
+        for monomial in monomials:
             for end, power in enumerate(monomial.powers):
                 if power:
                     names = _factors(monomial, end)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from oscilab.errors import InvalidInput
-from oscilab.physics import BUILT_IN
+from oscilab.physics.terms import is_known_term, known_terms
 
 EngineName = Literal["auto", "numba", "numpy"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -42,8 +42,10 @@ class SimulatedSettings(BaseModel):
         cls, ranges: dict[str, tuple[float, float]]
     ) -> dict[str, tuple[float, float]]:
         for name, (low, high) in ranges.items():
-            if name not in BUILT_IN:
-                raise ValueError(f"there is no term {name}; the terms are {', '.join(BUILT_IN)}")
+            if not is_known_term(name):
+                raise ValueError(
+                    f"there is no term {name}; the terms are {', '.join(known_terms())}"
+                )
             if low > high:
                 raise ValueError(
                     f"the range of {name} is {low:g} to {high:g}; give the low end first"

@@ -16,6 +16,7 @@ from oscilab.physics import (
     from_edges,
     lattice,
 )
+from oscilab.physics.terms import STIFFNESS
 
 GATED = replace(lattice(2, 2, 1.0), gates=np.array([[0, 1, 3]]))
 SPRING = PolynomialTerm(
@@ -51,6 +52,9 @@ def roomy(potential):
     """A box in which even a quartic may be negative."""
     reach = np.full(potential.parameters, 1e3)
     return ParameterBox(potential, -reach, reach)
+
+
+SEXTIC = PolynomialTerm("sextic", (Monomial(1.0, (6,)),), STIFFNESS.placement)
 
 
 def directions(potential, theta):

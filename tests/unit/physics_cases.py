@@ -17,6 +17,10 @@ class Cosine:
 
     name: str = "cosine"
     ends: int = 2
+    monomials: None = None
+    degree: None = None
+    default_range: tuple[float, float] = (-100.0, 100.0)
+    demands: tuple[()] = ()
 
     def place(self, topology):
         return topology.edges
@@ -58,7 +62,7 @@ def pieces(potential):
 
 def instance_energy(term, x, ends):
     """u_p at one point `x` `[oscillator]`."""
-    if not hasattr(term, "monomials"):
+    if term.monomials is None:
         return float(term.energy(*(x[end] for end in ends)))
     return sum(
         monomial.coefficient

@@ -61,7 +61,7 @@ def test_many_couplings_of_both_signs_cost_little():
 
 def test_a_term_that_is_no_polynomial_is_probed():
     class Pendulum:
-        name, ends = "pendulum", 1
+        name, ends, monomials = "pendulum", 1, None
 
         def place(self, topology):
             return np.arange(topology.oscillators)[:, np.newaxis]

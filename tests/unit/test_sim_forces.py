@@ -113,6 +113,7 @@ class Pendulum:
 
     name: str = "pendulum"
     ends: int = 1
+    monomials: None = None
 
     def place(self, topology):
         return np.arange(topology.oscillators)[:, np.newaxis]

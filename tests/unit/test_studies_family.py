@@ -17,6 +17,7 @@ class LogCosh:
     offset: float
     name: str = "log_cosh"
     ends: int = 2
+    monomials: None = None
 
     def place(self, topology):
         return topology.edges
