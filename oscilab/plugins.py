@@ -75,7 +75,7 @@ def known(group: str, own: Iterable[str]) -> list[str]:
 def find(group: str, name: str, own: Mapping[str, T], kind: type[T]) -> T:
     """What `group` has under `name`: oscilab's own comes first, without a search of the packages.
 
-    `kind` is the protocol that an installed one satisfies; one that lacks a part is refused.
+    `kind` is the class or protocol of an installed one, which is refused if it lacks a part.
 
     Raises:
         InvalidInput: no such entry; the message lists those that there are.
@@ -102,7 +102,7 @@ def find(group: str, name: str, own: Mapping[str, T], kind: type[T]) -> T:
 def _parts(kind: type) -> list[str]:
     # Of a protocol: what it declares itself, as methods, properties or annotations.
     names = [*vars(kind).get("__annotations__", {}), *vars(kind)]
-    return sorted({name for name in names if not name.startswith("_")})
+    return sorted({name for name in names if not name.startswith("_") or name == "__call__"})
 
 
 def _owner(entry: EntryPoint) -> str:

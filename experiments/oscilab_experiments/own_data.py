@@ -7,7 +7,8 @@ from pathlib import Path
 from oscilab.data.arrays import load_array
 from oscilab.data.dataset import Dataset
 from oscilab.errors import InvalidInput
-from oscilab.experiment import Generated, Recipe, Settings
+from oscilab.experiment import Recipe, Settings
+from oscilab.experiment.recipe import judge_data
 from oscilab_experiments.images import draw_images
 
 
@@ -20,18 +21,12 @@ def _load(settings: Settings) -> Dataset:
     return load_array(Path(settings.data))
 
 
-def _judge(settings: Settings, dataset: Dataset, generated: Generated) -> dict[str, float]:
-    from oscilab.merit.figures import data_figures
-
-    return data_figures(generated.shown, dataset)
-
-
 ARRAY = Recipe(
     name="array",
     description="one's own data: a .npy or .npz file of [sample, oscillator] or images",
     defaults={},
     load=_load,
-    judge=_judge,
+    judge=judge_data,
     draw=draw_images,
     unused=frozenset({"download", "rows", "columns"}),
 )

@@ -2,13 +2,20 @@
 
 from oscilab.data.arrays import load_array, near_square
 from oscilab.data.dataset import Dataset, split_held_out
-from oscilab.data.encoder import Encoder, PrincipalEncoder, ScaleEncoder, encoder_from_table
+from oscilab.data.encoder import (
+    Encoder,
+    EncoderKind,
+    PrincipalEncoder,
+    ScaleEncoder,
+    encoder_from_table,
+)
 from oscilab.data.images import load_digits, load_mnist
 from oscilab.data.mixture import GaussianMixture, two_gaussians
 
 __all__ = [
     "Dataset",
     "Encoder",
+    "EncoderKind",
     "GaussianMixture",
     "PrincipalEncoder",
     "ScaleEncoder",

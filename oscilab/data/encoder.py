@@ -1,19 +1,22 @@
 """Between data and oscillators: a scale and an offset, or principal components.
 
 An encoder is fitted on training data only, is part of an experiment and is stored with a run.
+`ENCODERS` lists oscilab's own kinds; further ones are found by the entry point group
+`oscilab.encoders`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from oscilab.data.dataset import checked_values
+from oscilab.data.dataset import Dataset, checked_values
 from oscilab.errors import InvalidInput
+from oscilab.plugins import find
 from oscilab.types import Float64Array
 
 Values = Float64Array
@@ -34,6 +37,11 @@ class Encoder(Protocol):
         """How many oscillators hold it."""
         ...
 
+    @property
+    def is_per_feature(self) -> bool:
+        """Whether oscillator i stands for feature i, so that a picture keeps its rows."""
+        ...
+
     def encode(self, values: ArrayLike) -> Values:
         """Positions `[sample, oscillator]` of samples `[sample, feature]`."""
         ...
@@ -43,7 +51,10 @@ class Encoder(Protocol):
         ...
 
     def to_table(self) -> Table:
-        """What `encoder_from_table` makes the same encoder from: text, numbers and arrays."""
+        """What `encoder_from_table` makes the same encoder from: text, numbers and arrays.
+
+        Its `kind` is the name under which `EncoderKind.read` is found.
+        """
         ...
 
 
@@ -99,6 +110,11 @@ class ScaleEncoder:
     def oscillators(self) -> int:
         """As many as features."""
         return self.features
+
+    @property
+    def is_per_feature(self) -> bool:
+        """It is."""
+        return True
 
     def encode(self, values: ArrayLike) -> Values:
         """Positions `[sample, oscillator]` of samples `[sample, feature]`."""
@@ -183,6 +199,11 @@ class PrincipalEncoder:
         """How many components there are."""
         return len(self.scales)
 
+    @property
+    def is_per_feature(self) -> bool:
+        """It is not: every component mixes all features."""
+        return False
+
     def encode(self, values: ArrayLike) -> Values:
         """Positions `[sample, oscillator]` of samples `[sample, feature]`."""
         centred = _checked(values, self.features, "samples") - self.mean
@@ -203,22 +224,78 @@ class PrincipalEncoder:
         }
 
 
+@dataclass(frozen=True)
+class EncoderKind:
+    """How encoders of one kind are made: an entry of `oscilab.encoders`.
+
+    `uses` are the settings of the table `encoder` that it takes beside its kind; `fit` makes an
+    encoder from a data set and those settings, `read` from what its `to_table` gave, where NumPy
+    arrays may have become lists.
+    """
+
+    uses: tuple[str, ...]
+    fit: Callable[..., Encoder]
+    read: Callable[[Mapping[str, Any]], Encoder]
+
+
+def _fit_identity(dataset: Dataset) -> Encoder:
+    return ScaleEncoder(1.0, np.zeros(dataset.features))
+
+
+def _fit_range(dataset: Dataset, reach: float) -> Encoder:
+    return ScaleEncoder.of_range(dataset.features, dataset.low, dataset.high, reach)
+
+
+def _fit_scale(dataset: Dataset, rms: float) -> Encoder:
+    return ScaleEncoder.of_rms(dataset.train, rms)
+
+
+def _fit_principal(dataset: Dataset, components: int, floor: float) -> Encoder:
+    return PrincipalEncoder.fit(dataset.train, components, floor)
+
+
+def _read_scale(table: Mapping[str, Any]) -> Encoder:
+    return ScaleEncoder(float(table["scale"]), np.asarray(table["offset"], np.float64))
+
+
+def _read_principal(table: Mapping[str, Any]) -> Encoder:
+    names = ("mean", "components", "scales")
+    return PrincipalEncoder(*(np.asarray(table[name], np.float64) for name in names))
+
+
+GROUP = "oscilab.encoders"
+ENCODERS: Mapping[str, EncoderKind] = {
+    "identity": EncoderKind((), _fit_identity, _read_scale),
+    "range": EncoderKind(("reach",), _fit_range, _read_scale),
+    "scale": EncoderKind(("rms",), _fit_scale, _read_scale),
+    "principal": EncoderKind(("components", "floor"), _fit_principal, _read_principal),
+}
+
+
+def find_encoder(name: str) -> EncoderKind:
+    """The kind of encoder of that name, oscilab's own or installed.
+
+    Raises:
+        InvalidInput: there is none; the message lists those that there are.
+        OscilabError: it is installed but cannot be used.
+    """
+    return find(GROUP, name, ENCODERS, EncoderKind)
+
+
 def encoder_from_table(table: Mapping[str, Any]) -> Encoder:
     """The encoder that `to_table` described.
 
     Raises:
         InvalidInput: an unknown kind, or entries that are missing or do not fit.
+        OscilabError: its kind is installed but cannot be used.
     """
     kind = table.get("kind")
+    if not isinstance(kind, str):
+        raise InvalidInput(f"an encoder's table has the kind {kind!r}, which is not a name")
     try:
-        if kind == "scale":
-            return ScaleEncoder(float(table["scale"]), np.asarray(table["offset"], np.float64))
-        if kind == "principal":
-            names = ("mean", "components", "scales")
-            return PrincipalEncoder(*(np.asarray(table[name], np.float64) for name in names))
+        return find_encoder(kind).read(table)
     except KeyError as error:
         raise InvalidInput(f"the table of a {kind} encoder lacks {error.args[0]}") from error
-    raise InvalidInput(f"encoder kind {kind!r} is neither 'scale' nor 'principal'")
 
 
 def _checked(values: ArrayLike, width: int, name: str) -> Values:

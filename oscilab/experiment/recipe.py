@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from oscilab.data.dataset import Dataset
 from oscilab.experiment.settings import Settings
+from oscilab.plugins import find
 from oscilab.types import Float64Array
 
 Values = Float64Array
@@ -26,7 +28,38 @@ class Generated:
     readout: str
 
 
-Judge = Callable[[Settings, Dataset, Generated], dict[str, float]]
+class Judge(Protocol):
+    """Figures of merit by name: a recipe's own, or an entry of `oscilab.judges`."""
+
+    def __call__(
+        self, settings: Settings, dataset: Dataset, generated: Generated
+    ) -> dict[str, float]:
+        """The figures of `generated` beside `dataset`."""
+        ...
+
+
+def judge_data(settings: Settings, dataset: Dataset, generated: Generated) -> dict[str, float]:
+    """The figures that any data set allows."""
+    # Imported here: it is needed at the end of a run only.
+    from oscilab.merit.figures import data_figures
+
+    return data_figures(generated.shown, dataset)
+
+
+GROUP = "oscilab.judges"
+JUDGES: Mapping[str, Judge] = {"data": judge_data}
+
+
+def find_judge(name: str) -> Judge:
+    """The judge of that name, oscilab's own or installed.
+
+    Raises:
+        InvalidInput: there is none; the message lists those that there are.
+        OscilabError: it is installed but cannot be used.
+    """
+    return find(GROUP, name, JUDGES, Judge)
+
+
 Draw = Callable[[Settings, Dataset, Generated, Path], Path]
 
 

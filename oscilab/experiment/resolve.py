@@ -8,9 +8,9 @@ from pathlib import Path
 
 from oscilab.bench.tables import read_toml, validated
 from oscilab.errors import InvalidInput, OscilabError
-from oscilab.experiment.recipe import Recipe
+from oscilab.experiment.recipe import Judge, Recipe, find_judge
 from oscilab.experiment.settings import Settings, is_path
-from oscilab.experiment.useless import refuse_useless
+from oscilab.experiment.useless import refuse_unknown, refuse_useless
 from oscilab.plugins import installed, load
 
 GROUP = "oscilab.experiments"
@@ -25,6 +25,15 @@ class Experiment:
     recipe: Recipe
     settings: Settings
     given: frozenset[str]
+
+    def judge(self) -> Judge:
+        """The judge that the settings name, or else the recipe's own.
+
+        Raises:
+            InvalidInput, OscilabError: as `find_judge`.
+        """
+        name = self.settings.judge
+        return self.recipe.judge if name is None else find_judge(name)
 
 
 def list_experiments() -> dict[str, str]:
@@ -98,6 +107,7 @@ def resolve(experiment: str | Path, overrides: Mapping[str, object] | None = Non
             f"{where}: recipe {recipe.name} has no use for {', '.join(sorted(useless))}; leave "
             "that away"
         )
+    refuse_unknown(settings, where)
     refuse_useless(given, settings, where)
     if settings.t_min >= settings.t_max:
         raise InvalidInput(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from oscilab.bench.devices import Device
 from oscilab.data.arrays import near_square
 from oscilab.data.dataset import Dataset
-from oscilab.data.encoder import Encoder, PrincipalEncoder, ScaleEncoder
+from oscilab.data.encoder import Encoder, find_encoder
 from oscilab.errors import InvalidInput
 from oscilab.experiment.resolve import Experiment
 from oscilab.experiment.settings import EncoderSettings, is_path
@@ -25,19 +23,19 @@ from oscilab.physics.topology import from_file
 
 
 def fit_encoder(settings: EncoderSettings, dataset: Dataset) -> Encoder:
-    """The encoder that the settings ask for, fitted to the training data alone."""
-    if settings.kind == "identity":
-        return ScaleEncoder(1.0, np.zeros(dataset.features))
-    if settings.kind == "range":
-        return ScaleEncoder.of_range(dataset.features, dataset.low, dataset.high, settings.reach)
-    if settings.kind == "scale":
-        return ScaleEncoder.of_rms(dataset.train, settings.rms)
-    return PrincipalEncoder.fit(dataset.train, settings.components, settings.floor)
+    """The encoder that the settings ask for, fitted to the training data alone.
+
+    Raises:
+        InvalidInput: no such kind of encoder, or data that it cannot be fitted to.
+        OscilabError: the kind is installed but cannot be used.
+    """
+    kind = find_encoder(settings.kind)
+    return kind.fit(dataset, **{key: getattr(settings, key) for key in kind.uses})
 
 
 def array_shape(encoder: Encoder, dataset: Dataset) -> tuple[int, int]:
     """Rows and columns of the array: the picture's own, or as near to a square as there is."""
-    if isinstance(encoder, ScaleEncoder):
+    if encoder.is_per_feature:
         return dataset.shape
     return near_square(encoder.oscillators)
 

@@ -21,10 +21,10 @@ class EncoderSettings(Table):
     `identity` takes data as positions; `range` takes the ends of the data's range to -reach and
     +reach; `scale` centres them and gives them the RMS `rms`;
     `principal` takes `components` whitened principal components, whose deviations count at least
-    `floor`.
+    `floor`. Installed packages may bring other kinds.
     """
 
-    kind: Literal["identity", "range", "scale", "principal"] = "scale"
+    kind: str = "scale"
     rms: Positive = 1.0
     reach: Positive = 1.0
     components: Count = 16
@@ -53,7 +53,8 @@ class Settings(Table):
     terms: list[str] = Field(default=["bias", "stiffness", "quartic", "coupling"], min_length=1)
 
     rule: str = "force-matching"
-    """`force-matching`, `cd1`, `displacement`, `reverse-path` or `reverse-path-displacement`."""
+    """`force-matching`, `cd1`, `displacement`, `reverse-path` or `reverse-path-displacement`,
+    or one that an installed package brings."""
     online: bool = False
     """Correct after every single measurement instead of after every batch."""
     delta: Annotated[float, Field(ge=1e-4, le=0.5)] = 0.1
@@ -75,7 +76,8 @@ class Settings(Table):
     steps: Count = 600
     """Updates of every node; each measures every node once."""
     batch: Count = 128
-    optimiser: Literal["adam", "sgd"] = "adam"
+    optimiser: str = "adam"
+    """`adam` or `sgd`, or one that an installed package brings."""
     rate: Positive = 0.05
     """Step size at the start, in curvature units; it falls to `final_rate` of itself."""
     final_rate: Annotated[float, Field(gt=0, le=1)] = 0.1
@@ -85,6 +87,8 @@ class Settings(Table):
 
     readout: Literal["raw", "denoised"] = "denoised"
     samples: Count = 2000
+    judge: str | None = None
+    """What judges the samples in place of the experiment's own: `data`, or an installed judge."""
     seed: Annotated[int, Field(ge=0)] = 0
 
 

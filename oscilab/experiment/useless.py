@@ -1,22 +1,34 @@
-"""Settings that were given but mean nothing beside the others: refused rather than ignored."""
+"""Settings that name nothing, or mean nothing beside the others: refused rather than ignored."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import cast
 
+from oscilab.data.encoder import find_encoder
 from oscilab.errors import InvalidInput
+from oscilab.experiment.recipe import find_judge
 from oscilab.experiment.settings import Settings
-from oscilab.learning.rules import RULE_SETTINGS, RULES
+from oscilab.learning.optimisers import find_optimiser
+from oscilab.learning.rules import RULE_SETTINGS, RULES, find_rule
 from oscilab.plugins import choices
 
-ENCODER_KEYS: Mapping[str, tuple[str, ...]] = {
-    "identity": (),
-    "range": ("reach",),
-    "scale": ("rms",),
-    "principal": ("components", "floor"),
-}
-"""What each kind of encoder takes beside its kind."""
+
+def refuse_unknown(settings: Settings, where: str) -> None:
+    """Refuse the name of a rule, optimiser, encoder or judge that there is not.
+
+    Raises:
+        InvalidInput: naming it, and those that there are.
+        OscilabError: it is installed but cannot be used.
+    """
+    try:
+        find_rule(settings.rule)
+        find_optimiser(settings.optimiser)
+        find_encoder(settings.encoder.kind)
+        if settings.judge is not None:
+            find_judge(settings.judge)
+    except InvalidInput as error:
+        raise InvalidInput(f"{where}: {error}") from error
 
 
 def refuse_useless(given: Mapping[str, object], settings: Settings, where: str) -> None:
@@ -30,9 +42,9 @@ def refuse_useless(given: Mapping[str, object], settings: Settings, where: str) 
             f"{where}: a radius of {settings.radius:g} means nothing to the topology "
             f"{settings.topology}; add topology = lattice, or leave the radius away"
         )
-    rule = RULES.get(settings.rule)
+    rule = find_rule(settings.rule)
     for key in sorted(RULE_SETTINGS & given.keys()):
-        if rule is not None and key not in rule.uses:
+        if key not in rule.uses:
             able = [each.name for each in RULES.values() if key in each.uses]
             raise InvalidInput(
                 f"{where}: {key} means nothing to the rule {rule.name}; leave it away, or use the "
@@ -40,10 +52,11 @@ def refuse_useless(given: Mapping[str, object], settings: Settings, where: str) 
             )
     encoder = given.get("encoder")
     kind = settings.encoder.kind
+    uses = find_encoder(kind).uses
     keys = list(cast(Mapping[str, object], encoder)) if isinstance(encoder, Mapping) else []
     for key in keys:
-        if key not in ("kind", *ENCODER_KEYS[kind]):
+        if key not in ("kind", *uses):
             raise InvalidInput(
                 f"{where}: encoder.{key} means nothing to an encoder of kind {kind!r}; "
-                f"{choices(key, ENCODER_KEYS[kind], 'it takes')}"
+                f"{choices(key, uses, 'it takes')}"
             )

@@ -7,12 +7,13 @@ stiffness near 2 / sigma_t^2 where a varying one needs a few; in these units bot
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from oscilab.errors import InvalidInput
+from oscilab.plugins import find
 from oscilab.types import FloatArray
 
 CURVATURE_MEMORY = 0.95
@@ -142,16 +143,32 @@ def _shared(memory: float, updates: int) -> float:
     return memory ** (1 / updates)
 
 
-def optimiser_named(
-    name: Literal["adam", "sgd"], nodes: int, parameters: int, updates: int = 1
-) -> Optimiser:
+class OptimiserKind(Protocol):
+    """Makes a fresh optimiser: an entry of `oscilab.optimisers`, such as the class `Adam`."""
+
+    def __call__(self, nodes: int, parameters: int, *, updates: int = 1) -> Optimiser:
+        """Rates and memories are those of `updates` steps together."""
+        ...
+
+
+GROUP = "oscilab.optimisers"
+OPTIMISERS: Mapping[str, OptimiserKind] = {"adam": Adam, "sgd": Sgd}
+
+
+def find_optimiser(name: str) -> OptimiserKind:
+    """The kind of optimiser of that name, oscilab's own or installed.
+
+    Raises:
+        InvalidInput: there is none; the message lists those that there are.
+        OscilabError: it is installed but cannot be used.
+    """
+    return find(GROUP, name, OPTIMISERS, OptimiserKind)
+
+
+def optimiser_named(name: str, nodes: int, parameters: int, updates: int = 1) -> Optimiser:
     """A fresh optimiser; rates and memories are those of `updates` steps together.
 
     Raises:
-        InvalidInput: no such optimiser.
+        InvalidInput, OscilabError: as `find_optimiser`.
     """
-    if name == "adam":
-        return Adam(nodes, parameters, updates=updates)
-    if name == "sgd":
-        return Sgd(nodes, parameters, updates=updates)
-    raise InvalidInput(f"unknown optimiser {name!r}; use 'adam' or 'sgd'")
+    return find_optimiser(name)(nodes, parameters, updates=updates)

@@ -1,6 +1,7 @@
 """Learning rules: from one measurement to a gradient, by what is seen at the ends of each term.
 
-`RULES` lists them; each satisfies `Rule`.
+`RULES` lists oscilab's own; each satisfies `Rule`, as do those of the entry point group
+`oscilab.rules`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from oscilab.arrays.description import ArrayDescription, Capability
 from oscilab.arrays.readings import PositionReading, ReadingKind
 from oscilab.arrays.seam import OscillatorArray
-from oscilab.errors import CannotDo, InvalidInput, OutOfClamp
+from oscilab.errors import CannotDo, OutOfClamp
 from oscilab.learning.measurement import (
     MOST_ROUNDS,
     Estimate,
@@ -23,6 +24,7 @@ from oscilab.learning.measurement import (
     estimate_from_forces,
 )
 from oscilab.physics import Confinement, Noising, ParameterBox, Potential, noising_parameters
+from oscilab.plugins import find
 from oscilab.types import Float64Array, FloatArray
 
 
@@ -459,6 +461,7 @@ class Rule(Protocol):
         ...
 
 
+GROUP = "oscilab.rules"
 RULES: Mapping[str, Rule] = {
     rule.name: rule
     for rule in (
@@ -473,6 +476,16 @@ RULE_SETTINGS = frozenset[str]().union(*(rule.uses for rule in RULES.values()))
 """Settings that mean something to some rules only."""
 
 
+def find_rule(name: str) -> Rule:
+    """The rule of that name, oscilab's own or installed.
+
+    Raises:
+        InvalidInput: there is none; the message lists those that there are.
+        OscilabError: it is installed but cannot be used.
+    """
+    return find(GROUP, name, RULES, Rule)
+
+
 def rule_for(name: str, description: ArrayDescription) -> Rule:
     """The rule of that name, if the array can run it.
 
@@ -483,9 +496,7 @@ def rule_for(name: str, description: ArrayDescription) -> Rule:
         InvalidInput: no such rule.
         CannotDo: naming what the array lacks and the rules that would work.
     """
-    if name not in RULES:
-        raise InvalidInput(f"unknown rule {name!r}; the rules are {', '.join(RULES)}")
-    rule = RULES[name]
+    rule = find_rule(name)
     try:
         description.require(*rule.needs, purpose=f"rule {name}")
         if not _warm_enough(rule, description):

@@ -14,6 +14,7 @@ from oscilab.bench.devices import Device, device_named, open_array
 from oscilab.bench.tables import validated
 from oscilab.data.dataset import Dataset
 from oscilab.data.encoder import Encoder, encoder_from_table
+from oscilab.experiment.recipe import Judge
 from oscilab.experiment.resolve import Experiment
 from oscilab.experiment.setting_up import (
     array_shape,
@@ -25,7 +26,7 @@ from oscilab.experiment.setting_up import (
 from oscilab.experiment.settings import Settings
 from oscilab.interruption import terminations_raise
 from oscilab.learning.measurement import Sampling
-from oscilab.learning.rules import RULES
+from oscilab.learning.rules import find_rule
 from oscilab.observer import Observed
 from oscilab.physics import Noising, Potential, Schedule
 from oscilab.traces.plan import Provenance
@@ -64,6 +65,7 @@ class Opened:
     experiment: Experiment
     dataset: Dataset
     encoder: Encoder
+    judge: Judge
     device: Device
     array: OscillatorArray
     noising: Noising
@@ -127,7 +129,7 @@ def opened(
     # Imported here: it loads with the first matrix product, not with `oscilab --help`.
     from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
 
-    settings = experiment.settings
+    settings, judge = experiment.settings, experiment.judge()
     device = device_named(choice.name, choice.bench)
     dataset = experiment.recipe.load(settings)
     if settings.label is not None:
@@ -149,6 +151,7 @@ def opened(
                     experiment=experiment,
                     dataset=dataset,
                     encoder=encoder,
+                    judge=judge,
                     device=device,
                     array=array,
                     noising=build_noising(experiment, array.description.temperature),
@@ -227,7 +230,8 @@ def sampling_rows(setup: Opened, parent: Path, path: Path) -> dict[str, str]:
 
 def _released(setup: Opened) -> float:
     """Array time that learning lets the oscillators go for."""
-    settings, rule = setup.experiment.settings, RULES[setup.experiment.settings.rule]
+    settings = setup.experiment.settings
+    rule = find_rule(settings.rule)
     sampling = Sampling(settings.batch, np.random.default_rng(), delta=settings.delta)
     once = sum(rule.released(setup.noising, time, sampling) for time in setup.schedule.nodes)
     return once * settings.steps * settings.batch

@@ -134,7 +134,7 @@ def finish(setup: Opened, writer: RunWriter, protocol: Protocol, observer: Obser
     generated = Generated(shown, readouts.shown, settings.readout)
     with observer.task("judging", 2) as task:
         figures = {
-            **recipe.judge(settings, setup.dataset, generated),
+            **setup.judge(settings, setup.dataset, generated),
             **energetics(trajectory),
         }
         task.advance()

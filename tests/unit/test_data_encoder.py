@@ -104,8 +104,11 @@ def test_a_table_of_lists_serves_as_well():
         (lambda: ScaleEncoder.of_rms(DATA).encode(DATA[:, :2]), "2 numbers each .* has 5"),
         (lambda: PrincipalEncoder.fit(DATA, 2).decode(DATA), "5 numbers each .* has 2"),
         (lambda: ScaleEncoder.of_rms(DATA).decode(DATA / 0), "must be finite"),
-        (lambda: encoder_from_table({"kind": "wavelet"}), "kind 'wavelet' is neither"),
-        (lambda: encoder_from_table({}), "kind None is neither"),
+        (
+            lambda: encoder_from_table({"kind": "wavelet"}),
+            "unknown encoder 'wavelet'; the encoders are ",
+        ),
+        (lambda: encoder_from_table({}), "the kind None, which is not a name"),
         (lambda: encoder_from_table({"kind": "scale", "scale": 1.0}), "lacks offset"),
     ],
 )

@@ -100,7 +100,7 @@ def test_a_whole_number_serves_as_a_real_one():
         ("interpolation", "cubic", "must be 'constant' or 'linear'"),
         ("weighting", "none", "must be 'variance' or 'uniform'"),
         ("features_at", "both", "must be 'set_points' or 'measured'"),
-        ("optimiser", "lbfgs", "must be 'adam' or 'sgd'"),
+        ("optimiser", 3, "must be a string"),
         ("readout", "mean", "must be 'raw' or 'denoised'"),
         ("encoder", 3, "must be a table"),
     ],
@@ -114,7 +114,7 @@ def test_a_value_that_does_not_fit(key, value, bound):
 @pytest.mark.parametrize(
     ("key", "value", "bound"),
     [
-        ("kind", "wavelet", "must be 'identity', 'range', 'scale' or 'principal'"),
+        ("kind", 3, "must be a string"),
         ("rms", 0.0, "must be greater than 0"),
         ("reach", -2.0, "must be greater than 0"),
         ("components", 0, "must be greater than or equal to 1"),

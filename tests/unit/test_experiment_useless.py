@@ -8,6 +8,20 @@ from oscilab.experiment import resolve
 
 
 @pytest.mark.parametrize(
+    ("key", "name", "sentence"),
+    [
+        ("rule", "hebb", "unknown rule 'hebb'; the rules are force-matching, "),
+        ("optimiser", "lbfgs", "unknown optimiser 'lbfgs'; the optimisers are adam, sgd"),
+        ("encoder.kind", "wavelet", "unknown encoder 'wavelet'; the encoders are identity, "),
+        ("judge", "turing", "unknown judge 'turing'; the judges are data"),
+    ],
+)
+def test_a_name_that_there_is_not_is_refused_with_those_that_there_are(key, name, sentence):
+    with pytest.raises(InvalidInput, match=f"^experiment digits: {sentence}"):
+        resolve("digits", {key: name})
+
+
+@pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
         ({"radius": 2.3}, r"radius of 2\.3 means nothing to the topology all-to-all"),
