@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from oscilab.errors import InvalidInput
+from oscilab.physics.family import Family
 from oscilab.physics.noising import Noising
 from oscilab.physics.potential import Potential
 from oscilab.physics.schedule import Schedule
-from oscilab.physics.terms import BUILT_IN
+from oscilab.physics.terms import BUILT_IN, Monomial, PolynomialTerm, Term, find_term
 from oscilab.physics.topology import Topology
 from oscilab.traces import hdf5
 from oscilab.traces.plan import RunPlan
+from oscilab.types import IntArray
 
 MOST_ENDS = 3
 
@@ -62,6 +65,7 @@ def _write_potential(group: hdf5.Group, potential: Potential, scales: dict[str, 
         [family],
         long_name="whether the term can be rebuilt from its name",
     )
+    _write_terms(group, families, family, end)
     hdf5.write_array(group, "first_parameter", [each.where.start for each in families], [family])
     hdf5.write_texts(group, "parameter_name", potential.names, [scales["parameter"]])
     ends_of = np.full((potential.parameters, MOST_ENDS), -1, np.int32)
@@ -77,22 +81,68 @@ def _write_potential(group: hdf5.Group, potential: Potential, scales: dict[str, 
     )
 
 
+def _write_terms(
+    group: hdf5.Group, families: list[Family], family: hdf5.Dataset, end: hdf5.Dataset
+) -> None:
+    """What the terms are made of, so that they can be rebuilt without the package they are from."""
+    found = [
+        (number, monomial)
+        for number, each in enumerate(families)
+        for monomial in each.term.monomials or ()
+    ]
+    count = hdf5.make_bare_scale(group, "monomial", max(1, len(found)))
+    numbers = np.full(count.shape[0], -1, np.int32)
+    coefficients = np.zeros(count.shape[0])
+    powers = np.full((count.shape[0], MOST_ENDS), -1, np.int32)
+    for row, (number, monomial) in enumerate(found):
+        numbers[row], coefficients[row] = number, monomial.coefficient
+        powers[row, : len(monomial.powers)] = monomial.powers
+    hdf5.write_array(
+        group,
+        "monomial_family",
+        numbers,
+        [count],
+        long_name="the term, in the order of terms, that the monomial is part of; -1 for none",
+    )
+    hdf5.write_array(
+        group,
+        "monomial_coefficient",
+        coefficients,
+        [count],
+        units="1",
+        long_name="of coefficient * product over ends of x_end ** power, energy per parameter",
+    )
+    hdf5.write_array(
+        group,
+        "monomial_powers",
+        powers,
+        [count, end],
+        units="1",
+        long_name="of the position at each end, -1 where the term has no such end",
+    )
+    signed = [isinstance(each.term, PolynomialTerm) and each.term.nonnegative for each in families]
+    hdf5.write_array(
+        group,
+        "nonnegative",
+        np.array(signed, np.int8),
+        [family],
+        long_name="whether the term's energy is known to be nowhere negative",
+    )
+    for name, side in (("default_lower", 0), ("default_upper", 1)):
+        ranges = [each.term.default_range[side] for each in families]
+        hdf5.write_array(group, name, np.array(ranges, np.float64), [family], units="1")
+
+
 def read_potential(entry: hdf5.Group) -> Potential:
-    """The potential of a run.
+    """The potential of a run, built from what is stored of its terms.
 
     Raises:
-        InvalidInput: it has a term that cannot be rebuilt from its name, or one whose places
-            on the topology differ from those stored.
+        InvalidInput: it has a term that is no polynomial and of no installed package, or one of an
+            older run that is not oscilab's own; or its places on the topology differ from those
+            stored.
+        OscilabError: the package that has a term cannot be used.
     """
     group = entry["array"]
-    terms = [name.decode("utf-8") for name in group["terms"][:]]
-    custom = [name for name, known in zip(terms, group["built_in"][:], strict=True) if not known]
-    unknown = custom or [name for name in terms if name not in BUILT_IN]
-    if unknown:
-        raise InvalidInput(
-            f"the run's potential has the term {unknown[0]}, which is not one of oscilab's "
-            f"({', '.join(BUILT_IN)}); build the potential yourself and read protocol/parameters"
-        )
     rows, columns = (int(length) for length in group["layout"][:])
     topology = Topology(
         hdf5.read_text(group["topology"]),
@@ -101,7 +151,7 @@ def read_potential(entry: hdf5.Group) -> Potential:
         (rows, columns),
         _rows(group["gates"][:]),
     )
-    potential = Potential(topology, terms)
+    potential = Potential(topology, _read_terms(group))
     names = [name.decode("utf-8") for name in group["parameter_name"][:]]
     if potential.names != names:
         raise InvalidInput(
@@ -109,6 +159,58 @@ def read_potential(entry: hdf5.Group) -> Potential:
             "with the version of oscilab that wrote it"
         )
     return potential
+
+
+def _read_terms(group: hdf5.Group) -> list[Term]:
+    names = hdf5.decoded_list(group["terms"][:])
+    if "monomial_family" not in group:
+        return [
+            _named(name, bool(known)) for name, known in zip(names, group["built_in"], strict=True)
+        ]
+    firsts = [*group["first_parameter"][:].tolist(), group["ends"].shape[0]]
+    owners, coefficients, powers, ends = (
+        group[name][:]
+        for name in ("monomial_family", "monomial_coefficient", "monomial_powers", "ends")
+    )
+    terms: list[Term] = []
+    for number, name in enumerate(names):
+        monomials = tuple(
+            Monomial(float(coefficients[row]), tuple(int(p) for p in powers[row] if p >= 0))
+            for row in np.flatnonzero(owners == number)
+        )
+        if not monomials:
+            terms.append(_named(name, bool(group["built_in"][number])))
+            continue
+        if name in BUILT_IN and BUILT_IN[name].monomials == monomials:
+            terms.append(BUILT_IN[name])
+            continue
+        placed = ends[firsts[number] : firsts[number + 1], : len(monomials[0].powers)]
+        placement = partial(_as_stored, placed.astype(np.int64))
+        lower, upper = (float(group[f"default_{side}"][number]) for side in ("lower", "upper"))
+        nonnegative = bool(group["nonnegative"][number])
+        terms.append(PolynomialTerm(name, monomials, placement, (lower, upper), nonnegative))
+    return terms
+
+
+def _as_stored(ends: IntArray, topology: Topology) -> IntArray:
+    return ends
+
+
+def _named(name: str, is_own: bool) -> Term:
+    """A term of which only the name is stored."""
+    if is_own and name in BUILT_IN:
+        return BUILT_IN[name]
+    try:
+        if name not in BUILT_IN:
+            return find_term(name)
+    except InvalidInput:
+        pass
+    raise InvalidInput(
+        f"the run's potential has the term {name}, which is not one of oscilab's "
+        f"({', '.join(BUILT_IN)}) nor of an installed package, and its monomials are not stored; "
+        "install the package that brings it, or build the potential yourself and read "
+        "protocol/parameters"
+    )
 
 
 def _rows(stored: Any) -> Any:

@@ -164,7 +164,7 @@ class Run:
         """The potential of the array that the run was made on.
 
         Raises:
-            InvalidInput: a term cannot be rebuilt from its name.
+            InvalidInput: a term cannot be rebuilt from what is stored of it.
         """
         return read_potential(self._head)
 
@@ -173,7 +173,7 @@ class Run:
 
         Raises:
             InvalidInput: none was written yet, or a term of its potential cannot be rebuilt from
-                its name.
+                what is stored of it.
         """
         for source in reversed(self.sources):
             group = source.entry["protocol"]

@@ -12,7 +12,7 @@ import small_runs
 
 from oscilab.errors import InvalidInput
 from oscilab.physics import Potential, Protocol, lattice
-from oscilab.physics.terms import STIFFNESS, Monomial, PolynomialTerm
+from oscilab.physics.terms import BUILT_IN, STIFFNESS, Monomial, PolynomialTerm, Term
 from oscilab.traces.durable import create_durably
 from oscilab.traces.run import open_run
 from oscilab.traces.writer import RunWriter
@@ -35,19 +35,71 @@ def test_two_runs_of_one_name_never_share_a_file(tmp_path: Path) -> None:
     assert [left.name for left in tmp_path.iterdir()] == ["run.h5"]
 
 
-@pytest.mark.parametrize("name", ["drag", "stiffness"])
-def test_a_term_of_one_s_own_cannot_be_rebuilt_and_says_so(tmp_path: Path, name: str) -> None:
-    own = PolynomialTerm(name, (Monomial(3.0, (2,)),), STIFFNESS.placement)
-    potential = Potential(lattice(2, 2, 1.0), ["bias", own])
-    path = tmp_path / "run.h5"
+class Pendulum:
+    """1 - cos x: no polynomial."""
+
+    name, ends, monomials, degree, demands = "pendulum", 1, None, None, ()
+    default_range = (-1.0, 1.0)
+    place = staticmethod(STIFFNESS.placement)
+
+    def energy(self, *x: Any) -> Any:
+        return 1 - np.cos(x[0])
+
+    def slope(self, end: int, *x: Any) -> Any:
+        return np.sin(x[0])
+
+
+def write_own(path: Path, term: Term) -> Potential:
+    potential = Potential(lattice(2, 2, 1.0), ["bias", term])
     plan = small_runs.plan(description=small_runs.description(potential), checkpoint={})
     zeros = np.zeros((NODES, potential.parameters))
     with RunWriter.create(path, plan) as writer:
         writer.write_protocol(Protocol(potential, small_runs.SCHEDULE, zeros, plan.noising))
-    with open_run(path) as run:
-        assert run.tree["protocol"].parameters.shape == zeros.shape
-        with pytest.raises(InvalidInput, match=f"has the term {name}, which is not"):
+    return potential
+
+
+@pytest.mark.parametrize("name", ["drag", "stiffness"])
+def test_a_term_of_one_s_own_is_rebuilt_from_its_monomials(tmp_path: Path, name: str) -> None:
+    shear = (Monomial(3.0, (2, 0)), Monomial(-0.25, (1, 3)))
+    own = PolynomialTerm(name, shear, lambda topology: topology.arcs[1:3], (-2.0, 5.0))
+    written = write_own(tmp_path / "run.h5", own)
+    with open_run(tmp_path / "run.h5") as run:
+        potential = run.protocol().potential
+    term = potential.family(name).term
+    assert (term.name, term.monomials, term.default_range) == (name, shear, (-2.0, 5.0))
+    assert term.demands == own.demands
+    assert potential.names == written.names
+    assert potential.family("bias").term is BUILT_IN["bias"]
+    theta, x = np.random.default_rng(0).normal(size=(2, potential.parameters))
+    x = x[np.newaxis, : potential.oscillators]
+    np.testing.assert_array_equal(potential.forces(theta, x), written.forces(theta, x))
+
+
+def test_a_term_that_is_no_polynomial_cannot_be_rebuilt_and_says_so(tmp_path: Path) -> None:
+    write_own(tmp_path / "run.h5", Pendulum())
+    with open_run(tmp_path / "run.h5") as run:
+        assert run.tree["protocol"].parameters.shape[0] == NODES
+        with pytest.raises(InvalidInput, match=r"has the term pendulum, which is not .*; install"):
             run.protocol()
+
+
+@pytest.mark.parametrize("name", ["drag", "stiffness"])
+def test_an_older_run_holds_terms_by_name_only(tmp_path: Path, finished: Path, name: str) -> None:
+    own = PolynomialTerm(name, (Monomial(3.0, (2,)),), STIFFNESS.placement)
+    write_own(tmp_path / "own.h5", own)
+    (tmp_path / "run.h5").write_bytes(finished.read_bytes())
+    for path in (tmp_path / "own.h5", tmp_path / "run.h5"):
+        with h5py.File(path, "r+") as file:
+            for added in ("monomial_family", "monomial_coefficient", "monomial_powers",
+                          "nonnegative", "default_lower", "default_upper"):  # fmt: skip
+                del file[f"entry/array/{added}"]
+    with open_run(tmp_path / "run.h5") as run:
+        assert run.protocol().potential.names == small_runs.POTENTIAL.names
+    with (
+        open_run(tmp_path / "own.h5") as run,
+        pytest.raises(InvalidInput, match=f"has the term {name}, which is not"),
+    ):
+        run.protocol()
 
 
 def test_what_a_run_does_not_hold_is_said(tmp_path: Path) -> None:

@@ -71,7 +71,5 @@ def test_rate_falls_from_first_to_last():
 
 
 def test_unknown_optimiser_is_refused():
-    with pytest.raises(
-        InvalidInput, match="unknown optimiser 'newton'; the optimisers are adam"
-    ):
+    with pytest.raises(InvalidInput, match="unknown optimiser 'newton'; the optimisers are adam"):
         optimiser_named("newton", 1, 1)
