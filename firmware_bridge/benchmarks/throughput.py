@@ -123,7 +123,7 @@ def _clamps_alone(connection: Connection) -> None:
             PlantLine(FORCE, SITES + site, site, gain=1.0),
         ]
     session = open_session(connection, "benchmark")
-    send_plant(session, setup_of(SITES, 0.01, Imperfections()), lines)
+    send_plant(session, setup_of(SITES, 0.01, Imperfections()), [], lines)
     session.close()
 
 

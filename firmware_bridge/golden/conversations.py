@@ -124,7 +124,9 @@ def refusals() -> Transcript:
     t.refused("TRIGGER", "NO_EXCHANGE")
     t.host("PLANT_SETUP", oscillators=2, seed=1, unit_s=0.01, step_fraction=0.02, temperature=1.0)
     t.refused("PLANT_SETUP", "PLANT")
-    t.host("PLANT_LINES", entries=[{"role": 0, "term": 4, "channel": 2, "a": 0, "b": 1,
+    t.host("PLANT_TERMS", monomials=[{"term": 0, "power_a": 1, "power_b": 1, "coefficient": 1.0}])
+    t.refused("PLANT_TERMS", "PLANT")
+    t.host("PLANT_LINES", entries=[{"role": 0, "term": 0, "channel": 2, "a": 0, "b": 1,
                                     "gain": 0.5, "offset": 0.125}])  # fmt: skip
     t.refused("PLANT_LINES", "PLANT")
     t.host("PLANT_START", lines=1)

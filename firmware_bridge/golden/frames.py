@@ -18,7 +18,7 @@ TYPES = {
     "SET_OUTPUTS": 0x06, "GET_OUTPUTS": 0x07, "READ_INPUTS": 0x08, "PAUSE": 0x09,
     "EXCHANGE": 0x0A, "SEGMENT": 0x0B, "TRIGGER": 0x0C, "CLEAR": 0x0D, "BYE": 0x0E,
     "HEARTBEAT": 0x20, "ABORT": 0x21, "MAKE_SAFE": 0x22, "READ_ACK": 0x23,
-    "PLANT_SETUP": 0x40, "PLANT_LINES": 0x41, "PLANT_START": 0x42,
+    "PLANT_SETUP": 0x40, "PLANT_LINES": 0x41, "PLANT_START": 0x42, "PLANT_TERMS": 0x43,
     "READINGS": 0xF0, "EVENT": 0xF1, "CREDIT": 0xF2, "ERROR": 0xFF,
 }  # fmt: skip
 LAYOUTS = {
@@ -61,7 +61,9 @@ LAYOUTS = {
     "LIMIT": "<H:output H:lower H:upper H:safe f:slew",
     "INTERLOCK": "<H:input H:lower H:upper H:reserved",
     "BANK": "<B:kind B:bits H:channels i:lower_uV I:step_nV f:slew H:top H:power_on I:reserved",
-    "PLANT_LINE": "<B:role B:term H:channel H:a H:b f:gain f:offset",
+    "PLANT_TERMS_ANSWER": "<I:monomials",
+    "PLANT_MONOMIAL": "<B:term B:power_a B:power_b B:power_c f:coefficient",
+    "PLANT_LINE": "<B:role B:term H:channel H:a H:b H:c H:reserved f:gain f:offset",
 }
 
 

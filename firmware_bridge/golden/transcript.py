@@ -123,6 +123,9 @@ def body(name: str, answer: bool, fields: dict[str, Any]) -> tuple[bytes, int]:
     if name == "PLANT_LINES":
         entries = fields["entries"]
         return b"".join(pack("PLANT_LINE", entry) for entry in entries), len(entries)
+    if name == "PLANT_TERMS":
+        entries = fields["monomials"]
+        return b"".join(pack("PLANT_MONOMIAL", entry) for entry in entries), len(entries)
     if name in ("CAPABILITIES", "CLEAR", "BYE", "HEARTBEAT", "MAKE_SAFE"):
         return b"", 0
     head = pack(name, fields)

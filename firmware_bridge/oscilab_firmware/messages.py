@@ -58,6 +58,7 @@ class Kind(IntEnum):
     PLANT_SETUP = 0x40
     PLANT_LINES = 0x41
     PLANT_START = 0x42
+    PLANT_TERMS = 0x43
     READINGS = 0xF0
     EVENT = 0xF1
     CREDIT = 0xF2

@@ -58,7 +58,7 @@ def test_the_image_runs_on_an_emulated_board(m4f):
         assert (found["outputs"], found["inputs"]) == (1200, 512)
         allow(device, 2, 1192, timeout_ms=600_000)
         spring = [
-            {"role": 0, "term": 1, "channel": 0, "a": 0, "gain": 0.1, "offset": 0.0},
+            {"role": 0, "term": 0, "channel": 0, "a": 0, "gain": 0.1, "offset": 0.0},
             {"role": 1, "channel": 1, "a": 0, "gain": 1.0, "offset": 0.0},
             {"role": 2, "channel": 1192, "a": 0xFFFF, "gain": 0.0, "offset": 0.0},
             {"role": 3, "channel": 0, "a": 0, "gain": 1.0, "offset": 0.0},
@@ -67,6 +67,7 @@ def test_the_image_runs_on_an_emulated_board(m4f):
         device.ask(
             "PLANT_SETUP", oscillators=1, seed=5, unit_s=0.01, step_fraction=0.02, temperature=1.0
         )
+        device.ask("PLANT_TERMS", monomials=[{"term": 0, "power_a": 2, "coefficient": 0.5}])
         device.ask("PLANT_LINES", entries=spring)
         device.ask("PLANT_START", lines=len(spring))
         device.ask("SET_OUTPUTS", first=0, codes=[code(0.4), code(1.0)])

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,8 @@ import pytest
 from firmware_build import host_port, need
 from raw_device import STEP_V, ZERO, RawDevice, Refused, allow, code, volts
 
-from oscilab.physics import Potential
-from oscilab.physics.topology import lattice
+from oscilab.physics import BUILT_IN, Monomial, PolynomialTerm, Potential, lattice
+from oscilab.physics.terms import STIFFNESS
 
 HERE = Path(__file__).parent
 
@@ -46,21 +47,24 @@ def running(firmware, *options):
         process.stdout.close()
 
 
-FAMILIES = {
-    "bias": 0, "stiffness": 1, "cubic": 2, "quartic": 3, "coupling": 4, "square_linear": 5,
-    "square_square": 6, "quartic_spring": 7,
-}  # fmt: skip
-
-
 @pytest.mark.slow
 def test_forces_agree_with_the_other_implementation(firmware):
     """Every term on a 3x3 lattice, at random settings and points, through the converters."""
-    potential = Potential(lattice(3, 3, 1.5), list(FAMILIES))
+    sextic = PolynomialTerm("sextic", (Monomial(1 / 60, (6,)),), STIFFNESS.placement)
+    gated = replace(lattice(3, 3, 1.5), gates=np.array([[4, 0, 1], [2, 7, 5]]))
+    potential = Potential(gated, [*BUILT_IN, sextic])
     sites, count = potential.oscillators, potential.parameters
+    families = list(potential.families.values())
+    monomials = [
+        {"term": term, "coefficient": monomial.coefficient}
+        | {f"power_{end}": power for end, power in zip("abc", monomial.powers, strict=False)}
+        for term, family in enumerate(families)
+        for monomial in family.term.monomials
+    ]
     drives = [
-        {"role": 0, "term": FAMILIES[family.name], "channel": number, "a": int(ends[0]),
-         "b": int(ends[-1]), "gain": 2.0, "offset": 0.1}
-        for family in potential.families.values()
+        {"role": 0, "term": term, "channel": number, "gain": 2.0, "offset": 0.1}
+        | {name: int(end) for name, end in zip("abc", ends, strict=False)}
+        for term, family in enumerate(families)
         for number, ends in zip(range(family.where.start, family.where.stop), family.ends,
                                 strict=True)
     ]  # fmt: skip
@@ -81,6 +85,7 @@ def test_forces_agree_with_the_other_implementation(firmware):
             "PLANT_SETUP", oscillators=sites, seed=1, unit_s=1e-2, step_fraction=0.02,
             temperature=1.0,
         )  # fmt: skip
+        device.ask("PLANT_TERMS", monomials=monomials)
         device.ask("PLANT_LINES", entries=lines)
         device.ask("PLANT_START", lines=len(lines))
         device.ask("SET_OUTPUTS", first=count + sites, codes=[1])

@@ -88,8 +88,9 @@ static const struct {
     [T_CLEAR] = {command_clear, 0, 0, false},
     [T_BYE] = {bye, 0, 0, false},
     [T_PLANT_SETUP] = {plant, 56, 0, true},
-    [T_PLANT_LINES] = {plant, 0, 16, true},
+    [T_PLANT_LINES] = {plant, 0, 20, true},
     [T_PLANT_START] = {plant, 4, 0, true},
+    [T_PLANT_TERMS] = {plant, 0, 8, true},
 };
 
 uint16_t command_do(const struct header *header, const uint8_t *payload, struct fault *fault)

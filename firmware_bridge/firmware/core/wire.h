@@ -32,6 +32,7 @@ enum wire_type {
     T_PLANT_SETUP = 0x40,
     T_PLANT_LINES,
     T_PLANT_START,
+    T_PLANT_TERMS,
     T_ANSWER = 0x80,
     T_READINGS = 0xF0,
     T_EVENT,

@@ -10,8 +10,20 @@
 
 struct line {
     uint8_t role, term;
-    uint16_t channel, a, b;
+    uint16_t channel, end[PLANT_ENDS]; /* oscillators; the first alone but for drives */
     float gain, offset;
+};
+
+/* d(monomial)/dx of one end: coefficient * product of the positions at the ends `factor`. */
+struct slope {
+    float coefficient;
+    uint8_t of, factors, factor[PLANT_DEGREE - 1];
+};
+
+/* The energy of a parameter is its parameter times the sum of monomials. */
+struct term {
+    uint8_t ends;
+    uint16_t first, slopes; /* among the model's */
 };
 
 /* A converter's scale. */
@@ -30,12 +42,16 @@ struct model {
     float unit_s, step_fraction, temperature, noise_V, drift, clamp_stiffness;
     float sensor_settling, output_settling; /* in units of time */
     float output_crosstalk, input_crosstalk;
+    uint16_t monomials, terms, slopes;
+    struct term term[PLANT_MONOMIALS];
+    struct slope slope[PLANT_MONOMIALS * PLANT_ENDS];
     uint16_t lines;
     struct line line[PLANT_LINES];
     uint16_t of_input[OSC_INPUTS];                    /* its sensor or level */
     uint16_t stuck_in[OSC_INPUTS], stuck_out[OSC_OUTPUTS];
     uint16_t clamp[PLANT_OSCILLATORS], enable[PLANT_OSCILLATORS];
     uint16_t drives, drive[OSC_OUTPUTS];              /* lines */
+    uint32_t evaluations;                             /* slopes of all drives */
     float drift_V[OSC_INPUTS];
     /* now */
     float theta[OSC_OUTPUTS];                         /* by drive */

@@ -78,7 +78,7 @@ static float move(float duration, uint32_t *work)
         step(dt);
         drives_settle(dt);
     }
-    *work += (now + 2) * (model.drives + 16u * model.oscillators);
+    *work += (now + 2) * (model.evaluations + 16u * model.oscillators);
     return (float)now >= steps ? duration : dt * (float)now;
 }
 

@@ -18,23 +18,16 @@
 #endif
 /* Drives, clamps, enables, sensors and events together. */
 #define PLANT_LINES (OSC_OUTPUTS + OSC_INPUTS + 64)
-/* Evaluations of terms in one go, about a millisecond of work. */
+/* What a term may be made of: monomials, oscillators that it joins, and the sum of its powers. */
+#define PLANT_MONOMIALS 64
+#define PLANT_ENDS 3
+#define PLANT_DEGREE 12
+/* Slopes of monomials that are evaluated in one go, about a millisecond of work. */
 #ifndef PLANT_QUANTUM
 #define PLANT_QUANTUM 400000
 #endif
 
 enum plant_role { DRIVE, CLAMP, ENABLE, POSITION, FORCE, OUTSIDE, HAPPENING, STUCK_OUT, STUCK_IN };
-enum plant_term {
-    BIAS,
-    STIFFNESS,
-    CUBIC,
-    QUARTIC,
-    COUPLING,
-    SQUARE_LINEAR,
-    SQUARE_SQUARE,
-    QUARTIC_SPRING,
-    PLANT_TERMS
-};
 
 void plant_start(void);
 

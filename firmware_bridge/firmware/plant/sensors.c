@@ -82,12 +82,12 @@ static float signal(uint16_t input, uint64_t now_ns, uint64_t period_ns)
     switch (line->role) {
     case POSITION:
         return line->offset +
-               line->gain * (model.sensor_settling > 0 ? model.shown : model.x)[line->a];
+               line->gain * (model.sensor_settling > 0 ? model.shown : model.x)[line->end[0]];
     case FORCE:
-        if (!model.clamped[line->a])
+        if (!model.clamped[line->end[0]])
             return line->offset;
         know_forces(now_ns, period_ns);
-        return line->offset + line->gain * model.force[line->a];
+        return line->offset + line->gain * model.force[line->end[0]];
     default:
         return outside(line, model.of_input[input], now_ns);
     }

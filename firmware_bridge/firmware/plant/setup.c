@@ -20,7 +20,7 @@ static bool is_size(float value)
 static uint16_t setup(const uint8_t *at, struct fault *fault, uint8_t *answer, uint16_t *length)
 {
     model.ready = model.ran_away = false;
-    model.lines = 0;
+    model.lines = model.monomials = model.terms = model.slopes = 0;
     model.oscillators = get_u16(at);
     model.bath_on_force = get_u16(at + 2) & 1;
     model.seed = get_u64(at + 4);
@@ -61,18 +61,64 @@ static bool is_good(const struct line *line)
     if (line->role > STUCK_IN || line->channel >= channels || !isfinite(line->gain) ||
         !isfinite(line->offset))
         return false;
-    if (line->role == ENABLE && line->a == ALL)
+    if (line->role == ENABLE && line->end[0] == ALL)
         return true;
-    if (line->role == DRIVE || line->role == CLAMP) {
-        if (line->gain == 0)
+    if ((line->role == DRIVE || line->role == CLAMP) && line->gain == 0)
+        return false;
+    if (line->role == DRIVE && line->term >= model.terms)
+        return false;
+    uint8_t ends = line->role == DRIVE ? model.term[line->term].ends : line->role < OUTSIDE;
+    for (uint8_t e = 0; e < ends; e++) {
+        if (line->end[e] >= model.oscillators)
             return false;
+        for (uint8_t other = 0; other < e; other++)
+            if (line->end[other] == line->end[e])
+                return false;
     }
-    if (line->role == DRIVE && line->term >= PLANT_TERMS)
+    return true;
+}
+
+/* One monomial more, as the slopes at its ends; those of a term follow one another. */
+static bool grow(uint8_t number, float coefficient, const uint8_t *powers)
+{
+    uint16_t degree = 0;
+    for (uint8_t e = 0; e < PLANT_ENDS; e++)
+        degree = (uint16_t)(degree + powers[e]);
+    bool good = degree >= 1 && degree <= PLANT_DEGREE && isfinite(coefficient);
+    if (!good || number > model.terms || number + 1 < model.terms)
         return false;
-    if (line->role == DRIVE && line->term >= COUPLING &&
-        (line->b >= model.oscillators || line->a == line->b))
-        return false;
-    return line->role >= OUTSIDE || line->a < model.oscillators;
+    struct term *term = &model.term[number];
+    if (number == model.terms) {
+        *term = (struct term){.first = model.slopes};
+        model.terms++;
+    }
+    for (uint8_t e = 0; e < PLANT_ENDS; e++) {
+        if (powers[e] == 0)
+            continue;
+        struct slope *slope = &model.slope[model.slopes++];
+        *slope = (struct slope){.coefficient = coefficient * powers[e], .of = e};
+        for (uint8_t other = 0; other < PLANT_ENDS; other++)
+            for (uint8_t n = other == e; n < powers[other]; n++)
+                slope->factor[slope->factors++] = other;
+        term->slopes++;
+        term->ends = e + 1 > term->ends ? (uint8_t)(e + 1) : term->ends;
+    }
+    model.monomials++;
+    return true;
+}
+
+static uint16_t describe(const uint8_t *at, uint16_t count, struct fault *fault, uint8_t *answer,
+                         uint16_t *length)
+{
+    bool late = model.ready || model.lines > 0;
+    if (model.oscillators == 0 || late || count > PLANT_MONOMIALS - model.monomials)
+        return wrong(fault, model.monomials);
+    for (uint16_t n = 0; n < count; n++, at += 8)
+        if (!grow(at[0], get_f32(at + 4), at + 1))
+            return wrong(fault, model.monomials);
+    put_u32(answer, model.monomials);
+    *length = 4;
+    return E_NONE;
 }
 
 static uint16_t add(const uint8_t *at, uint16_t count, struct fault *fault, uint8_t *answer,
@@ -80,14 +126,13 @@ static uint16_t add(const uint8_t *at, uint16_t count, struct fault *fault, uint
 {
     if (model.oscillators == 0 || model.ready || count > PLANT_LINES - model.lines)
         return wrong(fault, model.lines);
-    for (uint16_t n = 0; n < count; n++, at += 16) {
+    for (uint16_t n = 0; n < count; n++, at += 20) {
         struct line *line = &model.line[model.lines];
-        *line = (struct line){at[0], at[1], get_u16(at + 2), get_u16(at + 4), get_u16(at + 6),
-                              get_f32(at + 8), get_f32(at + 12)};
+        *line = (struct line){at[0], at[1], get_u16(at + 2),
+                              {get_u16(at + 4), get_u16(at + 6), get_u16(at + 8)},
+                              get_f32(at + 12), get_f32(at + 16)};
         if (!is_good(line))
             return wrong(fault, model.lines);
-        if (line->role != DRIVE || line->term < COUPLING)
-            line->b = line->role == DRIVE ? line->a : 0;
         model.lines++;
     }
     put_u32(answer, model.lines);
@@ -105,16 +150,17 @@ static bool solder(uint16_t n)
         if (model.drives == OSC_OUTPUTS)
             return false;
         model.drive[model.drives++] = n;
+        model.evaluations += model.term[line->term].slopes;
         return true;
     case CLAMP:
-        place = &model.clamp[line->a];
+        place = &model.clamp[line->end[0]];
         break;
     case ENABLE:
-        for (uint16_t i = 0; line->a == ALL && i < model.oscillators; i++)
+        for (uint16_t i = 0; line->end[0] == ALL && i < model.oscillators; i++)
             model.enable[i] = n;
-        if (line->a == ALL)
+        if (line->end[0] == ALL)
             return true;
-        place = &model.enable[line->a];
+        place = &model.enable[line->end[0]];
         break;
     case HAPPENING:
         if (model.of_input[line->channel] == NO_LINE)
@@ -146,6 +192,7 @@ static uint16_t begin(uint32_t lines, struct fault *fault)
     for (uint32_t n = 0; n < PLANT_OSCILLATORS; n++)
         model.clamp[n] = model.enable[n] = NO_LINE;
     model.drives = 0;
+    model.evaluations = 0;
     for (uint16_t n = 0; n < model.lines; n++)
         if (!solder(n))
             return wrong(fault, n);
@@ -171,6 +218,8 @@ uint16_t plant_message(uint8_t type, const uint8_t *payload, uint16_t length, ui
     *answer_length = 0;
     if (type == T_PLANT_SETUP)
         return setup(payload, fault, answer, answer_length);
+    if (type == T_PLANT_TERMS)
+        return describe(payload, count, fault, answer, answer_length);
     if (type == T_PLANT_LINES)
         return add(payload, count, fault, answer, answer_length);
     return begin(get_u32(payload), fault);

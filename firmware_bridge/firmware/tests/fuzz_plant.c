@@ -15,15 +15,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t answer[8], total[4];
     uint16_t length;
     struct fault fault;
-    if (size < 56)
+    /* Four of eight bytes are monomials. */
+    if (size < 88)
         return 0;
     sample_ns = 0;
     outputs_start();
     plant_start();
     if (plant_message(T_PLANT_SETUP, data, 56, 0, &fault, answer, &length) != E_NONE)
         return 0;
-    uint16_t count = (uint16_t)((size - 56) / 16 < 200 ? (size - 56) / 16 : 200);
-    if (plant_message(T_PLANT_LINES, data + 56, 0, count, &fault, answer, &length) != E_NONE)
+    if (plant_message(T_PLANT_TERMS, data + 56, 0, 4, &fault, answer, &length) != E_NONE)
+        return 0;
+    uint16_t count = (uint16_t)((size - 88) / 20 < 200 ? (size - 88) / 20 : 200);
+    if (plant_message(T_PLANT_LINES, data + 88, 0, count, &fault, answer, &length) != E_NONE)
         return 0;
     put_u32(total, count);
     if (plant_message(T_PLANT_START, total, 4, 0, &fault, answer, &length) != E_NONE)

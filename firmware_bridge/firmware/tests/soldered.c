@@ -5,21 +5,51 @@
 #include "bytes.h"
 #include "fake.h"
 
-static uint8_t lines[64 * 16];
+static uint8_t lines[64 * 20];
 static uint16_t line_count;
 
 void line(uint8_t role, uint8_t term, uint16_t channel, uint16_t a, uint16_t b, float gain,
           float offset)
 {
-    uint8_t *at = lines + 16u * line_count++;
+    uint8_t *at = lines + 20u * line_count++;
     at[0] = role;
     at[1] = term;
     put_u16(at + 2, channel);
     put_u16(at + 4, a);
     put_u16(at + 6, b);
-    put_f32(at + 8, gain);
-    put_f32(at + 12, offset);
+    put_u16(at + 8, 0);
+    put_u16(at + 10, 0);
+    put_f32(at + 12, gain);
+    put_f32(at + 16, offset);
 }
+
+void line_of_three(uint8_t term, uint16_t channel, const uint16_t *ends, float gain, float offset)
+{
+    line(DRIVE, term, channel, ends[0], ends[1], gain, offset);
+    put_u16(lines + 20u * (line_count - 1u) + 8, ends[2]);
+}
+
+/* term, powers of a, b, c, coefficient */
+static const struct {
+    uint8_t term, power[3];
+    float coefficient;
+} monomials[] = {
+    {BIAS, {1, 0, 0}, 1},
+    {STIFFNESS, {2, 0, 0}, 1 / 2.0f},
+    {CUBIC, {3, 0, 0}, 1 / 3.0f},
+    {QUARTIC, {4, 0, 0}, 1 / 4.0f},
+    {COUPLING, {1, 1, 0}, 1},
+    {SQUARE_LINEAR, {2, 1, 0}, 1},
+    {SQUARE_SQUARE, {2, 2, 0}, 1 / 2.0f},
+    {QUARTIC_SPRING, {4, 0, 0}, 1 / 4.0f},
+    {QUARTIC_SPRING, {3, 1, 0}, -1},
+    {QUARTIC_SPRING, {2, 2, 0}, 3 / 2.0f},
+    {QUARTIC_SPRING, {1, 3, 0}, -1},
+    {QUARTIC_SPRING, {0, 4, 0}, 1 / 4.0f},
+    {SEXTIC, {6, 0, 0}, 1},
+    {GATE, {1, 1, 1}, 1},
+};
+#define MONOMIALS (sizeof monomials / sizeof monomials[0])
 
 bool bath_on_force;
 
@@ -38,6 +68,14 @@ uint16_t begin(uint16_t oscillators, uint64_t seed, float fraction, const float 
         put_f32(setup + 24 + 4 * n, flaws[n]);
     sample_ns = 0;
     CHECK(plant_message(T_PLANT_SETUP, setup, 56, 0, &fault, answer, &length) == E_NONE);
+    uint8_t terms[8 * MONOMIALS];
+    for (uint32_t n = 0; n < MONOMIALS; n++) {
+        terms[8 * n] = monomials[n].term;
+        for (uint32_t e = 0; e < 3; e++)
+            terms[8 * n + 1 + e] = monomials[n].power[e];
+        put_f32(terms + 8 * n + 4, monomials[n].coefficient);
+    }
+    CHECK(plant_message(T_PLANT_TERMS, terms, 0, MONOMIALS, &fault, answer, &length) == E_NONE);
     CHECK(plant_message(T_PLANT_LINES, lines, 0, line_count, &fault, answer, &length) == E_NONE);
     put_u32(total, line_count);
     line_count = 0;

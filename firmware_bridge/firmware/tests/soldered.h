@@ -13,9 +13,15 @@ extern uint64_t sample_ns;
 #define ENABLE_LINE 32
 #define ENDS 5.0f /* standard errors */
 
+/* The terms of the next plant, in the order of their numbers; see soldered.c. */
+enum { BIAS, STIFFNESS, CUBIC, QUARTIC, COUPLING, SQUARE_LINEAR, SQUARE_SQUARE, QUARTIC_SPRING,
+       SEXTIC, GATE };
+
 /* One more line of the next plant. */
 void line(uint8_t role, uint8_t term, uint16_t channel, uint16_t a, uint16_t b, float gain,
           float offset);
+/* A drive of a term that joins three oscillators. */
+void line_of_three(uint8_t term, uint16_t channel, const uint16_t *ends, float gain, float offset);
 /* Whether the next plant's force sensors feel the bath. */
 extern bool bath_on_force;
 /* Begin with these lines; `flaws` are the seven fields of PLANT_SETUP from the noise on, or NULL. */

@@ -5,6 +5,7 @@
  */
 #include <math.h>
 
+#include "bytes.h"
 #include "fake.h"
 #include "outputs.h"
 #include "soldered.h"
@@ -30,6 +31,77 @@ static void forces_are_slopes(void)
             CHECK(fabs(place - points[n][i]) < 4e-4);
         }
     }
+}
+
+/* x y z + t^6 on four oscillators, and what no plant can be. */
+static void terms_are_what_they_are_made_of(void)
+{
+    const uint16_t three[] = {0, 1, 2};
+    const float at[] = {0.4f, -1.1f, 0.8f, 1.2f};
+    const double wanted[] = {1.1 * 0.8, -0.4 * 0.8, 0.4 * 1.1, -6 * 0.3 * pow(1.2, 5)};
+    line_of_three(GATE, 0, three, 1, 0);
+    line(DRIVE, SEXTIC, 1, 3, 0, 1, 0);
+    for (uint16_t i = 0; i < 4; i++) {
+        line(CLAMP, 0, 20 + i, i, 0, 1, 0);
+        line(FORCE, 0, i, i, 0, 1, 0);
+    }
+    line(ENABLE, 0, ENABLE_LINE, 0xFFFF, 0, 0, 0);
+    CHECK(begin(4, 1, 0.02f, NULL) == E_NONE);
+    plant_output(ENABLE_LINE, 1);
+    put_volts(0, 1);
+    put_volts(1, 0.3f);
+    for (uint16_t i = 0; i < 4; i++)
+        put_volts(20 + i, at[i]);
+    for (uint16_t i = 0; i < 4; i++)
+        CHECK(fabs(read_volts(i) - wanted[i]) < 6e-3);
+}
+
+static uint16_t tell(uint8_t type, const uint8_t *payload, uint16_t count)
+{
+    struct fault fault;
+    uint8_t answer[8];
+    uint16_t length;
+    return plant_message(type, payload, 0, count, &fault, answer, &length);
+}
+
+/* A drive of `term` on oscillators 0, 1 and `third`. */
+static uint16_t solder_three(uint8_t term, uint16_t third)
+{
+    uint8_t drive[20] = {DRIVE, term};
+    put_u16(drive + 6, 1);
+    put_u16(drive + 8, third);
+    put_f32(drive + 12, 1);
+    return tell(T_PLANT_LINES, drive, 1);
+}
+
+static void impossible_terms_are_refused(void)
+{
+    const struct {
+        uint8_t term, power;
+        float coefficient;
+    } bad[] = {{0, 0, 1}, {0, PLANT_DEGREE + 1, 1}, {0, 3, INFINITY}, {1, 3, 1}};
+    uint8_t setup[56] = {4}, monomial[8] = {0}, many[8 * (PLANT_MONOMIALS + 1)] = {0};
+    put_f32(setup + 12, 0.01f);
+    put_f32(setup + 16, 0.02f);
+    CHECK(tell(T_PLANT_TERMS, monomial, 1) == E_PLANT); /* no plant, or one that moves */
+    for (uint32_t n = 0; n < 4; n++) {
+        CHECK(tell(T_PLANT_SETUP, setup, 0) == E_NONE);
+        monomial[0] = bad[n].term;
+        monomial[1] = bad[n].power;
+        put_f32(monomial + 4, bad[n].coefficient);
+        CHECK(tell(T_PLANT_TERMS, monomial, 1) == E_PLANT);
+    }
+    for (uint32_t n = 0; n <= PLANT_MONOMIALS; n++) {
+        many[8 * n] = (uint8_t)n;
+        many[8 * n + 1] = many[8 * n + 2] = many[8 * n + 3] = 1;
+    }
+    CHECK(tell(T_PLANT_SETUP, setup, 0) == E_NONE);
+    CHECK(tell(T_PLANT_TERMS, many, PLANT_MONOMIALS + 1) == E_PLANT);
+    CHECK(tell(T_PLANT_TERMS, many, 2) == E_NONE);
+    CHECK(tell(T_PLANT_TERMS, many, 1) == E_PLANT); /* of a term that is finished */
+    CHECK(solder_three(0, 1) == E_PLANT && solder_three(0, 4) == E_PLANT);
+    CHECK(solder_three(2, 2) == E_PLANT && solder_three(1, 2) == E_NONE);
+    CHECK(tell(T_PLANT_TERMS, many + 16, 1) == E_PLANT); /* after lines */
 }
 
 static void flaws_do_what_they_say(void)
@@ -130,6 +202,8 @@ int main(void)
     outputs_start();
     plant_start();
     forces_are_slopes();
+    terms_are_what_they_are_made_of();
+    impossible_terms_are_refused();
     flaws_do_what_they_say();
     running_away_is_seen();
     bath_is_white();

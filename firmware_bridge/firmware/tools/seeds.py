@@ -30,11 +30,18 @@ def plant() -> bytes:
     """Two oscillators with every role."""
     setup = struct.pack("<HHQ10fI", 2, 1, 5, 0.01, 0.02, 1, 0.01, 0.01, 100, 0.001, 0.001, 0.01,
                         0.01, 0)  # fmt: skip
-    lines = [(0, term, term, 0, 1, 1.0, 0.1) for term in range(8)]
-    lines += [(1, 0, 20 + i, i, 0, 1.0, 0.0) for i in range(2)] + [(2, 0, 32, 0xFFFF, 0, 0.0, 0.0)]
-    lines += [(3, 0, 0, 0, 0, 1.0, 0.0), (4, 0, 1, 0, 0, 1.0, 0.0), (5, 0, 2, 0, 0, 0.0, 1.0)]
-    lines += [(6, 0, 2, 0, 0, 1e-6, 2.0), (7, 0, 9, 0, 0, 0.0, 2.0), (8, 0, 3, 0, 0, 0.0, 2.0)]
-    return setup + b"".join(struct.pack("<BBHHHff", *line) for line in lines)
+    monomials = [(0, 2, 0, 0, 0.5), (1, 4, 0, 0, 0.25), (2, 1, 1, 0, 1.0), (3, 2, 2, 0, 0.5)]
+    lines = [(0, term, term, 0, 1, 2, 1.0, 0.1) for term in range(4)]
+    lines += [(1, 0, 20 + i, i, 0, 0, 1.0, 0.0) for i in range(2)]
+    lines += [(2, 0, 32, 0xFFFF, 0, 0, 0.0, 0.0), (3, 0, 0, 0, 0, 0, 1.0, 0.0)]
+    lines += [(4, 0, 1, 0, 0, 0, 1.0, 0.0), (5, 0, 2, 0, 0, 0, 0.0, 1.0)]
+    lines += [(6, 0, 2, 0, 0, 0, 1e-6, 2.0), (7, 0, 9, 0, 0, 0, 0.0, 2.0)]
+    lines += [(8, 0, 3, 0, 0, 0, 0.0, 2.0)]
+    return (
+        setup
+        + b"".join(struct.pack("<BBBBf", *monomial) for monomial in monomials)
+        + b"".join(struct.pack("<BBHHHHxxff", *line) for line in lines)
+    )
 
 
 def main(folder: Path) -> None:

@@ -17,18 +17,15 @@ from oscilab_firmware.session import Session
 from oscilab_sim.board.imperfections import Imperfections
 from oscilab_sim.board.table import Event
 
-TERMS = (
-    "bias", "stiffness", "cubic", "quartic", "coupling", "square_linear", "square_square",
-    "quartic_spring",
-)  # fmt: skip
-"""In the order of their numbers."""
+MOST_MONOMIALS, MOST_ENDS, MOST_DEGREE = 64, 3, 12
 DRIVE, CLAMP, CLAMP_ENABLE, POSITION, FORCE, OUTSIDE, EVENT, STUCK_OUTPUT, STUCK_INPUT = range(9)
 ALL = 0xFFFF
 MISSING = {"dac_bits", "adc_bits", "flicker_noise_V", "latency_samples"}
 """Flaws that the firmware's plant does not have; its converters have the bits of the bench."""
 BATH_ON_FORCE = 1
 _SETUP = struct.Struct("<HHQ10fI")
-_LINE = struct.Struct("<BBHHHff")
+_MONOMIAL = struct.Struct("<B3Bf")
+_LINE = struct.Struct("<BBHHHHHff")
 
 
 class PlantLine(NamedTuple):
@@ -37,10 +34,50 @@ class PlantLine(NamedTuple):
     role: int
     channel: int
     a: int = 0
-    b: int = 0
     gain: float = 0.0
     offset: float = 0.0
     term: int = 0
+    b: int = 0
+    c: int = 0
+
+
+class PlantMonomial(NamedTuple):
+    """One line of `PLANT_TERMS`."""
+
+    term: int
+    powers: tuple[int, ...]
+    coefficient: float
+
+
+def plant_terms(potential: Potential) -> list[PlantMonomial]:
+    """What the terms are made of, numbered in the order of the potential's families.
+
+    Raises:
+        InvalidInput: a term that this plant cannot simulate.
+    """
+    found: list[PlantMonomial] = []
+    for number, family in enumerate(potential.families.values()):
+        monomials = family.term.monomials
+        if monomials is None:
+            raise InvalidInput(
+                f"term {family.name} is not simulated by the firmware's plant, which knows "
+                "polynomials only; leave it out, or use the front end 'virtual'"
+            )
+        for monomial in monomials:
+            degree = sum(monomial.powers)
+            if not 1 <= degree <= MOST_DEGREE or family.term.ends > MOST_ENDS:
+                raise InvalidInput(
+                    f"term {family.name} has a monomial of degree {degree} on {family.term.ends} "
+                    f"oscillators; the firmware's plant simulates degrees 1 to {MOST_DEGREE} on up "
+                    f"to {MOST_ENDS}: leave it out, or use the front end 'virtual'"
+                )
+            found.append(PlantMonomial(number, monomial.powers, monomial.coefficient))
+    if len(found) > MOST_MONOMIALS:
+        raise InvalidInput(
+            f"the terms have {len(found)} monomials, more than the {MOST_MONOMIALS} of the "
+            "firmware's plant; leave some out, or use the front end 'virtual'"
+        )
+    return found
 
 
 def setup_of(oscillators: int, unit_s: float, flaws: Imperfections) -> bytes:
@@ -80,11 +117,7 @@ def plant_lines(
     flaws: Imperfections,
     events: Sequence[Event],
 ) -> list[PlantLine]:
-    """Every line that an oscillator, a flaw or an event hangs on.
-
-    Raises:
-        InvalidInput: a term that this plant does not have.
-    """
+    """Every line that an oscillator, a flaw or an event hangs on."""
     outputs = _plugged(channels.output_numbers, flaws)
     inputs = _plugged(channels.input_numbers, flaws)
     lines = list(_drives(potential, wiring, truth, outputs))
@@ -96,7 +129,7 @@ def plant_lines(
         scale = Scale.of(names, truth, potential)
         for site, name in enumerate(names):
             gain, offset = float(scale.gain[site]), float(scale.offset[site])
-            lines.append(PlantLine(role, numbers[name], site, 0, gain, offset))
+            lines.append(PlantLine(role, numbers[name], site, gain, offset))
     one = len(wiring.enables) == 1 and wiring.targets[wiring.enables[0]] == ENABLE
     for site, name in enumerate(wiring.enables):
         lines.append(PlantLine(CLAMP_ENABLE, outputs[name], ALL if one else site))
@@ -122,13 +155,23 @@ def _outside(channels: ChannelTable, events: Sequence[Event]) -> list[PlantLine]
     return [*lines.values(), *changes]
 
 
-def send_plant(session: Session, setup: bytes, lines: Sequence[PlantLine]) -> None:
+def send_plant(
+    session: Session,
+    setup: bytes,
+    terms: Sequence[PlantMonomial],
+    lines: Sequence[PlantLine],
+) -> None:
     """Tell the firmware what is behind its converters.
 
     Raises:
         Refused: it cannot be.
     """
     session.commands.call(Kind.PLANT_SETUP, setup)
+    told = b"".join(
+        _MONOMIAL.pack(each.term, *each.powers, *[0] * (3 - len(each.powers)), each.coefficient)
+        for each in terms
+    )
+    session.commands.call(Kind.PLANT_TERMS, told, len(terms))
     most = session.hello.max_payload // _LINE.size
     for first in range(0, len(lines), most):
         part = lines[first : first + most]
@@ -141,18 +184,11 @@ def _drives(
 ) -> Iterable[PlantLine]:
     names = [wiring.parameters[name] for name in potential.names]
     scale = Scale.of(names, truth, potential)
-    for family in potential.families.values():
-        if family.name not in TERMS:
-            raise InvalidInput(
-                f"term {family.name} is not simulated by the firmware's plant (it has "
-                f"{', '.join(TERMS)}); leave it away, or use the front end 'virtual'"
-            )
-        term = TERMS.index(family.name)
+    for term, family in enumerate(potential.families.values()):
         numbers = range(family.where.start, family.where.stop)
         for number, ends in zip(numbers, family.ends.tolist(), strict=True):
-            a, b = ends[0], ends[-1]
             gain, offset = float(scale.gain[number]), float(scale.offset[number])
-            yield PlantLine(DRIVE, outputs[names[number]], a, b, gain, offset, term)
+            yield PlantLine(DRIVE, outputs[names[number]], ends[0], gain, offset, term, *ends[1:])
 
 
 def _plugged(numbers: dict[str, int], flaws: Imperfections) -> dict[str, int]:
@@ -168,4 +204,6 @@ def _plugged(numbers: dict[str, int], flaws: Imperfections) -> dict[str, int]:
 
 
 def _packed(line: PlantLine) -> bytes:
-    return _LINE.pack(line.role, line.term, line.channel, line.a, line.b, line.gain, line.offset)
+    return _LINE.pack(
+        line.role, line.term, line.channel, line.a, line.b, line.c, 0, line.gain, line.offset
+    )

@@ -20,7 +20,7 @@ from oscilab_firmware.session import open_session
 from oscilab_firmware.trips import sentence_of
 from oscilab_sim.board.imperfections import Imperfections, true_calibration
 from oscilab_sim.board.table import Event
-from oscilab_sim.firmware.plant import plant_lines, send_plant, setup_of
+from oscilab_sim.firmware.plant import plant_lines, plant_terms, send_plant, setup_of
 from oscilab_sim.firmware.process import FirmwareProcess, host_program
 
 
@@ -115,11 +115,12 @@ def _set_up_plant(
     flaws = table.imperfections
     truth = true_calibration(design, flaws)
     setup = setup_of(potential.oscillators, truth.units.time, flaws)
+    terms = plant_terms(potential)
     lines = plant_lines(potential, wiring, truth, channels, flaws, table.events)
     there = connection.model_copy(update=dict(twin.connection))
     session = open_session(there, device.name)
     try:
-        send_plant(session, setup, lines)
+        send_plant(session, setup, terms, lines)
     except Refused as refused:
         raise DeviceFailed(
             f"the twin of device {device.name} cannot simulate its bench: "
