@@ -35,7 +35,7 @@ Pair = Annotated[tuple[Volts, Volts], Field(strict=False)]
 
 
 class InstrumentTable(Table):
-    """What every instrument has.
+    """What every instrument has; each kind has a table of its own.
 
     `resource` is its VISA address; `resources` are those of several of one make, which are then
     numbered from 1. `serial` (or `serials`) is checked against `*IDN?`. `clear` sends `*CLS` and
@@ -43,6 +43,7 @@ class InstrumentTable(Table):
     `settle_s` is how long its outputs take after a command.
     """
 
+    kind: str
     resource: Text | None = None
     resources: list[Text] = Field(default_factory=list[str])
     serial: Text | None = None
@@ -67,7 +68,6 @@ class InstrumentTable(Table):
 class Qdac2Table(InstrumentTable):
     """A QDevil QDAC-II. `switches` are channels that switch: volts when off and when on."""
 
-    kind: Literal["qdac2"]
     channels: Text = "1:24"
     range: Literal["high", "low"] = "high"
     switches: dict[str, Pair] = Field(default_factory=dict, strict=False)
@@ -76,7 +76,6 @@ class Qdac2Table(InstrumentTable):
 class Keysight33500Table(InstrumentTable):
     """A Keysight 33500B or 33600A, whose channels hold levels."""
 
-    kind: Literal["keysight33500"]
     channels: Text = "1:2"
 
 
@@ -86,7 +85,6 @@ class Daq970aTable(InstrumentTable):
     `nplc` is the aperture of a reading in power line cycles, `delay_s` is waited before each.
     """
 
-    kind: Literal["daq970a"]
     modules: dict[str, str]
     inputs: str = ""
     input_ports: str = ""
@@ -112,7 +110,6 @@ class GenericTable(InstrumentTable):
     followed by a block of float32, `trigger` starts what was uploaded.
     """
 
-    kind: Literal["generic"]
     identity: Text
     outputs: list[Text] = Field(default_factory=list[str])
     inputs: list[Text] = Field(default_factory=list[str])
@@ -137,11 +134,6 @@ class GenericTable(InstrumentTable):
         return self
 
 
-AnyInstrument = Annotated[
-    Qdac2Table | Keysight33500Table | Daq970aTable | GenericTable, Field(discriminator="kind")
-]
-
-
 class TriggerTable(Table):
     """The trigger cable: from an output of the QDAC-II `master` to an input of all of them."""
 
@@ -162,9 +154,12 @@ class ClockTable(Table):
 
 
 class Connection(Table):
-    """The whole table. `library` is PyVISA's: "" for the system's, "@py" for pyvisa-py."""
+    """The whole table, each instrument in the table of its kind (`rack.read_connection`).
 
-    instruments: Annotated[dict[Name, AnyInstrument], Field(min_length=1)]
+    `library` is PyVISA's: "" for the system's, "@py" for pyvisa-py.
+    """
+
+    instruments: Annotated[dict[Name, InstrumentTable], Field(min_length=1)]
     library: str = ""
     timeout_s: Positive = 2.0
     trigger: TriggerTable | None = None
@@ -173,26 +168,28 @@ class Connection(Table):
 
 @dataclass(frozen=True)
 class Unit:
-    """One instrument of a rack, with its own name and address."""
+    """One instrument of a rack, with its own name and address, and the rack's trigger cable."""
 
     name: str
     resource: str
     serial: str | None
-    table: Qdac2Table | Keysight33500Table | Daq970aTable | GenericTable
+    table: InstrumentTable
+    trigger: TriggerTable | None = None
 
 
 def units_of(connection: Connection) -> list[Unit]:
     """Every instrument in the order of the table, those of one make numbered from 1."""
     units: list[Unit] = []
+    trigger = connection.trigger
     for name, table in connection.instruments.items():
         if table.resource is not None:
-            units.append(Unit(name, table.resource, table.serial, table))
+            units.append(Unit(name, table.resource, table.serial, table, trigger))
             continue
         serials = table.serials or [None] * len(table.resources)
         for number, (resource, serial) in enumerate(
             zip(table.resources, serials, strict=True), start=1
         ):
-            units.append(Unit(f"{name}{number}", resource, serial, table))
+            units.append(Unit(f"{name}{number}", resource, serial, table, trigger))
     return units
 
 

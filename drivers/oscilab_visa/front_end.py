@@ -8,14 +8,13 @@ import numpy as np
 
 from oscilab.arrays.description import Identity
 from oscilab.bench.devices import Device
-from oscilab.bench.tables import validated
 from oscilab.errors import DeviceFailed, InvalidInput
 from oscilab.types import IntArray, Volts
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.front_end import FrontEndCapability, Samples
 from oscilab.wired.waveform import Waveform
 from oscilab_visa.connection import Connection
-from oscilab_visa.rack import Rack, RackTiming
+from oscilab_visa.rack import Rack, RackTiming, read_connection
 
 
 class RackFrontEnd:
@@ -52,10 +51,8 @@ class RackFrontEnd:
         Raises:
             InvalidInput: an unknown key or a value that cannot be used.
         """
-        keys = ("devices", device.name, "connection")
-        table = validated(Connection, connection, device.where, keys)
         try:
-            return cls(table, device.name)
+            return cls(read_connection(connection, device), device.name)
         except InvalidInput as error:
             raise InvalidInput(f"{device.where}: devices.{device.name}.connection: {error}") from (
                 error

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 from oscilab.errors import DeviceFailed
 from oscilab.types import Volts
 from oscilab.wired.channels import Channel
+from oscilab_visa.connection import InstrumentTable, Unit
 from oscilab_visa.link import Link
 
 
@@ -57,6 +59,20 @@ class RackInstrument(Protocol):
     def off(self) -> None:
         """Outputs to zero or disconnected, and everything stopped that plays."""
         ...
+
+
+@dataclass(frozen=True)
+class InstrumentKind:
+    """A kind of instruments: an entry of `oscilab.instruments`.
+
+    `table` is what a bench file says of one, `make` takes one of a rack and gives its driver, not
+    connected. `twin`, where there is one, makes a virtual instrument (of
+    `oscilab_sim.scpi.instrument`) from a unit, a serial number and a virtual backplane.
+    """
+
+    table: type[InstrumentTable]
+    make: Callable[[Unit], RackInstrument]
+    twin: Callable[[Unit, str, Any], Any] | None = None
 
 
 @runtime_checkable

@@ -126,17 +126,15 @@ def _with_lock(device: Device, act: Callable[[], None]) -> None:
 
 
 def _connection(device: Device) -> Connection:
-    from oscilab.bench.tables import validated
     from oscilab.errors import InvalidInput
-    from oscilab_visa.connection import Connection
+    from oscilab_visa.rack import read_connection
 
     if device.table.front_end != "scpi":
         raise InvalidInput(
             f"device {device.name} has the front end {device.table.front_end!r}, not scpi; name a "
             "device with SCPI instruments, such as rack0"
         )
-    keys = ("devices", device.name, "connection")
-    return validated(Connection, device.table.connection or {}, device.where, keys)
+    return read_connection(device.table.connection or {}, device)
 
 
 def _unit(device: Device, described: Connection, name: str | None) -> Unit:

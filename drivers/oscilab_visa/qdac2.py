@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from oscilab.errors import DeviceFailed, InvalidInput
 from oscilab.types import Volts
 from oscilab.wired.channels import Channel
-from oscilab_visa.connection import Qdac2Table, TriggerTable, Unit, numbers_in
+from oscilab_visa.connection import Qdac2Table, Unit, numbers_in
 from oscilab_visa.instrument import identified, no_inputs
 from oscilab_visa.link import Link
 
@@ -28,8 +28,8 @@ class Qdac2:
 
     reads_back = True
 
-    def __init__(self, unit: Unit, trigger: TriggerTable | None) -> None:
-        table = unit.table
+    def __init__(self, unit: Unit) -> None:
+        table, trigger = unit.table, unit.trigger
         assert isinstance(table, Qdac2Table)
         self.name, self._table, self._serial = unit.name, table, unit.serial
         where = f"instruments.{unit.name}"

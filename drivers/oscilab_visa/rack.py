@@ -5,15 +5,27 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Protocol, cast
 
+from oscilab.bench.devices import Device
+from oscilab.bench.tables import key_path, validated
 from oscilab.errors import DeviceFailed, InvalidInput
+from oscilab.plugins import find, known
 from oscilab.wired.front_end import Aborted
-from oscilab_visa.connection import ClockTable, Connection, GenericTable, Unit, units_of
+from oscilab_visa.connection import (
+    ClockTable,
+    Connection,
+    Daq970aTable,
+    GenericTable,
+    Keysight33500Table,
+    Qdac2Table,
+    Unit,
+    units_of,
+)
 from oscilab_visa.daq970a import Daq970a
 from oscilab_visa.generic import GenericInstrument
-from oscilab_visa.instrument import RackInstrument, Triggered
+from oscilab_visa.instrument import InstrumentKind, RackInstrument, Triggered
 from oscilab_visa.keysight33500 import Keysight33500
 from oscilab_visa.link import ERROR, Link, clock_unit, resource_manager
 from oscilab_visa.qdac2 import Qdac2
@@ -152,7 +164,7 @@ class Rack:
         for unit in self.units:
             if unit.name in self.instruments:
                 raise InvalidInput(f"two instruments are called {unit.name}; rename one")
-            self.instruments[unit.name] = _instrument(unit, connection)
+            self.instruments[unit.name] = find_instrument(unit.table.kind).make(unit)
         self._check_master()
         self.links: dict[str, Link] = {}
         self.clock: Clock = HostClock()
@@ -245,11 +257,53 @@ def _begin(link: Link, unit: Unit) -> None:
         logger.warning("%s had error %s in its queue before this run", link, error)
 
 
-def _instrument(unit: Unit, connection: Connection) -> RackInstrument:
-    kinds: dict[str, Callable[[], RackInstrument]] = {
-        "qdac2": lambda: Qdac2(unit, connection.trigger),
-        "keysight33500": lambda: Keysight33500(unit),
-        "daq970a": lambda: Daq970a(unit),
-        "generic": lambda: GenericInstrument(unit),
-    }
-    return kinds[unit.table.kind]()
+GROUP = "oscilab.instruments"
+INSTRUMENTS: Mapping[str, InstrumentKind] = {
+    "qdac2": InstrumentKind(Qdac2Table, Qdac2),
+    "keysight33500": InstrumentKind(Keysight33500Table, Keysight33500),
+    "daq970a": InstrumentKind(Daq970aTable, Daq970a),
+    "generic": InstrumentKind(GenericTable, GenericInstrument),
+}
+
+
+def read_connection(connection: Mapping[str, object], device: Device) -> Connection:
+    """The table `connection` of a device with the front end `scpi`.
+
+    Raises:
+        InvalidInput: an unknown kind of instrument, an unknown key or a value that cannot be used.
+        OscilabError: a kind is installed but cannot be used.
+    """
+    keys = ("devices", device.name, "connection")
+    values = dict(connection)
+    instruments = values.get("instruments")
+    if isinstance(instruments, Mapping):
+        values["instruments"] = {
+            name: _read_instrument(table, device.where, (*keys, "instruments", name))
+            for name, table in cast(Mapping[str, object], instruments).items()
+        }
+    return validated(Connection, values, device.where, keys)
+
+
+def find_instrument(kind: str) -> InstrumentKind:
+    """The instruments of that kind, oscilab's own or installed.
+
+    Raises:
+        InvalidInput: there is none; the message lists those that there are.
+        OscilabError: it is installed but cannot be used.
+    """
+    return find(GROUP, kind, INSTRUMENTS, InstrumentKind)
+
+
+def _read_instrument(table: object, where: str, keys: tuple[str, ...]) -> object:
+    if not isinstance(table, Mapping):
+        return table
+    values = cast(Mapping[str, object], table)
+    path = key_path([*keys, "kind"])
+    if "kind" not in values:
+        raise InvalidInput(f"{where}: {path} is missing; add it")
+    names = known(GROUP, INSTRUMENTS)
+    kind = values["kind"]
+    if not isinstance(kind, str) or kind not in names:
+        listed = ", ".join(map(repr, names))
+        raise InvalidInput(f"{where}: {path} is {kind!r}, but must be one of {listed}")
+    return validated(find_instrument(kind).table, values, where, keys)

@@ -26,10 +26,12 @@ from oscilab_visa.connection import (
     Connection,
     Daq970aTable,
     GenericTable,
+    Keysight33500Table,
     Qdac2Table,
     Unit,
     units_of,
 )
+from oscilab_visa.rack import find_instrument, read_connection
 
 HOST = "127.0.0.1"
 PATIENCE_S = 30.0
@@ -55,8 +57,7 @@ class RackTwin:
     def __init__(self, device: Device, endpoint: str | None) -> None:
         keys = ("devices", device.name, "twin")
         table = validated(RackTable, twin_table(device), device.where, keys)
-        keys = ("devices", device.name, "connection")
-        described = validated(Connection, device.table.connection or {}, device.where, keys)
+        described = read_connection(device.table.connection or {}, device)
         host, port = _endpoint(endpoint)
         channels = open_front_end(device).channels
         _warm(board_of(device, channels, table.model_copy(update={"levels_file": None})))
@@ -132,6 +133,9 @@ def _thresholds(described: Connection) -> dict[str, float]:
 def _instrument(unit: Unit, backplane: Backplane, table: RackTable) -> Instrument:
     serial = unit.serial or f"SIM{sum(map(ord, unit.name)):05d}"
     described = unit.table
+    twin = find_instrument(described.kind).twin
+    if twin is not None:
+        return twin(unit, serial, backplane)
     if isinstance(described, Qdac2Table):
         return Qdac2(unit.name, serial, backplane)
     if isinstance(described, Daq970aTable):
@@ -139,7 +143,12 @@ def _instrument(unit: Unit, backplane: Backplane, table: RackTable) -> Instrumen
         return Daq970a(unit.name, serial, backplane, modules)
     if isinstance(described, GenericTable):
         return GenericInstrument(unit.name, serial, backplane, described)
-    return Keysight33500(unit.name, serial, backplane, table.models.get(unit.name, "33512B"))
+    if isinstance(described, Keysight33500Table):
+        return Keysight33500(unit.name, serial, backplane, table.models.get(unit.name, "33512B"))
+    raise InvalidInput(
+        f"instrument {unit.name} is of the kind {described.kind!r}, which has no virtual "
+        "instrument; leave it out of what is simulated, or add a twin to its kind"
+    )
 
 
 def _pointed(described: Connection, addresses: Mapping[str, str]) -> dict[str, Any]:
