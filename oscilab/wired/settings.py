@@ -10,6 +10,7 @@ from oscilab.bench.tables import Table
 from oscilab.wired.faults import Fault
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Range = Annotated[tuple[Finite, Finite], Field(strict=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Physical = Annotated[float, Field(gt=1e-18, lt=1e18)]
 """Whose powers can be reckoned with."""
@@ -34,7 +35,7 @@ class WiredSettings(Table):
     for a calibration until there is one. `faults` are put between array and front end.
     """
 
-    ranges: dict[str, tuple[Finite, Finite]] = Field(default_factory=dict, strict=False)
+    ranges: dict[str, Range] = Field(default_factory=dict[str, Range])
     clamp: Positive = 6.0
     settle_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     average: Annotated[int, Field(ge=1)] = 1

@@ -141,6 +141,13 @@ def test_a_bench_without_design_gains_is_refused(limits, settings):
         opened(pair(limits={**SLOW, **limits}, settings=settings))
 
 
+def test_a_range_may_be_written_as_toml_writes_it():
+    array = opened(pair(limits=SLOW, settings={"ranges": {"quartic": [0.0, 7]}}))
+    where = array.description.potential.family("quartic").where
+    assert array.description.box.upper[where] == pytest.approx(7)
+    array.close()
+
+
 def test_a_range_of_nothing_but_zero_leaves_a_line_at_rest():
     array = opened(pair(limits=SLOW, settings={"ranges": {"quartic": (0.0, 0.0)}}))
     array.measure_forces(array.description.potential.vector(stiffness=2.0), [[1.0, 0.0]])
