@@ -1,0 +1,8 @@
+"""How far samples spread, beside the data."""
+
+
+def spread(settings, dataset, generated):
+    return {
+        "spread": float(generated.shown.std()),
+        "spread_data": float(dataset.held_out.std()),
+    }
