@@ -94,7 +94,7 @@ def test_changes_are_refused_at_the_start_within_and_between_repeats(limits):
             )
 
 
-def test_narrow_limits_narrow_the_box_and_the_clamps():
+def test_design_scale_fits_a_whole_range_into_narrow_limits():
     table = {
         "outputs": OUTPUTS,
         "stiffness": {**OUTPUTS, "range": [-5.0, 10.0]},
