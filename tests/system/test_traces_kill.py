@@ -48,42 +48,33 @@ def context() -> Any:
     return made
 
 
-def killed(context: Any, path: Path, delay: float, rows: int = 0) -> tuple[int, int]:
-    """Write a run, kill the writer; the rows and the stage it had acknowledged.
+def killed(
+    context: Any, path: Path, rows: int = 0, stage: int = 0, delay: float = 0.0
+) -> tuple[int, int]:
+    """Write a run, kill the writer; return the rows and the stage that it acknowledged.
 
-    It is killed `delay` seconds after it has started, or has acknowledged `rows`.
+    The kill comes `delay` seconds after the writer has started and acknowledged `rows` and `stage`.
     """
-    counter, stage = context.RawValue("q", 0), context.RawValue("i", 0)
+    counter, reached = context.RawValue("q", 0), context.RawValue("i", 0)
     started = context.Event()
-    process = context.Process(target=write_and_count, args=(path, counter, stage, started))
+    process = context.Process(target=write_and_count, args=(path, counter, reached, started))
     process.start()
     started.wait()
-    while counter.value < rows and process.is_alive():
+    while (counter.value < rows or reached.value < stage) and process.is_alive():
         time.sleep(0.0005)
     process.join(delay)
     process.kill()
     process.join()
     process.close()
-    return counter.value, stage.value
+    return counter.value, reached.value
 
 
-@pytest.fixture(scope="module")
-def duration(context: Any, tmp_path_factory: pytest.TempPathFactory) -> float:
-    """How long a run takes that nobody kills, once everything is warm."""
-    folder = tmp_path_factory.mktemp("unkilled")
-    killed(context, folder / "first.h5", 60.0)
-    start = time.perf_counter()
-    _, stage = killed(context, folder / "second.h5", 60.0)
-    assert stage == 3
-    return time.perf_counter() - start
-
-
-def kill_often(context: Any, folder: Path, moments: list[tuple[float, int]]) -> None:
-    """Kill a writer at each moment: a delay after a number of rows."""
-    for number, (delay, after) in enumerate(moments):
+def kill_often(context: Any, folder: Path, moments: list[dict[str, Any]]) -> None:
+    """Kill a writer at each moment, and read what it leaves."""
+    for number, moment in enumerate(moments):
         path = folder / f"{number}.h5"
-        rows, stage = killed(context, path, delay, after)
-        assert rows >= after
+        rows, stage = killed(context, path, **moment)
+        assert rows >= moment.get("rows", 0)
         if stage == 0 and not path.exists():
             continue
         with open_run(path) as run:
@@ -101,21 +92,24 @@ def kill_often(context: Any, folder: Path, moments: list[tuple[float, int]]) -> 
                 )
 
 
-def test_a_writer_killed_at_6_moments_loses_nothing(
-    context: Any, duration: float, tmp_path: Path
-) -> None:
-    whole = STEPS * small_runs.NODES
-    while_writing = [(0.0, int(part * whole)) for part in (0.05, 0.5, 0.9)]
-    before_and_after = [(0.03 * duration, 0), *((part * duration, whole) for part in (0, 0.3))]
+WHOLE = STEPS * small_runs.NODES
+
+
+def test_a_writer_killed_at_6_moments_loses_nothing(context: Any, tmp_path: Path) -> None:
+    while_writing = [{"rows": int(part * WHOLE)} for part in (0.05, 0.5, 0.9)]
+    before_and_after = [{"delay": 0.01}, {"rows": WHOLE}, {"stage": 2}]
     kill_often(context, tmp_path, [*while_writing, *before_and_after])
 
 
 @pytest.mark.slow
-def test_a_writer_killed_at_100_random_moments_loses_nothing(
-    context: Any, duration: float, tmp_path: Path
-) -> None:
-    moments = np.random.default_rng(2).uniform(0, duration, 100)
-    kill_often(context, tmp_path, [(float(moment), 0) for moment in moments])
+@pytest.mark.timeout(1800)
+def test_a_writer_killed_at_100_random_moments_loses_nothing(context: Any, tmp_path: Path) -> None:
+    """Anywhere within a row, among them the making of the file and the last rows' sealing."""
+    rng = np.random.default_rng(2)
+    rows = rng.integers(0, WHOLE, 100, endpoint=True)
+    delays = rng.uniform(0, 0.02, 100)
+    moments = [{"rows": int(r), "delay": float(d)} for r, d in zip(rows, delays, strict=True)]
+    kill_often(context, tmp_path, moments)
 
 
 def write_and_wait(path: Path, stop: int, done: Any) -> None:
