@@ -10,47 +10,25 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from oscilab.arrays import OscillatorArray
-from oscilab.bench import Bench, Device, open_array
-from oscilab.bench.schema import DeviceTable
-from oscilab.physics import Potential, all_to_all
+from oscilab.bench import Device, open_array
+from oscilab.testing import Rig, contract_device, contract_potential
 from oscilab_sim.array import SimulatedArray
 from oscilab_sim.firmware.process import COMPILERS, find_compiler
 from oscilab_sim.firmware.twin import FirmwareTwin
 from oscilab_sim.scpi.twin import RackTwin
 
-TERMS = ("bias", "stiffness", "cubic", "quartic", "coupling")
-
-
-def contract_potential() -> Potential:
-    """Two coupled oscillators with every on-site term: every backend can be wired for these."""
-    return Potential(all_to_all(2), TERMS)
-
-
-@dataclass(frozen=True)
-class Rig:
-    """One array under test.
-
-    `untouched` returns what a refused call must leave as it was: random state, output levels.
-    Readings may be off by `force_error` and `position_error` (absolute, every reading) and
-    statistics of motion by `model_error` (relative) beyond their sampling error. `batch` is how
-    many copies a statistical test may ask for.
-    """
-
-    array: OscillatorArray
-    untouched: Callable[[], object]
-    force_error: float = 1e-6
-    position_error: float = 1e-6
-    model_error: float = 0.02
-    batch: int = 4000
-
-
 Builder = Callable[[], AbstractContextManager[Rig]]
+
+
+def pointed_to(device: Device, twin: FirmwareTwin | RackTwin) -> Device:
+    """`device` with its twin in the place of its hardware."""
+    connection = {**(device.table.connection or {}), **twin.connection}
+    return replace(device, table=device.table.model_copy(update={"connection": connection}))
 
 
 def simulated(engine: str) -> Builder:
@@ -70,23 +48,7 @@ def wired(connection: dict[str, object], **expected: float) -> Builder:
 
     @contextmanager
     def build() -> Iterator[Rig]:
-        table = DeviceTable.model_validate(
-            {
-                "array": "wired",
-                "front_end": "virtual",
-                "topology": {"kind": "all-to-all", "rows": 1, "columns": 2},
-                "terms": list(TERMS),
-                "wiring": {"in_order": True},
-                "limits": {
-                    "outputs": {"range": [-10.0, 10.0], "slew": 1e6, "safe": 0.0},
-                    "clamp_enable": {"safe": True},
-                },
-                "connection": connection,
-            }
-        )
-        bench = Bench(Path("bench.toml").absolute(), "", {"virtual": table})
-        device = Device("virtual", table, bench)
-        array = open_array(device, contract_potential(), 0)
+        array = open_array(contract_device("virtual", connection), contract_potential(), 0)
         board = array.wired.front_end.board
 
         def untouched() -> object:
@@ -108,33 +70,20 @@ def firmware(**expected: float) -> Builder:
             pytest.skip(f"the firmware needs a C compiler ({', '.join(COMPILERS)})")
         with tempfile.TemporaryDirectory() as folder:
             log = Path(folder) / "firmware.log"
-            table = DeviceTable.model_validate(
+            device = contract_device(
+                "firmware",
                 {
-                    "array": "wired",
-                    "front_end": "firmware",
-                    "topology": {"kind": "all-to-all", "rows": 1, "columns": 2},
-                    "terms": list(TERMS),
-                    "wiring": {"in_order": True},
-                    "settings": {"force_span": 1000.0},
-                    "limits": {
-                        "outputs": {"range": [-10.0, 10.0], "slew": 1e6, "safe": 0.0},
-                        "clamp_enable": {"safe": True},
-                    },
-                    "connection": {
-                        "analog_outputs": 11,
-                        "analog_inputs": 4,
-                        "max_rate_hz": 1e5,
-                        "heartbeat_timeout_s": 30.0,
-                    },
-                    "twin": {"log": str(log)},
-                }
+                    "analog_outputs": 11,
+                    "analog_inputs": 4,
+                    "max_rate_hz": 1e5,
+                    "heartbeat_timeout_s": 30.0,
+                },
+                settings={"force_span": 1000.0},
+                twin={"log": str(log)},
             )
-            bench = Bench(Path("bench.toml").absolute(), "", {"mcu": table})
-            twin = FirmwareTwin.start(Device("mcu", table, bench), None)
+            twin = FirmwareTwin.start(device, None)
             try:
-                there = {**(table.connection or {}), **twin.connection}
-                pointed = table.model_copy(update={"connection": there})
-                array = open_array(Device("mcu", pointed, bench), contract_potential(), 0)
+                array = open_array(pointed_to(device, twin), contract_potential(), 0)
                 front_end = array.wired.front_end
 
                 def untouched() -> object:
@@ -161,7 +110,7 @@ def nidaq() -> Builder:
 
     @contextmanager
     def build() -> Iterator[Rig]:
-        from nidaq_benches import pair, pointed, rest_of
+        from nidaq_benches import TERMS, pair, pointed, rest_of
 
         from oscilab_sim.nidaq.twin import NidaqTwin
 
@@ -187,43 +136,33 @@ def nidaq() -> Builder:
 @contextmanager
 def rack() -> Iterator[Rig]:
     """The virtual SCPI rack over sockets: it is set, and read by slow scans, point by point."""
-    table = DeviceTable.model_validate(
+    device = contract_device(
+        "scpi",
         {
-            "array": "wired",
-            "front_end": "scpi",
-            "topology": {"kind": "all-to-all", "rows": 1, "columns": 2},
-            "terms": list(TERMS),
-            "wiring": {"in_order": True},
-            # A scan takes 11 ms, and the array a thousand times as long for anything.
-            "settings": {"time_s": 100.0, "longest_s": 1e5},
-            "limits": {
-                "outputs": {"range": [-10.0, 10.0], "slew": 1e4, "safe": 0.0},
-                "clamp_enable": {"safe": True},
-            },
-            "connection": {
-                "instruments": {
-                    "dac": {
-                        "kind": "qdac2",
-                        "resource": "TCPIP::dac::5025::SOCKET",
-                        "switches": {"24": [0.0, 5.0]},
-                    },
-                    "daq": {
-                        "kind": "daq970a",
-                        "resource": "TCPIP::daq::5025::SOCKET",
-                        "modules": {"1": "DAQM900A"},
-                        "inputs": "101:104",
-                    },
-                }
-            },
-        }
+            "instruments": {
+                "dac": {
+                    "kind": "qdac2",
+                    "resource": "TCPIP::dac::5025::SOCKET",
+                    "switches": {"24": [0.0, 5.0]},
+                },
+                "daq": {
+                    "kind": "daq970a",
+                    "resource": "TCPIP::daq::5025::SOCKET",
+                    "modules": {"1": "DAQM900A"},
+                    "inputs": "101:104",
+                },
+            }
+        },
+        # A scan takes 11 ms, and the array a thousand times as long for anything.
+        settings={"time_s": 100.0, "longest_s": 1e5},
+        limits={
+            "outputs": {"range": [-10.0, 10.0], "slew": 1e4, "safe": 0.0},
+            "clamp_enable": {"safe": True},
+        },
     )
-    bench = Bench(Path("bench.toml").absolute(), "", {"rack": table})
-    device = Device("rack", table, bench)
     twin = RackTwin.start(device, None)
     try:
-        connection = {**(table.connection or {}), **twin.connection}
-        pointed = table.model_copy(update={"connection": connection})
-        array = open_array(replace(device, table=pointed, is_twin=True), contract_potential(), 0)
+        array = open_array(replace(pointed_to(device, twin), is_twin=True), contract_potential(), 0)
         board = twin.board
 
         def untouched() -> object:
