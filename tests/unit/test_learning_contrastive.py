@@ -8,7 +8,7 @@ import pytest
 from oscilab.arrays import PositionReading
 from oscilab.errors import CannotDo
 from oscilab.learning.measurement import PointSource, Sampling
-from oscilab.learning.rules import RULES, EquilibriumSetting
+from oscilab.learning.rules import RULES, EquilibriumSetting, confined
 from oscilab.physics import Noising, ParameterBox, Potential, all_to_all
 from oscilab_sim.array import SimulatedArray
 
@@ -110,3 +110,45 @@ def test_neither_data_nor_noise_of_a_point_is_used():
         sampling = Sampling(64, np.random.default_rng(6))
         found.append(CD1.estimate(array, parameters, 0.3, points, sampling).gradient)
     assert np.array_equal(*found)
+
+
+def test_what_is_allowed_of_u_confines_v():
+    """A setting of U that is allowed leaves nothing to raise in V."""
+    noising = Noising(speed=2.5, temperature=0.6)
+    box = ParameterBox.of_ranges(POTENTIAL)
+    setting = EquilibriumSetting(POTENTIAL, noising)
+    rng = np.random.default_rng(2)
+    lacked = 0
+    for _ in range(100):
+        wanted = setting.generating(3 * rng.standard_normal(POTENTIAL.parameters))
+        equilibrium = setting.of(CD1.allowed(wanted, box, noising))
+        raised = confined(equilibrium, box)
+        np.testing.assert_allclose(raised, equilibrium, rtol=0, atol=1e-12)
+        lacked += (confined(setting.of(wanted), box) != setting.of(wanted)).any()
+    assert lacked > 10
+
+
+class StandingStill:
+    """Oscillators that do not move when they are released."""
+
+    def __init__(self):
+        self.description = SimulatedArray(POTENTIAL).description
+
+    def relax(self, parameters, positions, duration):
+        return PositionReading(positions, positions, positions, duration)
+
+
+def test_baths_share_of_the_loss_is_taken_off():
+    """At c = 1 and D = 1/2 V's forces count (1 + 1/2) / (1/2) = 3 times. Of 2 oscillators that are
+    released for 0.2 * 0.75: 3^2 * 2 * (1/2) / 0.15 = 60.
+    """
+    noising, bound = Noising(1.0, 0.5), np.full(2, 5.0)
+    points = PointSource(np.zeros((1, 2)), noising, -bound, bound)
+    sampling = Sampling(50, np.random.default_rng(3), weighting="uniform", delta=0.2)
+    theta = POTENTIAL.vector(stiffness=2.0)
+    found = CD1.estimate(StandingStill(), theta, np.log(2), points, sampling)
+    drawn = points.draw(np.log(2), 50, np.random.default_rng(3))
+    # c x - F* = (c + D) eps / sigma, for oscillators that show no force.
+    missed = np.square(1.5 * drawn.noise / 0.75**0.5).sum() / 50
+    assert found.loss == pytest.approx(missed / 2 - 60)
+    np.testing.assert_allclose(found.targets, -0.5 * drawn.noise / 0.75**0.5, rtol=1e-9)

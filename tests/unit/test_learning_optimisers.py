@@ -73,3 +73,10 @@ def test_rate_falls_from_first_to_last():
 def test_unknown_optimiser_is_refused():
     with pytest.raises(InvalidInput, match="unknown optimiser 'newton'; the optimisers are adam"):
         optimiser_named("newton", 1, 1)
+
+
+def test_momentum_adds_up():
+    """g / h = 1/2 at a rate of 0.1: 0.05, then 0.9 of that and 0.05 more, and once again."""
+    optimiser = optimiser_named("sgd", 1, 1)
+    steps = [optimiser.step(0, np.array([2.0]), np.array([4.0]), 0.1)[0] for _ in range(3)]
+    assert steps == pytest.approx([-0.05, -0.095, -0.1355])

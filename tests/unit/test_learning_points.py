@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from oscilab.errors import InvalidInput, OutOfClamp
-from oscilab.learning.measurement import PointSource
+from oscilab.learning.measurement import PointSource, Sampling
 from oscilab.physics import Noising
 
 
@@ -67,3 +67,12 @@ def test_clamps_that_leave_no_room_are_refused_with_the_numbers():
 def test_unusable_data_are_refused(data, sentence):
     with pytest.raises(InvalidInput, match=sentence):
         PointSource(data, Noising(), np.full(2, -1.0), np.full(2, 1.0))
+
+
+def test_weights_and_releases_are_shares_of_the_noises_variance():
+    """Where data have halved, sigma^2 is 3/4."""
+    by_variance = Sampling(8, np.random.default_rng(0), delta=0.2)
+    assert by_variance.weight(Noising(), np.log(2)) == pytest.approx(0.75)
+    assert by_variance.release(Noising(), np.log(2)) == pytest.approx(0.15)
+    uniform = Sampling(8, np.random.default_rng(0), weighting="uniform")
+    assert uniform.weight(Noising(), np.log(2)) == 1.0

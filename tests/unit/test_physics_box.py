@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from physics_cases import Cosine
 
 from oscilab.errors import InvalidInput, OutOfBox
-from oscilab.physics import ParameterBox, Potential, from_edges
+from oscilab.physics import ParameterBox, Potential, all_to_all, from_edges
 
 POTENTIAL = Potential(
     from_edges([[0, 1], [1, 2]], 3), ["bias", "stiffness", "quartic", "coupling", "quartic_spring"]
@@ -137,3 +137,16 @@ def test_what_cannot_be_is_refused(error, make, words):
     with pytest.raises(error) as caught:
         make()
     assert words in str(caught.value)
+
+
+def test_ranges_that_nobody_states():
+    potential = Potential(all_to_all(2), ["bias", "stiffness", "cubic", "quartic", "coupling"])
+    box = ParameterBox.of_ranges(potential)
+    expected = {
+        "bias": (-100, 100), "stiffness": (-200, 200), "cubic": (-100, 100), "quartic": (0, 100),
+        "coupling": (-100, 100),
+    }  # fmt: skip
+    for name, (low, high) in expected.items():
+        where = potential.family(name).where
+        assert (box.lower[where] == low).all(), name
+        assert (box.upper[where] == high).all(), name

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from physics_cases import pieces
 
 from oscilab.errors import OutOfBox
-from oscilab.physics import Confinement, noising_parameters
+from oscilab.physics import Confinement, ParameterBox, Potential, all_to_all, noising_parameters
 
 # Zeros and other exact values decide which of the rules applies, so they must be frequent.
 VALUES = st.one_of(
@@ -184,3 +184,16 @@ def test_nothing_is_asked_of_what_holds(case):
     confinement.check(theta)
     assert confinement.project(theta, roomy(CHAIN)) is theta
     assert grows(CHAIN, theta)
+
+
+def test_default_margins_are_small_enough_to_leave_what_there_is_to_learn():
+    """A lacking quartic comes to 1e-4; springs of 1 that couple by 2 to 2 + 1e-3."""
+    one = Potential(all_to_all(1), ["stiffness", "cubic", "quartic"])
+    theta = one.vector(stiffness=1.0, cubic=0.5)
+    raised = Confinement(one).project(theta, ParameterBox.of_ranges(one))
+    np.testing.assert_allclose(raised, [1.0, 0.5, 1e-4], rtol=1e-9)
+    two = Potential(all_to_all(2), ["stiffness", "coupling"])
+    raised = Confinement(two).project(
+        two.vector(stiffness=1.0, coupling=2.0), ParameterBox.of_ranges(two)
+    )
+    np.testing.assert_allclose(raised, [2.001, 2.001, 2.0], rtol=1e-6)

@@ -28,6 +28,17 @@ def test_values_that_are_known():
     np.testing.assert_allclose(noised, [[2.0, -1.0 + 0.75**0.5]])
 
 
+def test_units_are_the_bath_and_the_noising_of_their_own():
+    assert Noising() == Noising(speed=1.0, temperature=1.0)
+
+
+def test_force_along_a_path_that_is_known():
+    """From 4 to 1 while data halve: 1 + 2 (4 / 2 - 1) / (3 / 4) = 11/3; at c = 2, D = 1/2: 16/3."""
+    start, end = np.array([[4.0]]), np.array([[1.0]])
+    assert Noising().path_force(start, end, np.log(2)) == pytest.approx(11 / 3)
+    assert Noising(2.0, 0.5).path_force(start, end, np.log(2)) == pytest.approx(16 / 3)
+
+
 @fixed
 @given(st.floats(1e-6, 5), st.floats(1e-6, 5))
 def test_noising_twice_is_noising_for_longer(s, t):
