@@ -28,6 +28,58 @@ from oscilab.plugins import find
 from oscilab.types import Float64Array, FloatArray
 
 
+class Rule(Protocol):
+    """How an array learns."""
+
+    @property
+    def name(self) -> str:
+        """What `--rule` calls it."""
+        ...
+
+    @property
+    def needs(self) -> tuple[Capability, ...]:
+        """The capabilities without which the rule cannot run."""
+        ...
+
+    @property
+    def needs_bath(self) -> bool:
+        """Whether it learns from thermal motion, and so not at temperature zero."""
+        ...
+
+    @property
+    def reads(self) -> ReadingKind:
+        """What its measurements end in: forces, or positions before and after a release."""
+        ...
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """Which of the settings that only some rules have a use for it heeds."""
+        ...
+
+    def allowed(self, wanted: Float64Array, box: ParameterBox, noising: Noising) -> Float64Array:
+        """The parameters near `wanted` with which the array may learn and generate.
+
+        Raises:
+            OutOfBox, CannotDo: there are none.
+        """
+        ...
+
+    def released(self, noising: Noising, time: float, sampling: Sampling) -> float:
+        """The array time for which clamps are open in the measurement of one point."""
+        ...
+
+    def estimate(
+        self,
+        array: OscillatorArray,
+        parameters: Float64Array,
+        time: float,
+        points: PointSource,
+        sampling: Sampling,
+    ) -> Estimate:
+        """Measure points at noising time `time` and say which way the loss falls."""
+        ...
+
+
 def confined(wanted: Float64Array, box: ParameterBox) -> Float64Array:
     """`wanted` `[parameter]` moved into the box, then raised until it confines.
 
@@ -407,58 +459,6 @@ class ReversePathDisplacement(ReversePath):
             path.redrawn,
         )
         return without_bath(found, reading, weight, noising.temperature)
-
-
-class Rule(Protocol):
-    """How an array learns."""
-
-    @property
-    def name(self) -> str:
-        """What `--rule` calls it."""
-        ...
-
-    @property
-    def needs(self) -> tuple[Capability, ...]:
-        """The capabilities without which the rule cannot run."""
-        ...
-
-    @property
-    def needs_bath(self) -> bool:
-        """Whether it learns from thermal motion, and so not at temperature zero."""
-        ...
-
-    @property
-    def reads(self) -> ReadingKind:
-        """What its measurements end in: forces, or positions before and after a release."""
-        ...
-
-    @property
-    def uses(self) -> frozenset[str]:
-        """Which of the settings that only some rules have a use for it heeds."""
-        ...
-
-    def allowed(self, wanted: Float64Array, box: ParameterBox, noising: Noising) -> Float64Array:
-        """The parameters near `wanted` with which the array may learn and generate.
-
-        Raises:
-            OutOfBox, CannotDo: there are none.
-        """
-        ...
-
-    def released(self, noising: Noising, time: float, sampling: Sampling) -> float:
-        """The array time for which clamps are open in the measurement of one point."""
-        ...
-
-    def estimate(
-        self,
-        array: OscillatorArray,
-        parameters: Float64Array,
-        time: float,
-        points: PointSource,
-        sampling: Sampling,
-    ) -> Estimate:
-        """Measure points at noising time `time` and say which way the loss falls."""
-        ...
 
 
 GROUP = "oscilab.rules"
