@@ -347,8 +347,6 @@ class Rigs:
                 closes.callback(rig.close)
 
     def _rig(self, session: Session, waveform: Waveform, inputs: Sequence[str]) -> Rig:
-        from oscilab_nidaq.playing import Rig
-
         outputs = [self._channels.outputs[number] for number in waveform.lines.tolist()]
         key = (*(channel.name for channel in outputs), "", *inputs)
         rig = self._kept.pop(key, None)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import pty
 import threading
-import tty
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -67,13 +65,6 @@ class ScpiServer:
         Raises:
             InvalidInput: the operating system has none.
         """
-        try:
-            from oscilab_sim.scpi.server import opened
-        except ImportError as error:
-            raise InvalidInput(
-                "this operating system has no pseudo-terminals; give the instruments of the twin "
-                "TCPIP addresses"
-            ) from error
 
         async def start() -> str:
             reader, writer, path, close = await opened()
@@ -81,7 +72,13 @@ class ScpiServer:
             self._keep(asyncio.ensure_future(self._session(instrument, reader, writer)), instrument)
             return path
 
-        return self._in_loop(start())
+        try:
+            return self._in_loop(start())
+        except ImportError as error:
+            raise InvalidInput(
+                "this operating system has no pseudo-terminals; give the instruments of the twin "
+                "TCPIP addresses"
+            ) from error
 
     def do(self, action: Callable[[], Result]) -> Result:
         """Run `action` in the server's thread, between two messages."""
@@ -173,6 +170,10 @@ class ScpiServer:
 
 async def opened() -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str, Callable[[], None]]:
     """Streams of the instrument's side, the path of the other side, and what closes both."""
+    # Windows has neither.
+    import pty
+    import tty
+
     ours, theirs = pty.openpty()
     # Bytes as they are: no echo, no line ends changed. Kept open, so that nobody hanging up on
     # the other side ends it.
