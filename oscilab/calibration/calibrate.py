@@ -1,8 +1,8 @@
-"""A whole calibration: sweeps, faults by name, thermal motion.
+"""A whole calibration: sweep, lines, response, thermal motion.
 
 Gauge: clamp actuators fix the length and its zero, force sensors the force and its zero, the front
-end's clock the time. Their own lines are taken over as they are known, offsets with them;
-everything else is measured against them.
+end's clock the time. Their own lines are taken as they are known, offsets with them; everything
+else is measured against them.
 """
 
 from __future__ import annotations
@@ -13,36 +13,27 @@ from datetime import UTC, datetime
 import numpy as np
 
 from oscilab.arrays.description import Capability
-from oscilab.calibration.balance import Balance
-from oscilab.calibration.drives import LEAST_CROSSTALK, Drives, fit_drives
-from oscilab.calibration.fit import MOST_UNKNOWNS, Straight
-from oscilab.calibration.neighbours import lines_beside, names_of, next_inputs
-from oscilab.calibration.response import Response, measure_response
-from oscilab.calibration.sensors import Sensors, fit_sensors
-from oscilab.calibration.sweep import Sweep, sweep_lines
-from oscilab.calibration.thermal import (
+from oscilab.calibration.constants import (
+    Response,
     Thermal,
     is_quick_enough,
+    measure_response,
     thermal_motion,
 )
+from oscilab.calibration.lines import FittedLines, fit_lines
+from oscilab.calibration.sweep import sweep_lines
 from oscilab.progress import Progress, Quiet
-from oscilab.types import FloatArray
 from oscilab.wired.array import WiredArray
 from oscilab.wired.calibration import Calibration, DeviceIdentity, Line
 from oscilab.wired.units import Units
 
 SETTLED = 7.0
 """Response times after which a thousandth of a step is left."""
-BOTH = (
-    "outputs and sensors both pick up of their neighbours, which one sweep cannot tell apart: "
-    "gains, offsets, kT and mobility may be off by more than their errors say; shield either, then "
-    "calibrate again"
-)
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A calibration, what is wrong with the device in sentences, and the sweep that it rests on.
+    """A calibration, and in sentences what is broken (`faults`) or less than ideal (`notes`).
 
     `thermal` and the units of `calibration` are measured only where no line is broken.
     """
@@ -50,9 +41,6 @@ class Result:
     calibration: Calibration
     faults: list[str]
     notes: list[str]
-    sweep: Sweep
-    drives: Drives
-    sensors: dict[int, Straight]
     thermal: Thermal | None
 
 
@@ -66,57 +54,23 @@ def calibrate(
 ) -> Result:
     """Measure every line of `array`, which must drive its device's whole potential.
 
-    Without `releases`, kT and mobility are left as they are known.
+    Where `releases` is 0, kT and mobility are left as they are known.
 
     Raises:
-        CannotDo: nothing reads the forces by which drive lines are known.
+        CannotDo: the device has no force sensors, by which drive lines are known.
         OutOfLimits, InterlockTripped, DeviceFailed: outputs are safe then.
     """
     array.description.require(Capability.FORCE_READOUT, purpose="calibrating")
     progress = progress or Quiet()
-    lines, wiring, known = array.lines, array.wired.wiring, array.calibration
     rng = np.random.default_rng(seed)
     with progress.task("sweeping", points) as task:
         sweep = sweep_lines(array, points, rng, task.advance)
-    names = names_of(array)
-    beside = lines_beside(array)
-    set_points = lines.clamp_scale.quantity(sweep.clamps)
-    count = lines.used.parameters
-    # Positions next to each other show what their clamps do, which are taken in as lines.
-    other = [
-        sweep.sensors[:, [n for n in beside if n >= lines.used.oscillators]]
-        for beside in next_inputs(array, wiring.positions)
-    ]
-    sensors = fit_sensors(
-        set_points, sweep.positions, sweep.lines, beside[count:], other, wiring.positions
-    )
-    faults = list(sensors.faults)
-    forces = lines.forces(sweep.forces.T)
-    for site, channel in enumerate(wiring.forces):
-        if np.ptp(sweep.forces[:, site]) < 1e-9 + 4 * _resolution(array, channel):
-            faults.append(f"{channel} (force[{site}]) does not answer: dead or stuck")
-            forces[:, site] = np.nan
     with progress.task("fitting", 1) as task:
-        drives, mixing, notes = _drives(array, sweep, set_points, forces, sensors, names, beside)
+        lines = fit_lines(array, sweep)
         task.advance()
-    faults += [f"{names[p]} is dead" for p in drives.dead]
-    faults += [f"{names[p]} is stuck at {volts:.3g} V" for p, volts in drives.stuck.items()]
-    faults += [f"{names[p]} and {names[q]} are swapped" for p, q in drives.swapped]
-    notes += [
-        f"{names[to]} picks up {share:.2%} of {names[source]}"
-        for to, source, share in drives.crosstalk
-    ]
-    if drives.crosstalk and drives.pickups:
-        notes.append(BOTH)
-    if drives.too_many:
-        notes.append(
-            "crosstalk of parameter lines and of force sensors was not looked for: its "
-            f"{drives.too_many} unknowns are more than the {MOST_UNKNOWNS} that are fitted at "
-            "once; gains and offsets may be off by what there is of it"
-        )
-    calibration = _with_lines(array, known, sensors.lines, drives)
-    thermal = None
-    if not faults and releases:
+    notes, thermal = list(lines.notes), None
+    calibration = _with_lines(array, lines)
+    if not lines.faults and releases:
         with progress.task("step response", 1) as task:
             better = array.recalibrated(calibration)
             response = measure_response(better)
@@ -125,7 +79,7 @@ def calibrate(
         calibration = replace(calibration, response_s=response.seconds)
         if is_quick_enough(better, response):
             with progress.task("thermal motion", 1) as task:
-                thermal = thermal_motion(better, releases, response, mixing, rng)
+                thermal = thermal_motion(better, releases, response, lines.mixing, rng)
                 task.advance()
             calibration = _with_thermal(calibration, thermal)
         else:
@@ -134,63 +88,11 @@ def calibrate(
                 "mobility to be measured, which stay as they are known; use faster sensors or a "
                 "slower array"
             )
-    return Result(calibration, faults, notes, sweep, drives, sensors.lines, thermal)
-
-
-def _drives(
-    array: WiredArray,
-    sweep: Sweep,
-    set_points: FloatArray,
-    forces: FloatArray,
-    sensors: Sensors,
-    names: list[str],
-    beside: list[list[int]],
-) -> tuple[Drives, FloatArray, list[str]]:
-    """The drives' fit, and what clamps or sensors pick up: whichever explains the forces better.
-
-    In between what each sensor shows of every position, `[oscillator, oscillator]`.
-    """
-    lines = array.lines
-    neighbours = next_inputs(array, array.wired.wiring.forces)
-    sensed = [sweep.sensors[:, beside] for beside in neighbours]
-    balance = Balance(lines.used, sweep.lines, set_points, forces, sensed)
-    pairs = [(p, q) for p in range(lines.used.parameters) for q in beside[p]]
-    design = lines.parameter_scale.gain
-    drives = fit_drives(balance, design, pairs)
-    count, mixing = lines.used.parameters, np.eye(lines.used.oscillators)
-    if not sensors.crosstalk:
-        return drives, mixing, _picked_up(array, drives, neighbours)
-    moved = set_points.copy()
-    for site, line, share in sensors.crosstalk:
-        moved[:, site] += share * sweep.lines[:, line]
-    better = fit_drives(balance.at(moved), design, pairs)
-    really = better.residual < drives.residual
-    channels = array.wired.wiring.positions
-    notes: list[str] = []
-    for site, line, share in sensors.crosstalk:
-        of_volts = share * float(lines.clamp_scale.gain[site])
-        clamp, sensor = names[count + site], f"{channels[site]} (position[{site}])"
-        if not really and line >= count:
-            mixing[site, line - count] += share * float(lines.clamp_scale.gain[line - count])
-        if abs(of_volts) > LEAST_CROSSTALK:
-            notes.append(f"{clamp if really else sensor} picks up {of_volts:.2%} of {names[line]}")
-    chosen = better if really else drives
-    return chosen, mixing, notes + _picked_up(array, chosen, neighbours)
-
-
-def _picked_up(array: WiredArray, drives: Drives, neighbours: list[list[int]]) -> list[str]:
-    """What force sensors pick up, in sentences."""
-    wiring, gain = array.wired.wiring, array.lines.force_scale.gain
-    names = [f"{c} ({wiring.targets[c]})" for c in (*wiring.positions, *wiring.forces)]
-    forces = names[len(wiring.positions) :]
-    return [
-        f"{forces[i]} picks up {value * gain[i]:.2%} of {names[neighbours[i][n]]}"
-        for i, n, value in drives.pickups
-        if abs(value * gain[i]) > LEAST_CROSSTALK
-    ]
+    return Result(calibration, lines.faults, notes, thermal)
 
 
 def _hurried(array: WiredArray, response: Response) -> list[str]:
+    """Return a sentence on a `settle_s` that is too short, if it is."""
     needed = SETTLED * response.seconds
     if array.wired.settings.settle_s >= needed:
         return []
@@ -201,17 +103,12 @@ def _hurried(array: WiredArray, response: Response) -> list[str]:
     ]
 
 
-def _resolution(array: WiredArray, channel: str) -> float:
-    return array.wired.front_end.channels.input(channel).resolution
-
-
-def _with_lines(
-    array: WiredArray, known: Calibration, sensors: dict[int, Straight], drives: Drives
-) -> Calibration:
-    wiring, potential = array.wired.wiring, array.lines.used
+def _with_lines(array: WiredArray, fitted: FittedLines) -> Calibration:
+    """Return the array's calibration with the lines that were fitted, in SI units."""
+    wiring, potential, known = array.wired.wiring, array.lines.used, array.calibration
     lines = dict(known.lines)
-    measured = {wiring.positions[site]: fit for site, fit in sensors.items()}
-    measured |= {wiring.parameters[potential.names[p]]: fit for p, fit in drives.lines.items()}
+    measured = {wiring.positions[site]: fit for site, fit in fitted.sensors.items()}
+    measured |= {wiring.parameters[potential.names[p]]: fit for p, fit in fitted.drives.items()}
     for channel, fit in measured.items():
         unit = known.units.of_target(lines[channel].target, potential)
         lines[channel] = Line(
@@ -233,6 +130,7 @@ def _with_lines(
 
 
 def _with_thermal(calibration: Calibration, thermal: Thermal) -> Calibration:
+    """Return `calibration` with kT and mobility in SI units."""
     units = calibration.units
     return replace(
         calibration,

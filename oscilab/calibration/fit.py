@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from oscilab.errors import InvalidInput
 from oscilab.types import FloatArray, IndexArray
 
 MOST_UNKNOWNS = 6000
-"""Their normal equations take 0.3 GB, and a minute or two."""
+"""Their normal equations take 0.3 GB, and a minute or two to solve."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +21,27 @@ class Fit:
 
     values: FloatArray
     covariance: FloatArray
+    residual: float
+
+    @cached_property
+    def errors(self) -> FloatArray:
+        """Standard errors of `values`."""
+        return np.sqrt(np.diagonal(self.covariance))
+
+    def straight(self) -> Straight:
+        """Return the line whose gain and offset are the first two unknowns."""
+        gain, offset = self.values[:2].tolist()
+        return Straight(gain, offset, float(self.errors[0]), float(self.errors[1]), self.residual)
+
+
+@dataclass(frozen=True)
+class Straight:
+    """volts = offset + gain * quantity, with standard errors; `residual` is an RMS in volts."""
+
+    gain: float
+    offset: float
+    gain_error: float
+    offset_error: float
     residual: float
 
 
@@ -35,16 +57,20 @@ class Block:
 
 
 def least_squares(design: FloatArray, readings: FloatArray) -> Fit:
-    """`readings` `[row]` by the columns of `design` `[row, unknown]`, noise equal and unknown."""
+    """Fit `readings` `[row]` by the columns of `design` `[row, unknown]`.
+
+    All rows have the same noise, which is unknown.
+    """
     columns = np.arange(design.shape[1], dtype=np.intp)
     block = Block(columns, design, readings)
     return blockwise_least_squares(lambda: [block], design.shape[1])
 
 
 def blockwise_least_squares(blocks: Callable[[], Iterable[Block]], unknowns: int) -> Fit:
-    """The same from `blocks`, asked for twice and held one at a time.
+    """Fit `unknowns` as `least_squares` does, but from `blocks`, which are made twice and kept one
+    at a time.
 
-    Unknowns that no reading depends on come out as zero, without an error.
+    Unknowns that no reading depends on come out as zero, with an error of zero.
 
     Raises:
         InvalidInput: more unknowns than memory and patience allow, or fewer readings than unknowns.
@@ -84,32 +110,18 @@ def _inverse(normal: FloatArray) -> FloatArray:
     try:
         root = np.linalg.inv(np.linalg.cholesky(normal))
     except np.linalg.LinAlgError:
-        # Unknowns that only appear together: the least of all solutions.
+        # Unknowns that only appear together: the solution of least norm.
         return np.asarray(np.linalg.pinv(normal, hermitian=True), np.float64)
     return root.T @ root
 
 
-@dataclass(frozen=True)
-class Straight:
-    """volts = offset + gain * quantity, with standard errors."""
-
-    gain: float
-    offset: float
-    gain_error: float
-    offset_error: float
-    residual: float
-
-
 def straight_line(quantity: FloatArray, volts: FloatArray) -> Straight:
-    """The line through `volts` `[point]` over `quantity` `[point]`, which is known exactly."""
-    fit = least_squares(np.stack([quantity, np.ones_like(quantity)], axis=1), volts)
-    errors = np.sqrt(np.diagonal(fit.covariance))
-    gain, offset = fit.values.tolist()
-    return Straight(gain, offset, float(errors[0]), float(errors[1]), fit.residual)
+    """Fit a line through `volts` `[point]` over `quantity` `[point]`, which is known exactly."""
+    return least_squares(np.stack([quantity, np.ones_like(quantity)], axis=1), volts).straight()
 
 
 def inverted(slope: float, constant: float, covariance: FloatArray) -> Straight:
-    """The drive line whose quantity is slope * volts + constant.
+    """Return the drive line whose quantity is slope * volts + constant.
 
     gain = 1 / slope and offset = -constant / slope, errors to first order.
     """

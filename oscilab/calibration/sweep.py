@@ -1,4 +1,4 @@
-"""Sweeps: every drive line and every clamp put at random levels at once, all sensors read.
+"""The sweep: every drive line and every clamp at random levels at once, all sensors read.
 
 With everything random and independent, one sweep tells each line's own gain and offset from what
 its neighbours do.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oscilab.types import FloatArray, IndexArray
+from oscilab.types import FloatArray
 from oscilab.wired.array import WiredArray
 from oscilab.wired.clock import clock_for_ramps
 from oscilab.wired.points import before
@@ -19,8 +19,43 @@ from oscilab.wired.ramps import with_ramps
 from oscilab.wired.waveform import Waveform
 
 SHARE = 0.4
-"""Of a line's range that a sweep covers, so that sensors do not saturate."""
+"""Share of a line's range that a sweep covers, so that sensors do not saturate."""
 POINTS_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The lines of a device by name, and which of them are adjacent on the front end.
+
+    `outputs` are the names of the lines driven, parameters first, then clamps; `sensors` those of
+    position sensors, then of force sensors. Names are meant for people: "ao2 (stiffness[0])".
+    `beside_output[n]` and `beside_sensor[n]` are the lines, or sensors, next to number n: those
+    that it can pick up crosstalk from.
+    """
+
+    outputs: list[str]
+    sensors: list[str]
+    beside_output: list[list[int]]
+    beside_sensor: list[list[int]]
+
+    @classmethod
+    def of(cls, array: WiredArray) -> Layout:
+        """Return the layout of the lines that `array` uses."""
+        wiring, channels = array.wired.wiring, array.wired.front_end.channels
+        driven = [wiring.parameters[name] for name in array.lines.used.names]
+        outputs, sensors = [*driven, *wiring.clamps], [*wiring.positions, *wiring.forces]
+        return cls(
+            [f"{channel} ({wiring.targets[channel]})" for channel in outputs],
+            [f"{channel} ({wiring.targets[channel]})" for channel in sensors],
+            _adjacent([channels.output_numbers[channel] for channel in outputs]),
+            _adjacent([channels.input_numbers[channel] for channel in sensors]),
+        )
+
+
+def _adjacent(numbers: list[int]) -> list[list[int]]:
+    """Return, for each of the channel `numbers`, the places in the list of those next to it."""
+    place = {number: line for line, number in enumerate(numbers)}
+    return [[place[n] for n in (number - 1, number + 1) if n in place] for number in numbers]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,14 +70,14 @@ class Sweep:
     forces: FloatArray
 
     @property
-    def sensors(self) -> FloatArray:
-        """Volts of all sensors, `[point, sensor]`: positions, then forces."""
-        return np.concatenate([self.positions, self.forces], axis=1)
-
-    @property
     def lines(self) -> FloatArray:
         """Volts of all lines driven, `[point, line]`: parameters, then clamps."""
         return np.concatenate([self.drives, self.clamps], axis=1)
+
+    @property
+    def sensors(self) -> FloatArray:
+        """Volts of all sensors, `[point, sensor]`: positions, then forces."""
+        return np.concatenate([self.positions, self.forces], axis=1)
 
 
 def sweep_lines(
@@ -53,14 +88,14 @@ def sweep_lines(
 ) -> Sweep:
     """Drive `points` random settings of all lines and read all sensors; outputs end clamped.
 
-    `advance` is told how many more were read.
+    `advance` is called with the number of points read since its last call.
 
     Raises:
         OutOfLimits, InterlockTripped, DeviceFailed: outputs are safe then.
     """
     lines, limits = array.lines, array.drive.limits
     which = np.concatenate([lines.parameters, lines.clamps])
-    lower, upper = _span(array, which)
+    lower, upper = _span(array)
     wiring = array.wired.wiring
     inputs = [*wiring.positions, *wiring.forces]
     middle = np.zeros(lines.used.parameters)
@@ -68,7 +103,7 @@ def sweep_lines(
     volts = rng.uniform(lower, upper, (points, len(which)))
     read: list[FloatArray] = []
     average = array.wired.settings.average
-    # Of all settings that may follow each other, as wide apart as can be.
+    # The largest step that can occur between two random settings.
     ramp_s = float(((upper - lower) / limits.slew[which]).max())
     rate = clock_for_ramps(array.rate_hz, ramp_s)
     held = array.settle_samples(rate) + average
@@ -86,16 +121,16 @@ def sweep_lines(
     return Sweep(volts[:, :count], volts[:, count:], readings[:, :sites], readings[:, sites:])
 
 
-def _span(array: WiredArray, which: IndexArray) -> tuple[FloatArray, FloatArray]:
-    lines, box = array.lines, array.description.box
-    ends = np.stack(
-        [lines.parameter_scale.volts(box.lower), lines.parameter_scale.volts(box.upper)]
-    )
-    clamps = np.stack(
+def _span(array: WiredArray) -> tuple[FloatArray, FloatArray]:
+    """Return the lowest and highest volts of a sweep, `[line]`."""
+    lines, described = array.lines, array.description
+    ends = np.array(
         [
-            lines.clamp_scale.volts(array.description.clamp_lower),
-            lines.clamp_scale.volts(array.description.clamp_upper),
+            [*lines.parameter_scale.volts(box), *lines.clamp_scale.volts(clamp)]
+            for box, clamp in (
+                (described.box.lower, described.clamp_lower),
+                (described.box.upper, described.clamp_upper),
+            )
         ]
     )
-    everything = np.concatenate([ends, clamps], axis=1)
-    return SHARE * everything.min(axis=0), SHARE * everything.max(axis=0)
+    return SHARE * ends.min(axis=0), SHARE * ends.max(axis=0)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from oscilab.calibration import calibrate, drives
-from oscilab.calibration.calibrate import BOTH
+from oscilab.calibration import calibrate, lines
+from oscilab.calibration.lines import BOTH
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from wired_benches import opened, pair
@@ -25,6 +25,7 @@ PLANTS = [
     ({"swapped": [["ai0", "ai1"]]}, ["ai0 (position[0]) and ai1 (position[1]) are swapped"]),
     ({"dead": ["ai1"]}, ["ai1 (position[1]) is dead"]),
     ({"stuck": {"ai0": -2.5}}, ["ai0 (position[0]) is stuck at -2.5 V"]),
+    ({"dead": ["ai3"]}, ["ai3 (force[1]) does not answer"]),
 ]
 
 
@@ -74,8 +75,8 @@ def test_errors_are_as_large_as_stated():
 )
 @pytest.mark.parametrize(("plant", "names"), PLANTS)
 def test_what_is_broken_is_named_and_nothing_else(plant, names, seeds):
-    """On 20 boards a kind, 140 in all. Lines answer or not, and pick up or not, at six standard
-    errors: 2e-9 for each of 7 lines and some 40 pairs, a false-alarm rate of 1.3e-5.
+    """On 20 boards a kind, 160 in all. Lines answer or not, and pick up or not, at six standard
+    errors: 2e-9 for each of 7 lines and some 40 pairs, a false-alarm rate of 1.5e-5.
     """
     for seed in seeds:
         result = calibrate(board(seed, **plant), points=400, releases=0, seed=seed)
@@ -120,7 +121,7 @@ def test_what_crosstalk_cannot_be_told_apart_is_said(crosstalk, is_said):
 
 
 def test_crosstalk_that_is_not_looked_for_is_said(monkeypatch):
-    monkeypatch.setattr(drives, "MOST_UNKNOWNS", 10)
+    monkeypatch.setattr(lines, "MOST_UNKNOWNS", 10)
     notes = calibrate(board(1, output_crosstalk=0.01), points=400, releases=0, seed=1).notes
     assert any("parameter lines and of force sensors was not looked for" in note for note in notes)
 

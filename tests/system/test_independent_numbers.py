@@ -18,8 +18,8 @@ from matplotlib.axes import Axes
 
 import oscilab
 from oscilab.calibration import calibrate
+from oscilab.calibration.constants import Springs, measure_springs
 from oscilab.calibration.fit import inverted, straight_line
-from oscilab.calibration.springs import Springs, measure_springs
 from oscilab.errors import OutOfBox, OutOfClamp
 from oscilab.learning.measurement import PointSource, Sampling
 from oscilab.learning.optimisers import optimiser_named

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from wired_benches import opened, pair
 
-from oscilab.calibration.response import measure_response
+from oscilab.calibration.constants import measure_response
 from oscilab.calibration.sweep import sweep_lines
 from oscilab.physics import Protocol
 from oscilab.physics.schedule import geometric
