@@ -472,6 +472,7 @@ RULES: Mapping[str, Rule] = {
         ReversePathDisplacement(),
     )
 }
+"""Oscilab's own rules, by name."""
 RULE_SETTINGS = frozenset[str]().union(*(rule.uses for rule in RULES.values()))
 """Settings that mean something to some rules only."""
 

@@ -260,6 +260,7 @@ BUILT_IN: dict[str, Term] = {
         QUARTIC_SPRING, GATE_COUPLING, GATE_STIFFNESS, GATE_BIAS,
     )
 }  # fmt: skip
+"""Oscilab's own terms, by name."""
 
 
 def known_terms() -> list[str]:
