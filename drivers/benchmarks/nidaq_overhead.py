@@ -23,8 +23,6 @@ from nidaqmx.constants import TaskMode
 from nidaqmx.stream_readers import AnalogMultiChannelReader
 from nidaqmx.stream_writers import AnalogMultiChannelWriter
 
-from oscilab.bench import Device
-from oscilab.bench.schema import DeviceTable
 from oscilab.wired.waveform import Waveform
 from oscilab_nidaq.boards import Board
 from oscilab_nidaq.channel import OPTIONS
@@ -83,13 +81,7 @@ def measured() -> tuple[list[float], list[float]]:
     address = here.recv()
     rng = np.random.default_rng(0)
     levels = rng.uniform(-5, 5, (LINES, POINTS))
-    table = DeviceTable.model_validate(
-        {"array": "wired", "front_end": "nidaq", "limits": {"outputs": {}},
-         "topology": {"kind": "all-to-all", "rows": 1, "columns": 2}}
-    )  # fmt: skip
-    front_end = NidaqFrontEnd.from_bench(
-        {"boards": BOARDS, "server": address}, Device("rack", table)
-    )
+    front_end = NidaqFrontEnd.from_bench({"boards": BOARDS, "server": address}, "rack", "rack")
     front_end.connect()
     waveform = Waveform(np.arange(LINES), levels, np.ones(POINTS, np.int64))
     inputs = [f"Dev2/ai{n}" for n in range(INPUTS)]

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from oscilab.bench.devices import Device
 from oscilab.bench.tables import Table, validated
 from oscilab.errors import InvalidInput
 from oscilab.plugins import choices
@@ -144,15 +143,14 @@ class Connection(Table):
         return next(name for name, board in self.boards.items() if board.inputs)
 
 
-def read_connection(table: Mapping[str, object], device: Device) -> Connection:
-    """The checked connection table of a device.
+def read_connection(table: Mapping[str, object], name: str, where: str) -> Connection:
+    """Return the checked connection table of device `name`; `where` is its bench file.
 
     Raises:
         InvalidInput: an unknown key, product or line, or boards without an analog input.
     """
-    keys = ("devices", device.name, "connection")
-    connection = validated(Connection, table, device.where, keys)
-    where = f"{device.where}: devices.{device.name}.connection"
+    connection = validated(Connection, table, where, ("devices", name, "connection"))
+    where = f"{where}: devices.{name}.connection"
     if not any(board.inputs for board in connection.boards.values()):
         raise InvalidInput(
             f"{where}.boards has no board with analog inputs, whose clock all boards share; add one"

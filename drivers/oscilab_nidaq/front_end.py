@@ -14,13 +14,14 @@ from oscilab.errors import DeviceFailed
 from oscilab.types import IntArray, Volts
 from oscilab.wired.channels import Channel, ChannelTable
 from oscilab.wired.front_end import Aborted, FrontEndCapability, Samples
+from oscilab.wired.interlocks import Interlocks
+from oscilab.wired.limits import Limits
 from oscilab.wired.waveform import Waveform
 from oscilab_nidaq.boards import Connection, channels_of, read_connection
 from oscilab_nidaq.playing import Rigs
 from oscilab_nidaq.safe import check_watchdogs, reset_boards, safe_levels
 
 if TYPE_CHECKING:
-    from oscilab.bench.devices import Device
     from oscilab_nidaq.heartbeat import Heartbeat
     from oscilab_nidaq.lines import Static
     from oscilab_nidaq.session import Session
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
 class NidaqFrontEnd:
     """`AnalogFrontEnd` over NI-DAQmx. Outputs cannot be read back."""
 
-    def __init__(self, connection: Connection, name: str, safe: Mapping[Channel, float]) -> None:
+    def __init__(self, connection: Connection, name: str, where: str) -> None:
         self._connection = connection
         self._name = name
-        self._safe = safe
+        self._where = where
+        self._safe: Mapping[Channel, float] = {}
         self._channels = channels_of(connection)
         self._session: Session | None = None
         self._static: Static | None = None
@@ -42,16 +44,23 @@ class NidaqFrontEnd:
         self._abort = threading.Event()
 
     @classmethod
-    def from_bench(cls, connection: Mapping[str, object], device: Device) -> NidaqFrontEnd:
-        """The boards that the table `connection` describes, not yet connected.
+    def from_bench(cls, connection: Mapping[str, object], name: str, where: str) -> NidaqFrontEnd:
+        """Return the boards that the table `connection` describes, not yet connected.
 
         Raises:
-            InvalidInput: an unknown key, board or line, or a watchdog that a board does not have.
+            InvalidInput: an unknown key, board or line.
         """
-        table = read_connection(connection, device)
-        safe = safe_levels(table, device)
-        check_watchdogs(table, device, list(safe))
-        return cls(table, device.name, safe)
+        table = read_connection(connection, name, where)
+        return cls(table, name, f"{where}: devices.{name}.connection")
+
+    def guard(self, limits: Limits, interlocks: Interlocks) -> None:
+        """Take over the safe values, for watchdogs and resets; NI boards know no interlocks.
+
+        Raises:
+            InvalidInput: a watchdog is asked for on a board that has none.
+        """
+        self._safe = safe_levels(limits)
+        check_watchdogs(self._connection, list(self._safe), self._where)
 
     @property
     def channels(self) -> ChannelTable:

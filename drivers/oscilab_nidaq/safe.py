@@ -1,4 +1,4 @@
-"""The bench's own safe values: what a watchdog brings the outputs to, and what follows a reset."""
+"""Safe values that NI boards reach by themselves: by a watchdog, or after a reset."""
 
 from __future__ import annotations
 
@@ -10,38 +10,24 @@ import numpy as np
 from oscilab.errors import InvalidInput
 from oscilab.wired.channels import Channel
 from oscilab.wired.limits import Limits
-from oscilab.wired.opening import device_potential, read_wiring
 from oscilab_nidaq.boards import Connection, channels_of
 
 if TYPE_CHECKING:
-    from oscilab.bench.devices import Device
+    # These import nidaqmx, which only a connected device needs.
     from oscilab_nidaq.lines import Static
     from oscilab_nidaq.session import Session
 
 
-def safe_levels(connection: Connection, device: Device) -> Mapping[Channel, float]:
-    """The safe value of every wired output; empty where the bench wires nothing.
-
-    Raises:
-        InvalidInput: a wiring or limits that cannot be used.
-    """
-    if device.table.wiring is None:
-        return {}
-    channels = channels_of(connection)
-    wiring = read_wiring(device, device_potential(device), channels)
-    where = f"{device.where}: devices.{device.name}"
-    limits = Limits(device.table.limits or {}, wiring, channels, f"{where}.limits")
-    return {
-        channel: safe
-        for channel, wired, safe in zip(
-            channels.outputs, limits.wired.tolist(), limits.safe.tolist(), strict=True
-        )
-        if wired
-    }
+def safe_levels(limits: Limits) -> dict[Channel, float]:
+    """Return the safe value of every wired output."""
+    outputs = zip(limits.channels.outputs, limits.wired.tolist(), limits.safe.tolist(), strict=True)
+    return {channel: safe for channel, wired, safe in outputs if wired}
 
 
-def check_watchdogs(connection: Connection, device: Device, outputs: Sequence[Channel]) -> None:
+def check_watchdogs(connection: Connection, outputs: Sequence[Channel], where: str) -> None:
     """Refuse a watchdog that would not bring down all of `outputs`.
+
+    `where` is the connection table, for messages.
 
     Raises:
         InvalidInput: an output on a board that has no watchdog timer.
@@ -52,7 +38,7 @@ def check_watchdogs(connection: Connection, device: Device, outputs: Sequence[Ch
         board = channel.name.partition("/")[0]
         if not connection.boards[board].watchdog:
             raise InvalidInput(
-                f"{device.where}: devices.{device.name}.connection.watchdog_s is "
+                f"{where}.watchdog_s is "
                 f"{connection.watchdog_s:g}, but board {board} "
                 f"({connection.boards[board].product}) has no watchdog timer: when this computer "
                 "falls silent, its outputs stay where they are; leave watchdog_s away, and guard "
@@ -63,7 +49,7 @@ def check_watchdogs(connection: Connection, device: Device, outputs: Sequence[Ch
 def reset_boards(
     session: Session, static: Static, connection: Connection, safe: Mapping[Channel, float]
 ) -> None:
-    """Reset the boards, which frees them of whoever has reserved them, then set their safe values.
+    """Reset the boards, which removes every reservation, then set their safe values.
 
     Every board is tried, also after one that failed.
 

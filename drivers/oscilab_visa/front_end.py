@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from oscilab.arrays.description import Identity
-from oscilab.bench.devices import Device
 from oscilab.errors import DeviceFailed, InvalidInput
 from oscilab.types import IntArray, Volts
 from oscilab.wired.channels import ChannelTable
@@ -45,18 +44,16 @@ class RackFrontEnd:
         self._read_for = 0.0
 
     @classmethod
-    def from_bench(cls, connection: Mapping[str, object], device: Device) -> RackFrontEnd:
-        """The rack that the table `connection` describes, not connected.
+    def from_bench(cls, connection: Mapping[str, object], name: str, where: str) -> RackFrontEnd:
+        """Return the rack that the table `connection` describes, not connected.
 
         Raises:
             InvalidInput: an unknown key or a value that cannot be used.
         """
         try:
-            return cls(read_connection(connection, device), device.name)
+            return cls(read_connection(connection, name, where), name)
         except InvalidInput as error:
-            raise InvalidInput(f"{device.where}: devices.{device.name}.connection: {error}") from (
-                error
-            )
+            raise InvalidInput(f"{where}: devices.{name}.connection: {error}") from error
 
     @property
     def channels(self) -> ChannelTable:

@@ -113,8 +113,8 @@ def history_file() -> Path:
 
 
 def _with_lock(device: Device, act: Callable[[], None]) -> None:
+    from oscilab.wired.device import open_front_end
     from oscilab.wired.lock import DeviceLock
-    from oscilab.wired.opening import open_front_end
 
     hardware = open_front_end(device).hardware
     lock = DeviceLock(hardware, device.name) if hardware else None
@@ -134,7 +134,7 @@ def _connection(device: Device) -> Connection:
             f"device {device.name} has the front end {device.table.front_end!r}, not scpi; name a "
             "device with SCPI instruments, such as rack0"
         )
-    return read_connection(device.table.connection or {}, device)
+    return read_connection(device.table.connection or {}, device.name, device.where)
 
 
 def _unit(device: Device, described: Connection, name: str | None) -> Unit:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping
 from typing import Protocol, cast
 
-from oscilab.bench.devices import Device
 from oscilab.bench.tables import key_path, validated
 from oscilab.errors import DeviceFailed, InvalidInput
 from oscilab.plugins import find, known
@@ -266,22 +265,24 @@ INSTRUMENTS: Mapping[str, InstrumentKind] = {
 }
 
 
-def read_connection(connection: Mapping[str, object], device: Device) -> Connection:
-    """The table `connection` of a device with the front end `scpi`.
+def read_connection(connection: Mapping[str, object], name: str, where: str) -> Connection:
+    """Return the table `connection` of device `name` with the front end `scpi`.
+
+    `where` is its bench file, for messages.
 
     Raises:
         InvalidInput: an unknown kind of instrument, an unknown key or a value that cannot be used.
         OscilabError: a kind is installed but cannot be used.
     """
-    keys = ("devices", device.name, "connection")
+    keys = ("devices", name, "connection")
     values = dict(connection)
     instruments = values.get("instruments")
     if isinstance(instruments, Mapping):
         values["instruments"] = {
-            name: _read_instrument(table, device.where, (*keys, "instruments", name))
-            for name, table in cast(Mapping[str, object], instruments).items()
+            each: _read_instrument(table, where, (*keys, "instruments", each))
+            for each, table in cast(Mapping[str, object], instruments).items()
         }
-    return validated(Connection, values, device.where, keys)
+    return validated(Connection, values, where, keys)
 
 
 def find_instrument(kind: str) -> InstrumentKind:

@@ -22,10 +22,12 @@ from typing import cast
 
 import numpy as np
 
+from oscilab.wired.channels import ChannelTable
+from oscilab.wired.interlocks import Interlocks
+from oscilab.wired.limits import Limits
 from oscilab.wired.waveform import Waveform
 from oscilab_firmware.connection import Connection, Converter
 from oscilab_firmware.front_end import FirmwareFrontEnd
-from oscilab_firmware.guards import Guards
 from oscilab_firmware.session import open_session
 from oscilab_sim.board.imperfections import Imperfections
 from oscilab_sim.firmware.plant import (
@@ -60,17 +62,15 @@ sys.stdin.read()
 """
 
 
-@dataclass(frozen=True)
 class WideOpen:
     """In place of a bench's limits: everything that the converters can do."""
 
-    def hand_over_limits(self, session, banks, channels):
-        """All outputs, from end to end, at any speed."""
-        session.limit([(n, 0, line.top, 0, 1e9) for n, line in enumerate(banks.outputs)])
-
-    def hand_over_interlocks(self, session, banks, channels):
-        """None."""
-        session.interlock([])
+    def __init__(self, channels: ChannelTable) -> None:
+        outputs = channels.outputs
+        self.wired = np.ones(len(outputs), np.bool_)
+        self.lower = np.array([channel.lower for channel in outputs])
+        self.upper = np.array([channel.upper for channel in outputs])
+        self.safe, self.slew = self.lower, np.full(len(outputs), 1e9)
 
 
 def exchanged(seconds: float) -> tuple[int, float, str]:
@@ -82,9 +82,11 @@ def exchanged(seconds: float) -> tuple[int, float, str]:
         dac=Converter(slew=1e9), heartbeat_timeout_s=60.0,
     )  # fmt: skip
     _clamps_alone(connection)
-    front_end = FirmwareFrontEnd(connection, cast(Guards, WideOpen()), "benchmark")
-    front_end.connect()
+    front_end = FirmwareFrontEnd(connection, "benchmark")
     channels = front_end.channels
+    limits = cast(Limits, WideOpen(channels))
+    front_end.guard(limits, Interlocks({}, channels, "benchmark"))
+    front_end.connect()
     names = [channel.name for channel in channels.inputs if channel.kind == "analog"]
     front_end.set_outputs(np.array([0.0] * SITES + [1.0]))
     codes = np.random.default_rng(1).integers(0, 65536, (SITES, CHUNK))

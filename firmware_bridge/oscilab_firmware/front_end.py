@@ -6,7 +6,6 @@ import secrets
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,17 +15,16 @@ from oscilab.errors import DeviceFailed
 from oscilab.types import IntArray, Volts
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.front_end import Aborted, FrontEndCapability, Samples
+from oscilab.wired.interlocks import Interlocks
+from oscilab.wired.limits import Limits
 from oscilab.wired.waveform import Waveform
 from oscilab_firmware.commands import Refused, SessionLost
 from oscilab_firmware.connection import Connection
-from oscilab_firmware.guards import Guards, guards_of
+from oscilab_firmware.guards import Guards
 from oscilab_firmware.messages import Codes, DeviceFlag, Refusal
 from oscilab_firmware.playing import Exchange, Failed, Playing, period_of, records_of
 from oscilab_firmware.session import Session, check_device, open_session
 from oscilab_firmware.trips import Trips, failure_of, sentence_of
-
-if TYPE_CHECKING:
-    from oscilab.bench.devices import Device
 
 
 class FirmwareFrontEnd:
@@ -36,9 +34,9 @@ class FirmwareFrontEnd:
     and `read_inputs` may be called from another thread while `exchange` runs.
     """
 
-    def __init__(self, connection: Connection, guards: Guards, name: str) -> None:
+    def __init__(self, connection: Connection, name: str) -> None:
         self._connection = connection
-        self._guards = guards
+        self._guards = Guards(name)
         self._name = name
         self._banks = connection.banks
         self._channels = ChannelTable(
@@ -51,15 +49,19 @@ class FirmwareFrontEnd:
         self._exchange = secrets.randbelow(1 << 30)
 
     @classmethod
-    def from_bench(cls, connection: Mapping[str, object], device: Device) -> FirmwareFrontEnd:
-        """The device that the table `connection` describes, not yet connected.
+    def from_bench(
+        cls, connection: Mapping[str, object], name: str, where: str
+    ) -> FirmwareFrontEnd:
+        """Return the device that the table `connection` describes, not yet connected.
 
         Raises:
             InvalidInput: an unknown key or a value that cannot be used.
         """
-        keys = ("devices", device.name, "connection")
-        table = validated(Connection, connection, device.where, keys)
-        return cls(table, guards_of(device), device.name)
+        return cls(validated(Connection, connection, where, ("devices", name, "connection")), name)
+
+    def guard(self, limits: Limits, interlocks: Interlocks) -> None:
+        """Take over limits and interlocks; the device is told them in `connect`."""
+        self._guards = Guards(self._name, limits, interlocks)
 
     @property
     def channels(self) -> ChannelTable:
@@ -87,7 +89,7 @@ class FirmwareFrontEnd:
         try:
             check_device(session, self._connection, self._banks, self._name)
             with self._refusals():
-                self._guards.hand_over_limits(session, self._banks, self._channels)
+                self._guards.hand_over_limits(session, self._banks)
                 session.start_heartbeat(self._connection.heartbeat_timeout_s)
             session.status()
             # A trip of a session before this one was told to whoever had it.

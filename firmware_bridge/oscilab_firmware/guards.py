@@ -1,42 +1,34 @@
-"""What the device watches over by itself: limits and interlocks of the bench, in codes."""
+"""What the device guards by itself: limits and interlocks of the bench, in codes."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from oscilab.bench.tables import validated
 from oscilab.errors import DeviceFailed
 from oscilab.wired.channels import ChannelTable
-from oscilab.wired.interlocks import Interlock
+from oscilab.wired.interlocks import Interlock, Interlocks
 from oscilab.wired.limits import Limits
-from oscilab.wired.opening import device_potential, read_wiring
 from oscilab_firmware.connection import DIGITAL, Banks, CodedLine
 from oscilab_firmware.session import Session
-
-if TYPE_CHECKING:
-    from oscilab.bench.devices import Device
 
 
 @dataclass(frozen=True, eq=False)
 class Guards:
-    """Limits and interlocks of a device."""
+    """Limits and interlocks of the device called `name`; None where the bench was not read."""
 
-    device: Device
+    name: str
+    limits: Limits | None = None
+    interlocks: Interlocks | None = None
 
-    def hand_over_limits(self, session: Session, banks: Banks, channels: ChannelTable) -> None:
-        """Tell the device its limits; no output moves.
-
-        Raises:
-            InvalidInput: the bench's limits cannot be used.
-        """
-        session.limit(self._limits(banks, channels))
+    def hand_over_limits(self, session: Session, banks: Banks) -> None:
+        """Tell the device its limits; no output moves."""
+        session.limit(self._limits(banks))
 
     def hand_over_interlocks(self, session: Session, banks: Banks, channels: ChannelTable) -> None:
-        """Let the device watch the interlocks; where one does not hold, it makes itself safe.
+        """Let the device watch the interlocks; it makes itself safe where one is not satisfied.
 
         Raises:
             DeviceFailed: more interlocks than the device can watch.
@@ -45,19 +37,16 @@ class Guards:
         most = session.capabilities.max_interlocks
         if len(entries) > most:
             raise DeviceFailed(
-                f"device {self.device.name} has {len(entries)} interlocks, but its firmware "
+                f"device {self.name} has {len(entries)} interlocks, but its firmware "
                 f"watches {most}; wire some in series"
             )
         session.interlock(entries)
 
-    def _limits(
-        self, banks: Banks, channels: ChannelTable
-    ) -> list[tuple[int, int, int, int, float]]:
-        device = self.device
-        wiring = read_wiring(device, device_potential(device), channels)
-        where = f"{device.where}: devices.{device.name}.limits"
-        limits = Limits(device.table.limits or {}, wiring, channels, where)
+    def _limits(self, banks: Banks) -> list[tuple[int, int, int, int, float]]:
         entries: list[tuple[int, int, int, int, float]] = []
+        limits = self.limits
+        if limits is None:
+            return entries
         for number in np.flatnonzero(limits.wired).tolist():
             line = banks.outputs[number]
             # A bound between two codes counts as the nearer one, as set-points do.
@@ -69,24 +58,17 @@ class Guards:
         return entries
 
     def _interlocks(self, banks: Banks, channels: ChannelTable) -> list[tuple[int, int, int]]:
-        where = f"{self.device.where}: devices.{self.device.name}.interlocks"
         entries: list[tuple[int, int, int]] = []
-        for name, value in (self.device.table.interlocks or {}).items():
-            lock = validated(Interlock, value, where, [name])
+        for lock in self.interlocks.locks.values() if self.interlocks else ():
             if lock.beats_every_s is not None:
                 continue  # Heard by the host, which reads it while waveforms play.
             number = channels.input_numbers[lock.channel]
-            entries.append((number, *_window(lock, banks.inputs[number])))
+            entries.append((number, *allowed_codes(lock, banks.inputs[number])))
         return entries
 
 
-def guards_of(device: Device) -> Guards:
-    """Those that a bench describes; they are looked at once the device is connected."""
-    return Guards(device)
-
-
-def _window(lock: Interlock, line: CodedLine) -> tuple[int, int]:
-    """The codes that allow driving; inwards of bounds between two codes."""
+def allowed_codes(lock: Interlock, line: CodedLine) -> tuple[int, int]:
+    """Return the lowest and highest code that allow driving; bounds round inwards."""
     if lock.level is not None:
         if line.kind in DIGITAL:
             return lock.level, lock.level

@@ -98,13 +98,13 @@ class Hardware(Protocol):
 
 @dataclass(frozen=True)
 class InterlockState:
-    """An interlock as it was last read; `reads` and `holds` are None before that."""
+    """An interlock as it was last read; `reads` and `satisfied` are None before that."""
 
     name: str
     channel: str
     demand: str
     reads: float | None
-    holds: bool | None
+    satisfied: bool | None
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeGuard, cast
+from typing import Any, ClassVar, Protocol, cast
 
 from pydantic import BaseModel
 
@@ -13,40 +12,11 @@ from oscilab.bench.file import Bench, read_bench
 from oscilab.bench.find import example_benches, find_bench, search_order
 from oscilab.bench.schema import BUILT_IN_DEVICE, DeviceTable
 from oscilab.bench.tables import validated
-from oscilab.errors import InvalidInput, OscilabError
+from oscilab.errors import InvalidInput
 from oscilab.physics import Potential, Topology
-from oscilab.plugins import choices, load
+from oscilab.plugins import choices, find
 
 GROUP = "oscilab.arrays"
-
-
-class BenchArray(Protocol):
-    """What a class offers beside `OscillatorArray`, so that a bench file can describe it."""
-
-    Settings: ClassVar[type[BaseModel]]
-
-    @classmethod
-    def from_bench(
-        cls, settings: Mapping[str, object], potential: Potential, name: str, seed: int
-    ) -> OscillatorArray:
-        """The array that the table `settings` describes as device `name`."""
-        ...
-
-
-class DeviceArray(Protocol):
-    """What a class offers instead that needs the whole device: a front end, wiring, limits."""
-
-    Settings: ClassVar[type[BaseModel]]
-
-    @staticmethod
-    def from_device(device: Device, potential: Potential, seed: int) -> OscillatorArray:
-        """The array that `device` describes, connected and not yet driven."""
-        ...
-
-    @staticmethod
-    def check_device(device: Device) -> list[str]:
-        """Refuse what is wrong in the description; what else an operator should know."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +58,33 @@ class Device:
             return self.table.topology.build(self.bench.folder)
         except InvalidInput as error:
             raise InvalidInput(f"{self.where}: devices.{self.name}.topology: {error}") from error
+
+
+class ArrayKind(Protocol):
+    """What a class of the group `oscilab.arrays` offers, so that a bench file can describe it.
+
+    `Settings` is the schema of the device's table `settings`.
+    """
+
+    Settings: ClassVar[type[BaseModel]]
+
+    @classmethod
+    def from_device(cls, device: Device, potential: Potential, seed: int) -> OscillatorArray:
+        """Return the array that `device` describes, under `potential`, not yet driven.
+
+        Raises:
+            InvalidInput: a description that cannot be used.
+        """
+        ...
+
+    @staticmethod
+    def check_device(device: Device) -> list[str]:
+        """Refuse what is wrong in the description; return what else an operator should know.
+
+        Raises:
+            InvalidInput: naming what is wrong.
+        """
+        ...
 
 
 SIM = Device(BUILT_IN_DEVICE, DeviceTable(array="simulated"))
@@ -136,26 +133,18 @@ def device_named(name: str, bench: str | None = None) -> Device:
     return devices[name]
 
 
-def array_class(device: Device) -> type[BenchArray] | type[DeviceArray]:
-    """The class of the device's array.
+def array_class(device: Device) -> type[ArrayKind]:
+    """Return the class of the device's array.
 
     Raises:
         InvalidInput: no such kind of array is installed.
         OscilabError: it is installed but cannot be used.
     """
     try:
-        found = load(GROUP, device.table.array)
+        found = find(GROUP, device.table.array, {}, ArrayKind)
     except InvalidInput as error:
         raise InvalidInput(f"{device.where}: devices.{device.name}.array: {error}") from error
-    ways = ("from_bench", "from_device")
-    if not isinstance(found, type) or not any(hasattr(found, way) for way in ways):
-        raise OscilabError(
-            f"the array {device.table.array!r} is {found!r}, which cannot be opened from a bench "
-            "file; its package must be mended"
-        )
-    if hasattr(found, "from_device"):
-        return cast(type[DeviceArray], found)
-    return cast(type[BenchArray], found)
+    return cast(type[ArrayKind], found)
 
 
 def check_device(device: Device) -> list[str]:
@@ -174,9 +163,7 @@ def check_device(device: Device) -> list[str]:
     topology = device.topology()
     if topology is not None:
         Potential(topology, device.terms or ())
-    if _needs_device(kind):
-        return kind.check_device(device)
-    return []
+    return kind.check_device(device)
 
 
 def open_array(device: Device, potential: Potential, seed: int) -> OscillatorArray:
@@ -189,17 +176,10 @@ def open_array(device: Device, potential: Potential, seed: int) -> OscillatorArr
     kind = array_class(device)
     _check_settings(device, kind)
     _check_potential(device, potential)
-    if _needs_device(kind):
-        return kind.from_device(device, potential, seed)
-    simple = cast(type[BenchArray], kind)
-    return simple.from_bench(device.table.settings, potential, device.name, seed)
+    return kind.from_device(device, potential, seed)
 
 
-def _needs_device(kind: type[BenchArray] | type[DeviceArray]) -> TypeGuard[type[DeviceArray]]:
-    return hasattr(kind, "from_device")
-
-
-def _check_settings(device: Device, kind: type[BenchArray] | type[DeviceArray]) -> None:
+def _check_settings(device: Device, kind: type[ArrayKind]) -> None:
     keys = ("devices", device.name, "settings")
     validated(kind.Settings, device.table.settings, device.where, keys)
 

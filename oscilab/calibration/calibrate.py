@@ -24,8 +24,7 @@ from oscilab.calibration.lines import FittedLines, fit_lines
 from oscilab.calibration.sweep import sweep_lines
 from oscilab.progress import Progress, Quiet
 from oscilab.wired.array import WiredArray
-from oscilab.wired.calibration import Calibration, DeviceIdentity, Line
-from oscilab.wired.units import Units
+from oscilab.wired.calibration import Calibration, DeviceIdentity, Line, Units
 
 SETTLED = 7.0
 """Response times after which a thousandth of a step is left."""

@@ -13,9 +13,8 @@ import numpy as np
 from oscilab.errors import DeviceFailed
 from oscilab.types import FloatArray
 from oscilab.wired.array import WiredArray
-from oscilab.wired.clock import clock_for_ramps
-from oscilab.wired.ramps import with_ramps
-from oscilab.wired.waveform import Waveform
+from oscilab.wired.plays import Play
+from oscilab.wired.waveform import Waveform, clock_for_ramps, with_ramps
 
 # Response to steps of the clamps.
 WINDOW = 200
@@ -77,7 +76,7 @@ def measure_response(array: WiredArray) -> Response:
     clamps, reach = array.lines.clamps, STEP_REACH * _clamp_reach(array)
     span = np.ptp(array.lines.clamp_scale.volts_by_line(np.stack([-reach, reach])))
     ramp_s = float(span / array.drive.limits.slew[clamps].min())
-    rate = clock_for_ramps(array.rate_hz, ramp_s)
+    rate = clock_for_ramps(array.planner.fastest_hz, ramp_s)
     while True:
         lags, followed = _lags(array, rate)
         seconds = lags.mean(axis=1)
@@ -110,7 +109,7 @@ def _lags(array: WiredArray, rate: float) -> tuple[FloatArray, bool]:
     ramped = with_ramps(waveform, start, array.drive.limits.slew[clamps], rate)
     length = ramped.waveform.length
     read = np.arange(length, dtype=np.int64)
-    samples = array.drive.exchange(ramped.waveform, rate, array.wired.wiring.positions, read)
+    samples = array.drive.exchange(Play(ramped.waveform, rate, array.wired.wiring.positions, read))
     asked = lines.clamp_scale.quantity_by_line(ramped.waveform.expand(0, length)).T
     missing = asked - lines.positions(samples.volts[:, 0]).T
     ends = ramped.ends

@@ -13,10 +13,8 @@ import numpy as np
 
 from oscilab.types import FloatArray
 from oscilab.wired.array import WiredArray
-from oscilab.wired.clock import clock_for_ramps
-from oscilab.wired.points import before
-from oscilab.wired.ramps import with_ramps
-from oscilab.wired.waveform import Waveform
+from oscilab.wired.plays import Play
+from oscilab.wired.waveform import Waveform, clock_for_ramps, last_samples, with_ramps
 
 SHARE = 0.4
 """Share of a line's range that a sweep covers, so that sensors do not saturate."""
@@ -105,15 +103,15 @@ def sweep_lines(
     average = array.wired.settings.average
     # The largest step that can occur between two random settings.
     ramp_s = float(((upper - lower) / limits.slew[which]).max())
-    rate = clock_for_ramps(array.rate_hz, ramp_s)
-    held = array.settle_samples(rate) + average
+    rate = clock_for_ramps(array.planner.fastest_hz, ramp_s)
+    held = array.planner.settle_samples(rate) + average
     for first in range(0, points, POINTS_AT_ONCE):
         levels = volts[first : first + POINTS_AT_ONCE].T
         steps = np.full(levels.shape[1], held, np.int64)
         start = array.drive.outputs.levels[which]
         ramped = with_ramps(Waveform(which, levels, steps), start, limits.slew[which], rate)
-        last = before(ramped.ends, average)
-        found = array.drive.exchange(ramped.waveform, rate, inputs, last).volts[:, 0]
+        last = last_samples(ramped.ends, average)
+        found = array.drive.exchange(Play(ramped.waveform, rate, inputs, last)).volts[:, 0]
         read.append(found.reshape(len(inputs), -1, average).mean(axis=2).T)
         advance(len(steps))
     readings = np.concatenate(read)

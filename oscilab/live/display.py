@@ -67,10 +67,10 @@ def condition_rows(model: RunModel) -> list[Row]:
 
 
 def _lock(lock: dict[str, Any]) -> tuple[str, bool]:
-    if lock["holds"] is None:
+    if lock["satisfied"] is None:
         return f"{lock['channel']}, not read alone", True
-    word = "holds" if lock["holds"] else "TRIPPED"
-    return f"{word}: {lock['channel']} reads {lock['reads']:.3g}", bool(lock["holds"])
+    word = "satisfied" if lock["satisfied"] else "TRIPPED"
+    return f"{word}: {lock['channel']} reads {lock['reads']:.3g}", bool(lock["satisfied"])
 
 
 def _box(model: RunModel) -> list[Row]:

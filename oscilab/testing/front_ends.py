@@ -84,7 +84,7 @@ class FrontEndContract(ArrayContract):
             levels = np.full((1, 1), rig.array.drive.limits.safe[clamp[0]])
             waveform = Waveform(clamp, levels, np.array([8]), repeats=2)
             inputs = [*rig.array.wired.wiring.positions]
-            asked = min(rig.array.rate_hz, connected.channels.max_rate_hz)
+            asked = min(rig.array.planner.fastest_hz, connected.channels.max_rate_hz)
             found = connected.exchange(waveform, asked, inputs, np.array([0, 3, 7]))
             assert found.volts.shape == (len(inputs), 2, 3)
             assert found.volts.dtype in (np.float32, np.float64)

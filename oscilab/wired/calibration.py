@@ -1,9 +1,9 @@
 """What the lines of a bench mean: volts = offset + gain * quantity, in SI units.
 
-The gauge says which external references the scales hang on. By default the clamps' actuators fix
-the length and its zero, the force sensors force and its zero, and the front end's clock the time;
-gains and offsets of the drive lines and of the position sensors, kT and mobility follow from
-measurements.
+The gauge says which external references fix the scales. By default the clamps' actuators fix
+length and its zero, the force sensors force and its zero, and the front end's clock time. Gains and
+offsets of the drive lines and of the position sensors, kT and mobility follow from measurements.
+Before anything was measured, design values stand in for them.
 """
 
 from __future__ import annotations
@@ -14,22 +14,70 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import tomlkit
 from pydantic import Field
 
 from oscilab.bench.tables import Table, read_toml, validated
 from oscilab.errors import InvalidInput
-from oscilab.wired.units import Units
-from oscilab.wired.wiring import Wiring
+from oscilab.physics.potential import Family, Potential
+from oscilab.wired.channels import Channel, ChannelTable
+from oscilab.wired.limits import Limits
+from oscilab.wired.settings import WiredSettings
+from oscilab.wired.wiring import CLAMP, ENABLE, FORCE, POSITION, Wiring, family_of
 
 GAUGE = (
     "clamp actuators fix length and its zero, force sensors fix force and its zero, the front "
     "end's clock fixes time"
 )
+BOLTZMANN = 1.380649e-23
 OLD_AFTER_DAYS = 30.0
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(allow_inf_nan=False, gt=0)]
 Error = Annotated[float, Field(allow_inf_nan=False, ge=0)]
+
+
+@dataclass(frozen=True)
+class Units:
+    """What 1 means in the core: l = sqrt(kT / k0) in length, tau = 1 / (mu k0) in time.
+
+    `kT` is the bath's in joules, `stiffness` k0 the reference spring in N/m (a choice), `mobility`
+    mu in m/(N s).
+    """
+
+    kT: float
+    stiffness: float
+    mobility: float
+
+    @property
+    def length(self) -> float:
+        """A thermal amplitude of the reference spring, in metres."""
+        return float(np.sqrt(self.kT / self.stiffness))
+
+    @property
+    def time(self) -> float:
+        """A relaxation time of the reference spring, in seconds."""
+        return 1 / (self.mobility * self.stiffness)
+
+    @property
+    def force(self) -> float:
+        """kT per thermal amplitude, in newtons."""
+        return self.kT / self.length
+
+    def coefficient(self, degree: int) -> float:
+        """Return one unit of a coefficient of that degree, kT / l^degree, in J/m^degree."""
+        return self.kT / self.length**degree
+
+    def of_target(self, target: str, potential: Potential) -> float:
+        """Return what one unit of the quantity on a wired line is in SI; 1 for a switch."""
+        family = family_of(target)
+        if family in (CLAMP, POSITION):
+            return self.length
+        if family == FORCE:
+            return self.force
+        if family in potential.families:
+            return self.coefficient(degree_of(potential.families[family]))
+        return 1.0
 
 
 class Line(Table):
@@ -47,7 +95,7 @@ class Line(Table):
 
 
 class DeviceIdentity(Table):
-    """The device that was calibrated: its name in the bench, and what it says that it is."""
+    """The device that was calibrated: its name in the bench, kind and serial number."""
 
     name: str
     kind: str = ""
@@ -78,9 +126,10 @@ class CalibrationTable(Table):
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Units and lines by channel; `nominal` where nobody measured, with `sha256` empty.
+    """Units, and lines by channel.
 
-    `response_s` is the slowest of actuators, sensors and release.
+    `nominal` marks design values, with an empty `sha256`. `response_s` is the slowest response
+    time of actuators, sensors and release.
     """
 
     units: Units
@@ -116,7 +165,7 @@ class Calibration:
                 )
 
     def concerns(self, device: str, identity_serial: str, now: datetime | None = None) -> list[str]:
-        """What an operator should know before trusting it: its age, another device.
+        """Return what an operator should know before trusting it: its age, another device.
 
         `device` is its name in the bench; `identity_serial` is empty while nothing is connected.
         """
@@ -140,7 +189,7 @@ class Calibration:
 
 
 def read_calibration(path: Path) -> Calibration:
-    """The calibration in a TOML file.
+    """Return the calibration in a TOML file.
 
     Raises:
         InvalidInput: it cannot be read or does not fit the schema.
@@ -199,3 +248,102 @@ def _inline(values: Mapping[str, Any]) -> Any:
     for key, value in values.items():
         table.append(key, value)
     return table
+
+
+def degree_of(family: Family) -> int:
+    """Return the degree of a term's energy in positions.
+
+    Raises:
+        InvalidInput: the term is not homogeneous, so its coefficient has no unit.
+    """
+    if family.term.degree is not None:
+        return family.term.degree
+    raise InvalidInput(
+        f"term {family.name} has no single degree, so that its drive line has no unit; wire "
+        "terms that are homogeneous polynomials"
+    )
+
+
+def nominal_calibration(
+    settings: WiredSettings,
+    potential: Potential,
+    wiring: Wiring,
+    channels: ChannelTable,
+    limits: Limits,
+) -> Calibration:
+    """Return the design values: every line without offset, full scale in volts for full scale of
+    its quantity.
+
+    Force sensors read the clamp's reaction, so that their gain is negative.
+
+    Raises:
+        InvalidInput: limits that leave a quantity no volts on a side of zero that it needs, or
+            design values whose gain is not a number.
+    """
+    units = nominal_units(settings)
+    lines: dict[str, Line] = {}
+    for channel, target in wiring.targets.items():
+        family = family_of(target)
+        if family == ENABLE:
+            continue
+        if family in (POSITION, FORCE):
+            volts = _full_scale(channels.input(channel))
+        else:
+            number = channels.output_numbers[channel]
+            volts = _drive_scale(family, potential, settings, limits, number)
+        gain = volts / _span(family, potential, settings) / units.of_target(target, potential)
+        if not 0 < gain < np.inf:
+            raise InvalidInput(
+                f"{channel}, which is wired to {target}, has no design gain: the volts that it "
+                "may take must reach beyond zero on each side that its range does, and no further "
+                "than numbers do; change its limits, or its range"
+            )
+        lines[channel] = Line(target=target, gain=-gain if family == FORCE else gain)
+    return Calibration(units=units, lines=lines, nominal=True)
+
+
+def nominal_units(settings: WiredSettings) -> Units:
+    """Return the units of the design values."""
+    kT = BOLTZMANN * settings.temperature_K
+    stiffness = kT / settings.length_m**2
+    return Units(kT, stiffness, 1 / (settings.time_s * stiffness))
+
+
+def _family_range(
+    family: str, potential: Potential, settings: WiredSettings
+) -> tuple[float, float]:
+    default = potential.family(family).term.default_range
+    low, high = settings.ranges.get(family, default)
+    # A range of nothing but zero says that a line is not used, and nothing of its scale.
+    return (low, high) if low or high else default
+
+
+def _span(family: str, potential: Potential, settings: WiredSettings) -> float:
+    if family == POSITION:
+        return settings.position_span
+    if family == FORCE:
+        return settings.force_span
+    if family == CLAMP:
+        return settings.clamp
+    return max(map(abs, _family_range(family, potential, settings)))
+
+
+def _drive_scale(
+    family: str, potential: Potential, settings: WiredSettings, limits: Limits, number: int
+) -> float:
+    # The largest volts that both ends of the quantity's range can use.
+    low, high = limits.lower[number], limits.upper[number]
+    if family == CLAMP:
+        return float(min(-low, high))
+    bottom, top = _family_range(family, potential, settings)
+    scale = max(abs(bottom), abs(top))
+    rooms: list[float] = []
+    if top > 0:
+        rooms.append(high * scale / top)
+    if bottom < 0:
+        rooms.append(-low * scale / -bottom)
+    return float(np.min(rooms))
+
+
+def _full_scale(channel: Channel) -> float:
+    return min(-channel.lower, channel.upper)

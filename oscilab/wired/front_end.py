@@ -1,8 +1,10 @@
 """The second seam: a front end, in volts.
 
-A driver implements `AnalogFrontEnd` and nothing else; wiring, calibration, limits, ramps and
-interlocks are above it, once for all. What it says of itself (channels, capabilities) holds before
-it is connected, so that a bench can be checked without touching hardware.
+A driver implements `AnalogFrontEnd` and nothing else, and never sees a bench file. Wiring,
+calibration, limits, ramps and interlocks are above it. Its channels and capabilities are known
+before it is connected, so that a bench can be checked without touching hardware.
+
+What only some boards can do is a protocol of its own: count what was played, guard outputs.
 """
 
 from __future__ import annotations
@@ -10,16 +12,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from oscilab.arrays.description import Identity
+from oscilab.bench.devices import Device
 from oscilab.errors import DeviceFailed
 from oscilab.types import IntArray, Volts
 from oscilab.wired.channels import ChannelTable
+from oscilab.wired.interlocks import Interlocks
+from oscilab.wired.limits import Limits
 from oscilab.wired.waveform import Waveform
-
-if TYPE_CHECKING:
-    from oscilab.bench.devices import Device
 
 
 class FrontEndCapability(StrEnum):
@@ -32,8 +34,8 @@ class FrontEndCapability(StrEnum):
     WATCHDOG = "watchdog"
     """Outputs go to their safe values by themselves when the host falls silent.
 
-    The driver feeds it from `connect` to `close`, while nobody calls, too; once it has tripped,
-    every call that drives raises `InterlockTripped`.
+    The driver feeds it from `connect` to `close`, also between calls. Once it has tripped, every
+    call that drives raises `InterlockTripped`.
     """
     DIGITAL_INTERLOCK = "digital_interlock"
     """A digital input can stop the outputs without the host."""
@@ -49,7 +51,7 @@ class Aborted(DeviceFailed):
 class Samples:
     """What came in: `volts` `[input, repeat, reading]`, and the rate that the clock really had.
 
-    The volts, of float64 or float32, are the caller's own, who turns them into readings in place.
+    The volts, float64 or float32, belong to the caller, who converts them in place.
     """
 
     volts: Volts
@@ -62,8 +64,8 @@ class AnalogFrontEnd(Protocol):
 
     Vectors of outputs `[output]` follow `channels.outputs`; digital lines take 0.0 and 1.0.
 
-    Calls may come from any thread, but one at a time, but for two that may come while another
-    thread is in `exchange` or `pause`: `abort`, and with `LIVE_INPUTS` `read_inputs`.
+    Calls may come from any thread, one at a time. Two may also come while another thread is in
+    `exchange` or `pause`: `abort`, and with `LIVE_INPUTS` `read_inputs`.
     """
 
     @property
@@ -93,11 +95,11 @@ class AnalogFrontEnd(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the hardware, outputs as they are; idempotent."""
+        """Release the hardware, outputs as they are; idempotent."""
         ...
 
     def read_outputs(self) -> Volts:
-        """What the outputs are at, `[output]`; only with `OUTPUT_READBACK`."""
+        """Return what the outputs are at, `[output]`; only with `OUTPUT_READBACK`."""
         ...
 
     def set_outputs(self, volts: Volts) -> None:
@@ -105,16 +107,16 @@ class AnalogFrontEnd(Protocol):
         ...
 
     def read_inputs(self, inputs: Sequence[str], samples: int = 1) -> Volts:
-        """`samples` readings of the named inputs, `[input, sample]`.
+        """Return `samples` readings of the named inputs, `[input, sample]`.
 
         While a waveform plays (`LIVE_INPUTS`) it is asked for one reading of the interlocks' lines,
-        which are among the inputs of that `exchange`: the newest sample that came in will do, where
-        it is no older than 50 ms.
+        which are among the inputs of that `exchange`. The newest sample will do, if it is no older
+        than 50 ms.
         """
         ...
 
     def pause(self, seconds: float) -> None:
-        """Let so much of the front end's own time pass, outputs held."""
+        """Wait for `seconds` of the front end's own time; outputs hold."""
         ...
 
     def exchange(
@@ -127,7 +129,7 @@ class AnalogFrontEnd(Protocol):
         """Play `waveform` and read the named inputs, by one clock and one trigger.
 
         Sample k of the inputs is taken as sample k of the outputs ends. `read` `[reading]` are the
-        samples of each repeat to hand back, ascending; a driver drops the others as they stream in.
+        samples of each repeat to return, ascending; a driver drops the others as they come in.
         Outputs stay at the last level. Only with `HARDWARE_TIMED`.
 
         Raises:
@@ -141,41 +143,71 @@ class AnalogFrontEnd(Protocol):
         ...
 
     def make_safe(self) -> None:
-        """The last resort, where outputs cannot be ramped: safe values by the hardware's means."""
+        """Bring outputs to safe values by the hardware's own means, where no ramp is possible."""
         ...
 
 
 @runtime_checkable
 class CountingFrontEnd(Protocol):
-    """What a front end offers as well that knows how far a waveform came which was cut short.
+    """What a front end offers as well that knows how far a waveform came before it was cut short.
 
-    Without it, and without `OUTPUT_READBACK`, a ramp to safe values starts from a guess then.
+    Without it, and without `OUTPUT_READBACK`, the ramp to safe values starts from a guess.
     """
 
     def played(self, waveform: Waveform) -> int | None:
-        """Stop `waveform`, whose `exchange` did not return, outputs holding, and say how many of
-        its samples went out, those of all repeats counted: 0 where it never began.
+        """Stop `waveform`, whose `exchange` did not return; return how many samples went out.
 
-        None where that cannot be told any more; raises nothing.
+        Outputs hold. Samples of all repeats count; 0 where it never began, None where that cannot
+        be told any more. Raises nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class GuardingFrontEnd(Protocol):
+    """What a front end offers as well whose board guards its outputs by itself."""
+
+    def guard(self, limits: Limits, interlocks: Interlocks) -> None:
+        """Take over what the outputs may do, and what inputs must show; once, before `connect`.
+
+        The board is told when it is connected. The host checks all of it as well.
+
+        Raises:
+            InvalidInput: the board cannot guard all of these outputs.
+        """
+        ...
+
+
+@runtime_checkable
+class SimulatedFrontEnd(Protocol):
+    """What a front end offers as well whose board and matter are simulated in this process."""
+
+    def simulate(self, device: Device) -> None:
+        """Build what stands behind the lines that the bench wires; once, before anything else.
+
+        Raises:
+            InvalidInput: a bench that cannot be used.
         """
         ...
 
 
 @runtime_checkable
 class SeededFrontEnd(Protocol):
-    """What a front end offers as well whose matter is simulated in this process."""
+    """What a front end offers as well whose random numbers a run's seed may begin."""
 
     def reseed(self, seed: int) -> None:
-        """Begin the random numbers of bath and sensors anew; which board it is stays as it is."""
+        """Restart the random numbers of bath and sensors; which board it is stays as it is."""
         ...
 
 
-class BenchFrontEnd(Protocol):
+class FrontEndKind(Protocol):
     """What a class of the group `oscilab.front_ends` offers, so that a bench can describe it."""
 
     @classmethod
-    def from_bench(cls, connection: Mapping[str, object], device: Device) -> AnalogFrontEnd:
-        """The front end that the table `connection` describes, not yet connected.
+    def from_bench(cls, connection: Mapping[str, object], name: str, where: str) -> AnalogFrontEnd:
+        """Return the front end that the table `connection` of device `name` describes.
+
+        `where` names the bench file, for messages. Nothing is connected yet.
 
         Raises:
             InvalidInput: an unknown key or a value that cannot be used.

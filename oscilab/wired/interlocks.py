@@ -1,18 +1,18 @@
-"""Interlocks: levels that must hold before and while outputs are driven.
+"""Interlocks: conditions on inputs that must be satisfied before and while outputs are driven.
 
     [devices.daq0.interlocks]
     door = { channel = "di0", level = 1 }
     cooling = { channel = "ai12", below = 4.5 }
     controller = { channel = "di1", beats_every_s = 0.5 }
 
-They are levels, not edges: an interlock that stands at the wrong level refuses every start, and a
-run that it stopped begins again only when somebody resumes it. So does a heartbeat, a line that
-must change its level again and again: what counts is whether it beats.
+They are levels, not edges: an interlock at the wrong level refuses every start, and a run that it
+stopped begins again only when somebody resumes it. A heartbeat is a line that must change its level
+again and again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -26,7 +26,7 @@ from oscilab.wired.channels import ChannelTable
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 STILL_READINGS = 8
-"""So often in a row a heartbeat's line must be found at one level before it counts as still."""
+"""Readings at one level, in a row, before a heartbeat's line counts as still."""
 
 
 class Interlock(Table):
@@ -51,17 +51,17 @@ class Interlock(Table):
             )
         return self
 
-    def holds(self, volts: FloatArray) -> BoolArray:
-        """Whether each of `volts` allows driving; what is not a number does not."""
+    def satisfied(self, volts: FloatArray) -> BoolArray:
+        """Return whether each of `volts` allows driving; NaN does not."""
         if self.level is not None:
-            # Not `== bool(level)`: what is not a number would pass for low.
+            # Not `== bool(level)`: NaN would count as low.
             return volts > 0.5 if self.level else volts <= 0.5
         above = -np.inf if self.above is None else self.above
         below = np.inf if self.below is None else self.below
         return (volts > above) & (volts < below)
 
     def demand(self) -> str:
-        """What it asks for, in words."""
+        """Return what it asks for, in words."""
         if self.level is not None:
             return f"at level {self.level}"
         parts = [
@@ -75,18 +75,19 @@ class Interlock(Table):
 class Interlocks:
     """All interlocks of a device.
 
-    `live` says whether the front end can read inputs while it plays; `seen` keeps the last reading
-    of each, and whether it allowed driving.
+    `locks` maps a name to its interlock; `channels` are the inputs to read, one for each. `live`
+    says whether the front end can read inputs while it plays. `seen` keeps the last reading of
+    each, and whether it allowed driving.
 
     Raises:
-        InvalidInput: an unknown key or channel, a bound that no reading can be beyond, or a
-            heartbeat that nobody could hear.
+        InvalidInput: an unknown key or channel, a bound that no reading can pass, or a heartbeat
+            on a front end that cannot read inputs while it plays.
     """
 
     def __init__(
         self, table: Mapping[str, Any], channels: ChannelTable, where: str, live: bool = False
     ) -> None:
-        self._locks: dict[str, Interlock] = {}
+        locks: dict[str, Interlock] = {}
         self.seen: dict[str, tuple[float, bool]] = {}
         for name, value in table.items():
             lock = validated(Interlock, value, where, [name])
@@ -97,38 +98,36 @@ class Interlocks:
                     f"{lock.channel} while it plays a waveform (it lacks live_inputs); use a "
                     "level, or a watchdog of the hardware's own"
                 )
-            self._locks[name] = lock
-
-    @property
-    def locks(self) -> Mapping[str, Interlock]:
-        """By name."""
-        return self._locks
+            locks[name] = lock
+        self.locks: Mapping[str, Interlock] = locks
+        self.channels = [lock.channel for lock in locks.values()]
+        # A heartbeat is left out of `check`: one reading does not tell whether a line beats.
+        self._levels = [
+            (row, name, lock)
+            for row, (name, lock) in enumerate(locks.items())
+            if lock.beats_every_s is None
+        ]
 
     @property
     def longest_beat_s(self) -> float:
         """Of all heartbeats; 0 without any."""
-        return max((lock.beats_every_s or 0.0 for lock in self._locks.values()), default=0.0)
+        return max((lock.beats_every_s or 0.0 for lock in self.locks.values()), default=0.0)
 
-    @property
-    def channels(self) -> list[str]:
-        """The inputs to read, one an interlock."""
-        return [lock.channel for lock in self._locks.values()]
+    def check(self, volts: Sequence[FloatArray] | FloatArray) -> None:
+        """Refuse readings that forbid driving: one array `[reading]` for each interlock.
 
-    def check(self, volts: Iterable[FloatArray]) -> None:
-        """Refuse readings that forbid driving; one array of them an interlock. Heartbeats are
-        left out: a reading alone does not tell whether a line beats.
+        Heartbeats are not checked here; see `Beats`.
 
         Raises:
             InterlockTripped: naming the interlock, its channel and its value.
         """
-        for (name, lock), readings in zip(self._locks.items(), volts, strict=True):
-            if lock.beats_every_s is not None:
-                continue
-            held = lock.holds(readings)
+        for row, name, lock in self._levels:
+            readings = volts[row]
+            allowed = lock.satisfied(readings)
             if len(readings):
-                self.seen[name] = (float(readings[-1]), bool(held.all()))
-            if not held.all():
-                found = readings[np.flatnonzero(~held)[0]]
+                self.seen[name] = (float(readings[-1]), bool(allowed.all()))
+            if not allowed.all():
+                found = readings[np.flatnonzero(~allowed)[0]]
                 raise InterlockTripped(
                     f"interlock {name} on {lock.channel} reads {found:g}, but must be "
                     f"{lock.demand()}; outputs go to their safe values; mend the cause, then resume"
@@ -136,9 +135,7 @@ class Interlocks:
 
 
 def _check_bounds(name: str, lock: Interlock, channels: ChannelTable, where: str) -> None:
-    """Refuse an interlock that its own input would keep from tripping: a saturated reading of an
-    analog one must be beyond its bounds.
-    """
+    """Refuse an interlock that could never trip: a saturated reading must be beyond its bounds."""
     channel = channels.input(lock.channel)
     low, high = (float(reach[0]) for reach in channels.reach_of([lock.channel]))
     deaf = (lock.above is not None and lock.above < low) or (
@@ -154,7 +151,7 @@ def _check_bounds(name: str, lock: Interlock, channels: ChannelTable, where: str
 
 @dataclass
 class _Beat:
-    """What was heard of one heartbeat: its last level, when it came, and how often it was read."""
+    """One heartbeat so far: its last level, since when, and in how many readings."""
 
     level: bool
     since: float
@@ -175,13 +172,13 @@ class Beats:
         return min((lock.beats_every_s or np.inf for lock in self._locks.values()), default=np.inf)
 
     def see(self, volts: FloatArray, now: float) -> bool:
-        """Take in one reading an interlock, `[interlock]`, of the time `now` in seconds.
+        """Take one reading of each interlock, `[interlock]`, at the time `now` in seconds.
 
-        Returns whether every heartbeat was heard by now.
+        Return whether every heartbeat was heard by now.
 
         Raises:
-            InterlockTripped: a line stood still for longer than it may, and in so many readings
-                that it is not this host that was asleep.
+            InterlockTripped: a line stood still for longer than it may, and for so many readings
+                that it was not this host that was asleep.
         """
         for (name, lock), reading in zip(self._locks.items(), volts.tolist(), strict=True):
             if lock.beats_every_s is None:

@@ -1,6 +1,10 @@
-"""The lines of an array by what they do, as vectors: numbers, scales and where they rest."""
+"""Core units to volts and back: the lines of an array as vectors, by what they do."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -11,16 +15,81 @@ from oscilab.types import FloatArray
 from oscilab.wired.calibration import Calibration
 from oscilab.wired.channels import ChannelTable
 from oscilab.wired.limits import Limits
-from oscilab.wired.scales import Scale
 from oscilab.wired.settings import WiredSettings
 from oscilab.wired.wiring import Wiring
 
 
-class Lines:
-    """Outputs and inputs of the wired device, and which of them the potential in use drives.
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """volts = offset + gain * quantity, with the quantity in core units; both `[line]`."""
 
-    `wired` is the potential of the whole device, `used` the one that an experiment asked for;
-    parameters of `wired` that `used` lacks stay at zero.
+    gain: FloatArray
+    offset: FloatArray
+
+    @classmethod
+    def of(cls, channels: Sequence[str], calibration: Calibration, potential: Potential) -> Scale:
+        """Return the scale of the named channels."""
+        lines = [calibration.lines[channel] for channel in channels]
+        units = [calibration.units.of_target(line.target, potential) for line in lines]
+        gains = [line.gain * unit for line, unit in zip(lines, units, strict=True)]
+        return cls(np.array(gains, np.float64), np.array([line.offset for line in lines]))
+
+    def volts(self, quantity: FloatArray) -> FloatArray:
+        """Return volts of `quantity` `[..., line]`."""
+        return self.offset + self.gain * quantity
+
+    def quantity(self, volts: FloatArray) -> FloatArray:
+        """Return the quantity of `volts` `[..., line]`."""
+        return (volts - self.offset) / self.gain
+
+    def volts_by_line(self, quantity: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """Return volts `[line, step]` of `quantity` `[step, line]`, in `out` if it is given."""
+        # In place: temporaries of this size cost more than the arithmetic.
+        volts = np.empty(quantity.shape[::-1]) if out is None else out
+        np.multiply(quantity.T, self.gain[:, np.newaxis], out=volts)
+        # References, such as clamps, mostly have no offset: one pass less.
+        if self._has_offset:
+            np.add(volts, self.offset[:, np.newaxis], out=volts)
+        return volts
+
+    def into_quantity(self, volts: FloatArray) -> FloatArray:
+        """Convert `volts` `[line, reading]` in place; return a view of them, `[reading, line]`.
+
+        The volts keep their precision.
+        """
+        offset = self.offset[:, np.newaxis].astype(volts.dtype, copy=False)
+        inverse = self._inverse[:, np.newaxis].astype(volts.dtype, copy=False)
+        if self._has_offset:
+            np.subtract(volts, offset, out=volts)
+        return np.multiply(volts, inverse, out=volts).T
+
+    def quantity_by_line(self, volts: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """Return the quantity `[..., line]` of `volts` `[line, ...]`, in `out` if it is given."""
+        last = volts.T if volts.ndim == 2 else np.moveaxis(volts, 0, -1)
+        found = np.empty(last.shape) if out is None else out
+        np.subtract(last, self.offset, out=found)
+        return np.multiply(found, self._inverse, out=found)
+
+    @cached_property
+    def _has_offset(self) -> bool:
+        return bool(self.offset.any())
+
+    @cached_property
+    def _inverse(self) -> FloatArray:
+        return 1 / self.gain
+
+    def quantity_range(self, lower: FloatArray, upper: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the lowest and highest quantity from `lower` to `upper` volts, `[line]` each."""
+        ends = np.stack([self.quantity(lower), self.quantity(upper)])
+        return ends.min(axis=0), ends.max(axis=0)
+
+
+class Lines:
+    """The outputs and inputs of a wired device, and which of them the potential in use drives.
+
+    `wired` is the potential of the whole device, `used` the one that an experiment asked for.
+    Parameters of `wired` that `used` lacks stay at zero. `parameters`, `clamps` and `enables` are
+    output numbers.
     """
 
     def __init__(
@@ -50,7 +119,7 @@ class Lines:
     def held(
         self, parameters: FloatArray, set_points: FloatArray, levels: FloatArray
     ) -> FloatArray:
-        """Output volts `[output]` with clamps on: `levels` elsewhere."""
+        """Return output volts `[output]` with clamps on; other outputs stay at `levels`."""
         volts = levels.copy()
         volts[self._all] = self._rest
         volts[self.parameters] = self.parameter_scale.volts(parameters)
@@ -59,15 +128,16 @@ class Lines:
         return volts
 
     def into_readings(self, volts: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Positions and forces `[reading, oscillator]`, made of `volts` `[input, reading]` where
-        these are: position sensors first, then force sensors.
+        """Convert `volts` `[input, reading]` in place: position sensors first, then force sensors.
+
+        Return positions and forces, views `[reading, oscillator]` of them.
         """
         count = len(self.position_scale.gain)
         positions = self.position_scale.into_quantity(volts[:count])
         return positions, self.force_scale.into_quantity(volts[count:])
 
     def positions(self, volts: FloatArray, out: FloatArray | None = None) -> FloatArray:
-        """Positions `[..., oscillator]` from volts `[oscillator, ...]`, into `out` where given."""
+        """Return positions `[..., oscillator]` of volts `[oscillator, ...]`, in `out` if given."""
         return self.position_scale.quantity_by_line(volts, out)
 
     def forces(self, volts: FloatArray, out: FloatArray | None = None) -> FloatArray:
@@ -78,7 +148,7 @@ class Lines:
 def describe(
     lines: Lines, limits: Limits, settings: WiredSettings, identity: Identity, timed: bool
 ) -> ArrayDescription:
-    """Box and clamp bounds: what was asked for, narrowed to what the limits allow in volts.
+    """Describe the array: the box and clamps asked for, narrowed to what the limits allow.
 
     Raises:
         InvalidInput: the limits leave nothing of a parameter's range.

@@ -1,4 +1,4 @@
-"""What an operator does to a device beside a run: make it safe, read it, set one output."""
+"""What an operator does with a device outside of runs: make it safe, read it, set one output."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ import numpy as np
 from oscilab.bench.devices import Device
 from oscilab.errors import DeviceBusy, InvalidInput
 from oscilab.wired.array import WiredArray
+from oscilab.wired.device import ConnectedDevice, parts_of, wires_of
 from oscilab.wired.front_end import FrontEndCapability
-from oscilab.wired.hold import Hold
 from oscilab.wired.lock import holder_of, is_held, wait_until_free
-from oscilab.wired.opening import parts_of, wires_of
-from oscilab.wired.units import Units
 
 PATIENCE_S = 30.0
 """How long a run that was asked to stop may take for its ramp."""
@@ -35,9 +33,9 @@ class LineReading:
 
 @contextmanager
 def wired_array(device: Device, design: bool = False) -> Generator[WiredArray]:
-    """The device's array, connected, not driven, and let go of as it is.
+    """Connect the device's array, not driven; release it as it is when the block ends.
 
-    With `design` its calibration is left aside, as when a new one is measured.
+    With `design` its design values stand in for its calibration, as when a new one is measured.
 
     Raises:
         InvalidInput: the device is not wired, or its bench is wrong.
@@ -48,12 +46,12 @@ def wired_array(device: Device, design: bool = False) -> Generator[WiredArray]:
     try:
         yield array
     finally:
-        array.let_go()
+        array.release()
 
 
 @contextmanager
 def driven_array(device: Device, design: bool = False) -> Generator[WiredArray]:
-    """`wired_array`, made safe before it is let go of, however the block ends."""
+    """Do the same, and make the array safe before its release, however the block ends."""
     with wired_array(device, design) as array:
         try:
             yield array
@@ -64,27 +62,26 @@ def driven_array(device: Device, design: bool = False) -> Generator[WiredArray]:
 def make_device_safe(device: Device) -> list[str]:
     """Ramp every wired output to its safe value; a run that drives the device is stopped first.
 
-    Returns these outputs' names. What lines mean is of no account: the device may have lost its
-    calibration.
+    Return these outputs' names. No calibration is needed: the device may have lost its own.
 
     Raises:
-        DeviceBusy: that run did not let go.
+        DeviceBusy: that run did not release the device.
     """
     wires = wires_of(_with_lines(device))
     hardware = wires.front_end.hardware
     if hardware and is_held(hardware):
         _stop_holder(hardware, device.name)
-    hold = Hold(wires)
+    connected = ConnectedDevice(wires)
     try:
-        hold.drive.safe_now()
+        connected.drive.make_safe(undriven=True)
     finally:
-        hold.let_go()
+        connected.release()
     outputs = wires.front_end.channels.outputs
     return [outputs[number].name for number in np.flatnonzero(wires.limits.wired)]
 
 
 def read_device(device: Device) -> list[LineReading]:
-    """Every wired line as it is, outputs where they can be read back, then inputs."""
+    """Return every wired line as it is: outputs where they can be read back, then inputs."""
     with wired_array(device) as array:
         front_end, wiring = array.wired.front_end, array.wired.wiring
         found: list[LineReading] = []
@@ -96,7 +93,7 @@ def read_device(device: Device) -> list[LineReading]:
 
 
 def set_output(device: Device, channel: str, volts: float) -> LineReading:
-    """Ramp one output to `volts` and leave it there.
+    """Ramp one output to `volts` and leave it there; return it.
 
     Raises:
         InvalidInput: no such output, or nothing is wired to it.
@@ -117,7 +114,7 @@ def set_output(device: Device, channel: str, volts: float) -> LineReading:
 
 
 def _with_lines(device: Device) -> Device:
-    """`device`, refused unless it is wired.
+    """Return `device`, refused unless it is wired.
 
     Raises:
         InvalidInput: it has no lines.
@@ -137,9 +134,9 @@ def _stop_holder(hardware: str, name: str) -> None:
             "it safe"
         )
     if holder is not None and is_held(hardware):
-        # Where it is gone meanwhile, or is another user's, waiting tells.
+        # The wait below tells whether it has ended meanwhile, or is another user's.
         with suppress(ProcessLookupError, PermissionError):
-            # On Windows this ends the process at once; its outputs are brought down by this one.
+            # On Windows this ends the process at once, and this one brings its outputs down.
             os.kill(holder, signal.SIGTERM)
     if not wait_until_free(hardware, PATIENCE_S):
         raise DeviceBusy(
@@ -163,6 +160,5 @@ def _reading(array: WiredArray, channel: str, volts: float) -> LineReading:
     target = array.wired.wiring.targets.get(channel, "")
     if line is None:
         return LineReading(channel, target, volts, None)
-    units: Units = array.calibration.units
-    scale = units.of_target(line.target, array.wired.potential)
+    scale = array.calibration.units.of_target(line.target, array.wired.potential)
     return LineReading(channel, target, volts, (volts - line.offset) / line.gain / scale)

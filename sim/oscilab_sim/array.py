@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from oscilab.arrays.description import ArrayDescription, Capability, Identity
 from oscilab.arrays.readings import ForceReading, PositionReading, Trajectory
+from oscilab.bench.devices import Device
 from oscilab.errors import InvalidInput
 from oscilab.physics.box import ParameterBox
 from oscilab.physics.potential import Potential
@@ -69,17 +69,19 @@ class SimulatedArray:
         )
 
     @classmethod
-    def from_bench(
-        cls, settings: Mapping[str, object], potential: Potential, name: str, seed: int
-    ) -> SimulatedArray:
-        """The array that a bench file's table `settings` describes as device `name`.
+    def from_device(cls, device: Device, potential: Potential, seed: int) -> SimulatedArray:
+        """Return the array that the device's settings describe.
 
         Raises:
             InvalidInput: an unknown key or a value that cannot be used.
         """
-        return cls(
-            potential, seed=seed, settings=SimulatedSettings.of_table(settings, name), name=name
-        )
+        settings = SimulatedSettings.of_table(device.table.settings, device.name)
+        return cls(potential, seed=seed, settings=settings, name=device.name)
+
+    @staticmethod
+    def check_device(device: Device) -> list[str]:
+        """Return nothing: settings, topology and terms, which are checked, are all there is."""
+        return []
 
     @property
     def description(self) -> ArrayDescription:

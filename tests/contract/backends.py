@@ -21,6 +21,7 @@ from oscilab_sim.array import SimulatedArray
 from oscilab_sim.firmware.process import COMPILERS, find_compiler
 from oscilab_sim.firmware.twin import FirmwareTwin
 from oscilab_sim.scpi.twin import RackTwin
+from oscilab_sim.settings import SimulatedSettings
 
 Builder = Callable[[], AbstractContextManager[Rig]]
 
@@ -36,7 +37,9 @@ def simulated(engine: str) -> Builder:
 
     @contextmanager
     def build() -> Iterator[Rig]:
-        array = SimulatedArray.from_bench({"engine": engine}, contract_potential(), engine, 7)
+        array = SimulatedArray(
+            contract_potential(), seed=7, settings=SimulatedSettings(engine=engine), name=engine
+        )
         yield Rig(array=array, untouched=array.save_state)
         array.make_safe()
 

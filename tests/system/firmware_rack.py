@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from oscilab.bench import device_named
+from oscilab.wired.device import wires_of
 from oscilab_firmware.front_end import FirmwareFrontEnd
 from oscilab_sim.firmware.process import COMPILERS, find_compiler
 from oscilab_sim.firmware.twin import FirmwareTwin
@@ -118,7 +119,11 @@ class FirmwareRack:
     def front_end(self, **connection) -> FirmwareFrontEnd:
         """A front end to it, not connected."""
         device = self.device
-        return FirmwareFrontEnd.from_bench({**device.table.connection, **connection}, device)
+        table = {**device.table.connection, **connection}
+        front_end = FirmwareFrontEnd.from_bench(table, device.name, device.where)
+        wires = wires_of(device)
+        front_end.guard(wires.limits, wires.interlocks)
+        return front_end
 
     def command(self, *arguments) -> subprocess.Popen:
         """The command line, in a process of its own."""

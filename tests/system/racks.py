@@ -14,7 +14,7 @@ import tomlkit
 
 from oscilab.bench import Bench, Device, device_named
 from oscilab.bench.schema import DeviceTable
-from oscilab.wired.opening import open_front_end
+from oscilab.wired.device import open_front_end
 from oscilab_sim.scpi.twin import RackTwin
 
 EXAMPLE = device_named("rack0")

@@ -10,7 +10,7 @@ import pytest
 
 from oscilab.bench import open_array
 from oscilab.interruption import MadeSafe
-from oscilab.wired.opening import device_potential
+from oscilab.wired.device import device_potential
 from oscilab_sim.nidaq.twin import NidaqTwin
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))

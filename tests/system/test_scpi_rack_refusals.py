@@ -6,7 +6,7 @@ import pytest
 from racks import described, device_of, making_racks
 
 from oscilab.errors import DeviceFailed, InvalidInput
-from oscilab.wired.opening import open_front_end
+from oscilab.wired.device import open_front_end
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from oscilab.learning.rules import RULES
 from oscilab.learning.training import Rate, Training
 from oscilab.physics import Noising, Potential, geometric, noising_parameters
 from oscilab_sim.array import SimulatedArray
+from oscilab_sim.settings import SimulatedSettings
 
 
 def trained(name, slices, clamp=6.0, **overrides):
@@ -20,7 +21,7 @@ def trained(name, slices, clamp=6.0, **overrides):
     encoder = fit_encoder(settings.encoder, dataset)
     shape = array_shape(encoder, dataset)
     potential = Potential(build_topology(settings.topology, settings.radius, shape), settings.terms)
-    array = SimulatedArray.from_bench({"clamp": clamp}, potential, "sim", 1)
+    array = SimulatedArray(potential, seed=1, settings=SimulatedSettings(clamp=clamp))
     description = array.description
     schedule = geometric(slices, settings.t_min, settings.t_max)
     training = Training(

@@ -11,7 +11,7 @@ import pytest
 
 from oscilab.bench import device_named
 from oscilab.errors import InvalidInput
-from oscilab.wired.opening import parts_of
+from oscilab.wired.device import parts_of
 from oscilab.wired.twins import simulated
 
 TWIN = """\

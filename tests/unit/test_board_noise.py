@@ -4,7 +4,7 @@ import numpy as np
 from wired_benches import opened, pair
 
 from oscilab.bench import open_array
-from oscilab.wired.opening import device_potential
+from oscilab.wired.device import device_potential
 from oscilab_sim.board.converters import LONGEST_S, OCTAVES, Flicker
 
 

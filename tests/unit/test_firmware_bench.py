@@ -9,10 +9,12 @@ from serial.tools.list_ports_common import ListPortInfo
 
 from oscilab.bench import device_named
 from oscilab.errors import DeviceFailed, InterlockTripped, InvalidInput, OutOfLimits
+from oscilab.wired.device import parts_of
 from oscilab.wired.front_end import AnalogFrontEnd, FrontEndCapability
-from oscilab.wired.opening import parts_of
+from oscilab.wired.interlocks import Interlock
 from oscilab_firmware.connection import Connection
 from oscilab_firmware.front_end import FirmwareFrontEnd
+from oscilab_firmware.guards import allowed_codes
 from oscilab_firmware.line import UsbIdentity, port_of
 from oscilab_firmware.messages import Event, Kind, Refusal, Report, Status, Trip
 from oscilab_firmware.trips import failure_of, sentence_of, trip_of
@@ -64,13 +66,13 @@ def test_a_bench_says_where_the_device_is_once():
     device = device_named("mcu0")
     nowhere = {**device.table.connection, "port": None}
     with pytest.raises(InvalidInput, match="names neither port nor usb"):
-        FirmwareFrontEnd.from_bench(nowhere, device).connect()
+        FirmwareFrontEnd.from_bench(nowhere, device.name, device.where).connect()
 
 
 def test_an_unknown_key_is_refused():
     device = device_named("mcu0")
     with pytest.raises(InvalidInput, match=r"unknown key devices\.mcu0\.connection\.prot"):
-        FirmwareFrontEnd.from_bench({**LINES, "prot": "COM3"}, device)
+        FirmwareFrontEnd.from_bench({**LINES, "prot": "COM3"}, device.name, device.where)
 
 
 def test_the_examples_are_whole_and_know_their_lines_before_they_are_connected():
@@ -121,10 +123,10 @@ def test_limits_and_interlocks_in_codes(tmp_path):
         'above = 1.0, below = 4.5 }\nbeat = { channel = "di0", beats_every_s = 1.0 }')  # fmt: skip
     bench.write_text(text.replace("[-10.0, 10.0]", "[-5.0, 4.0]"), encoding="utf-8")
     device = device_named("mcu0", str(bench))
-    front_end = FirmwareFrontEnd.from_bench(device.table.connection, device)
+    front_end = parts_of(device).front_end
     heard = Heard()
     guards, banks = front_end._guards, front_end._banks
-    guards.hand_over_limits(heard, banks, front_end.channels)
+    guards.hand_over_limits(heard, banks)
     assert len(heard.limits) == 15
     number, lower, upper, safe, slew = heard.limits[3]
     assert (number, lower, upper, safe) == (3, 32768 - 16000, 32768 + 12800, 32768)
@@ -137,19 +139,12 @@ def test_limits_and_interlocks_in_codes(tmp_path):
 
 @pytest.mark.parametrize(
     ("bounds", "window"),
-    [("above = 11.0", (65535, 0)), ("below = -11.0", (65535, 0)), ("above = -11.0", (0, 65535))],
+    [({"above": 11.0}, (65535, 0)), ({"below": -11.0}, (65535, 0)), ({"above": -11.0}, (0, 65535))],
 )
-def test_interlocks_beyond_a_converter_s_ends(tmp_path, bounds, window):
-    """What no reading can hold forbids driving; it is no number that a code cannot have."""
-    source = device_named("mcu0").bench.path.read_text(encoding="utf-8")
-    bench = tmp_path / "bench.toml"
-    far = f'far = {{ channel = "ai0", {bounds} }}'
-    bench.write_text(source.replace('door = { channel = "di0", level = 1 }', far), encoding="utf-8")
-    device = device_named("mcu0", str(bench))
-    front_end = FirmwareFrontEnd.from_bench(device.table.connection, device)
-    heard = Heard()
-    front_end._guards.hand_over_interlocks(heard, front_end._banks, front_end.channels)
-    assert heard.interlocks == [(0, *window)]
+def test_interlocks_beyond_a_converter_s_ends(bounds, window):
+    """A bound that no reading can satisfy forbids driving; it is no code that cannot be."""
+    line = connection().banks.inputs[0]
+    assert allowed_codes(Interlock(channel="ai0", **bounds), line) == window
 
 
 def report(code, **fields):

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from oscilab.arrays import Capability
+from oscilab.bench import Device
+from oscilab.bench.schema import DeviceTable
 from oscilab.errors import InvalidInput, OutOfBox, OutOfClamp
 from oscilab.physics import Potential, Protocol, geometric, lattice
 from oscilab_sim.array import SimulatedArray
@@ -17,7 +19,8 @@ def potential():
 
 
 def from_bench(potential, **settings):
-    return SimulatedArray.from_bench(settings, potential, "bench7", 0)
+    device = Device("bench7", DeviceTable(array="simulated", settings=settings))
+    return SimulatedArray.from_device(device, potential, 0)
 
 
 def test_identity_and_capabilities(potential):

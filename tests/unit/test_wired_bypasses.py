@@ -15,6 +15,7 @@ from oscilab.errors import (
 )
 from oscilab.wired.interlocks import Beats, Interlock, Interlocks
 from oscilab.wired.lock import is_held
+from oscilab.wired.plays import Play
 from oscilab.wired.waveform import Waveform
 
 SLEW = 1e3
@@ -32,7 +33,7 @@ def interlocked(**interlock):
 @pytest.mark.parametrize("level", [0, 1])
 def test_a_level_that_is_not_a_number_forbids_driving(level):
     lock = Interlock(channel="di0", level=level)
-    assert lock.holds(np.array([level, np.nan, 1 - level])).tolist() == [True, False, False]
+    assert lock.satisfied(np.array([level, np.nan, 1 - level])).tolist() == [True, False, False]
 
 
 def test_a_heartbeat_that_is_not_a_number_does_not_beat():
@@ -98,7 +99,7 @@ def test_a_step_of_no_samples_hides_no_jump():
     # Every level is one volt from the next, but the one between lasts no time.
     waveform = Waveform(FIRST, np.array([[0.5, 1.5, 2.5]]), np.array([1, 0, 1]))
     with pytest.raises(OutOfLimits, match="less than a sample"):
-        array.drive.exchange(waveform, SLEW, ["ai0"], np.array([0]))
+        array.drive.exchange(Play(waveform, SLEW, ["ai0"], np.array([0])))
     assert array.wired.front_end.board.highest[0] == 0.5
 
 
@@ -110,7 +111,7 @@ def test_the_way_to_safe_values_comes_before_the_first_waveform_is_checked():
     board.levels[-1] = 1.0
     waveform = Waveform(FIRST, np.array([[9.0]]), np.array([10]))
     with pytest.raises(OutOfLimits, match="slew"):
-        array.drive.exchange(waveform, SLEW, ["ai0"], np.array([5]))
+        array.drive.exchange(Play(waveform, SLEW, ["ai0"], np.array([5])))
     assert (board.fastest[:-1] <= SLEW * (1 + 1e-6)).all()
 
 

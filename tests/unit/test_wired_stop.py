@@ -154,5 +154,5 @@ def test_the_condition_names_the_output_nearest_to_a_limit():
     assert now.volts == levels[largest]
     assert (now.lower, now.upper) == (-10.0, 10.0)
     assert now.interlocks[0].name == "door"
-    assert now.interlocks[0].holds
+    assert now.interlocks[0].satisfied
     array.close()

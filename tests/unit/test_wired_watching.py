@@ -123,7 +123,7 @@ def test_interlocks_that_can_no_longer_be_read_stop_it():
     front_end.close()
     with pytest.raises(DeviceFailed, match="is not connected"):
         array.measure_forces(theta_of(array), [[1.0, 0.0]])
-    array.drive.let_go()
+    array.drive.release()
 
 
 def test_a_ramp_is_stopped_as_a_waveform_is():

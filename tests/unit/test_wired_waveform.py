@@ -3,7 +3,7 @@ import pytest
 
 from oscilab.errors import OutOfLimits
 from oscilab.wired import Waveform
-from oscilab.wired.ramps import with_ramps
+from oscilab.wired.waveform import with_ramps
 
 
 def ramps(levels, samples, *arguments):
@@ -40,8 +40,8 @@ def test_ramps_keep_every_line_within_its_slew_and_reach_every_level():
     )
     changes = np.abs(np.diff(dense, axis=1, prepend=start[:, None]))
     assert (changes <= slew[:, None] / rate + 1e-9).all()
-    np.testing.assert_array_equal(ramped.waveform.levels[:, ramped.holds], levels)
-    np.testing.assert_array_equal(ramped.waveform.samples[ramped.holds], samples)
+    np.testing.assert_array_equal(ramped.waveform.levels[:, ramped.steps], levels)
+    np.testing.assert_array_equal(ramped.waveform.samples[ramped.steps], samples)
     # A ramp is no longer than the slowest line needs.
     needed = np.abs(np.diff(levels, axis=1, prepend=start[:, None]))[:2] / slew[:2, None]
     np.testing.assert_array_equal(

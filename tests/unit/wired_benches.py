@@ -10,7 +10,7 @@ from oscilab.bench import Bench, Device, open_array
 from oscilab.bench.schema import DeviceTable
 from oscilab.physics import Potential
 from oscilab.wired import WiredArray
-from oscilab.wired.opening import device_potential
+from oscilab.wired.device import device_potential
 
 TERMS = ["bias", "stiffness", "quartic", "coupling"]
 PAIR: dict[str, Any] = {

@@ -6,25 +6,23 @@ import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from oscilab.arrays.description import Identity
+from oscilab.bench.devices import Device
 from oscilab.bench.tables import validated
 from oscilab.errors import DeviceFailed
 from oscilab.physics import Potential
 from oscilab.types import IndexArray, IntArray, Volts
 from oscilab.wired.channels import Channel, ChannelTable
+from oscilab.wired.device import device_potential
 from oscilab.wired.front_end import Aborted, FrontEndCapability, Samples
-from oscilab.wired.opening import device_potential
 from oscilab.wired.waveform import Waveform
 from oscilab_sim.board.board import VirtualBoard
 from oscilab_sim.board.table import BoardTable, board_of
-
-if TYPE_CHECKING:
-    from oscilab.bench.devices import Device
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -42,8 +40,9 @@ class Connection(BoardTable):
 class VirtualFrontEnd:
     """`AnalogFrontEnd` over a `VirtualBoard`."""
 
-    def __init__(self, board: VirtualBoard, connection: Connection, name: str = "virtual") -> None:
-        self.board = board
+    board: VirtualBoard
+
+    def __init__(self, connection: Connection, name: str) -> None:
         self._connection = connection
         self._name = name
         self._abort = threading.Event()
@@ -51,19 +50,25 @@ class VirtualFrontEnd:
         self._began = time.monotonic()
         self._is_busy = False
         self._moving = threading.Lock()
-        self._lower, self._upper = np.array([(c.lower, c.upper) for c in board.channels.outputs]).T
 
     @classmethod
-    def from_bench(cls, connection: Mapping[str, object], device: Device) -> VirtualFrontEnd:
-        """A board for the device's potential, wired as its bench says.
+    def from_bench(cls, connection: Mapping[str, object], name: str, where: str) -> VirtualFrontEnd:
+        """Return the front end that the table `connection` describes, before `simulate`.
 
         Raises:
             InvalidInput: an unknown key or a value that cannot be used.
         """
-        keys = ("devices", device.name, "connection")
-        table = validated(Connection, connection, device.where, keys)
-        channels = virtual_channels(device_potential(device), table)
-        return cls(board_of(device, channels, table), table, device.name)
+        return cls(validated(Connection, connection, where, ("devices", name, "connection")), name)
+
+    def simulate(self, device: Device) -> None:
+        """Build a board for the device's potential, wired as its bench says.
+
+        Raises:
+            InvalidInput: a bench that cannot be used.
+        """
+        channels = virtual_channels(device_potential(device), self._connection)
+        self.board = board_of(device, channels, self._connection)
+        self._lower, self._upper = np.array([(c.lower, c.upper) for c in channels.outputs]).T
 
     @property
     def channels(self) -> ChannelTable:

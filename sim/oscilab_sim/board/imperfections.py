@@ -9,8 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from oscilab.bench.tables import Table
-from oscilab.wired.calibration import Calibration, Line
-from oscilab.wired.units import Units
+from oscilab.wired.calibration import Calibration, Line, Units
 from oscilab.wired.wiring import CLAMP, FORCE, family_of
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]

@@ -9,7 +9,7 @@ from oscilab.physics import Potential
 from oscilab.types import BoolArray, FloatArray, IndexArray, Volts
 from oscilab.wired.calibration import Calibration
 from oscilab.wired.channels import ChannelTable
-from oscilab.wired.scales import Scale
+from oscilab.wired.lines import Scale
 from oscilab.wired.waveform import Waveform
 from oscilab.wired.wiring import FORCE, Wiring, family_of
 from oscilab_sim.board.converters import OutputStage, Raw

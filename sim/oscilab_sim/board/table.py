@@ -11,7 +11,7 @@ from pydantic import Field
 from oscilab.bench.tables import Table
 from oscilab.types import FloatArray
 from oscilab.wired.channels import ChannelTable
-from oscilab.wired.opening import design_of
+from oscilab.wired.device import design_of
 from oscilab_sim.board.board import VirtualBoard
 from oscilab_sim.board.imperfections import Imperfections
 from oscilab_sim.board.sensing import Outside

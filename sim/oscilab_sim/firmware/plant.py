@@ -10,7 +10,7 @@ from oscilab.errors import InvalidInput
 from oscilab.physics import Potential
 from oscilab.wired.calibration import Calibration
 from oscilab.wired.channels import ChannelTable
-from oscilab.wired.scales import Scale
+from oscilab.wired.lines import Scale
 from oscilab.wired.wiring import ENABLE, Wiring
 from oscilab_firmware.messages import Kind
 from oscilab_firmware.session import Session

@@ -12,7 +12,7 @@ from oscilab.bench.devices import Device
 from oscilab.bench.tables import Table, validated
 from oscilab.errors import DeviceFailed, InvalidInput
 from oscilab.wired.channels import ChannelTable
-from oscilab.wired.opening import design_of
+from oscilab.wired.device import design_of
 from oscilab.wired.twins import twin_table
 from oscilab_firmware.commands import Refused
 from oscilab_firmware.connection import Connection

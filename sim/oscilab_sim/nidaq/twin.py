@@ -11,7 +11,7 @@ from oscilab.bench.devices import Device
 from oscilab.bench.tables import validated
 from oscilab.types import IntArray, Volts
 from oscilab.wired.channels import ChannelTable
-from oscilab.wired.opening import open_front_end
+from oscilab.wired.device import open_front_end
 from oscilab.wired.twins import twin_table
 from oscilab.wired.waveform import Waveform
 from oscilab_nidaq.boards import read_connection
@@ -39,7 +39,7 @@ class NidaqTwin:
         """
         keys = ("devices", device.name, "twin")
         table = validated(NidaqTwinTable, twin_table(device), device.where, keys)
-        connection = read_connection(device.table.connection or {}, device)
+        connection = read_connection(device.table.connection or {}, device.name, device.where)
         channels = open_front_end(device).channels
         _compile_kernels(device, channels, table)
         board = board_of(device, channels, table)

@@ -11,7 +11,7 @@ from pydantic import Field
 from oscilab.bench.devices import Device
 from oscilab.bench.tables import validated
 from oscilab.errors import InvalidInput
-from oscilab.wired.opening import open_front_end
+from oscilab.wired.device import open_front_end
 from oscilab.wired.twins import twin_table
 from oscilab_sim.board.board import VirtualBoard
 from oscilab_sim.board.table import BoardTable, board_of
@@ -57,7 +57,7 @@ class RackTwin:
     def __init__(self, device: Device, endpoint: str | None) -> None:
         keys = ("devices", device.name, "twin")
         table = validated(RackTable, twin_table(device), device.where, keys)
-        described = read_connection(device.table.connection or {}, device)
+        described = read_connection(device.table.connection or {}, device.name, device.where)
         host, port = _endpoint(endpoint)
         channels = open_front_end(device).channels
         _warm(board_of(device, channels, table.model_copy(update={"levels_file": None})))

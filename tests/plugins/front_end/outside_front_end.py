@@ -16,7 +16,7 @@ class Springs(AnalogFrontEnd):
     hardware = None
 
     @classmethod
-    def from_bench(cls, connection, device):
+    def from_bench(cls, connection, name, where):
         springs = cls()
         springs.unit_s, springs.rng = connection["unit_s"], np.random.default_rng(0)
         springs.volts, springs.x = np.zeros(7), np.zeros(2)

@@ -40,18 +40,21 @@ def lines() -> ChannelTable:
 class {{ cookiecutter.front_end }}:
     """`AnalogFrontEnd` over `Hardware`; oscilab checks limits and ramps before it calls."""
 
-    def __init__(self, hardware: Hardware, channels: ChannelTable, name: str) -> None:
-        self._hardware = hardware
+    _hardware: Hardware
+
+    def __init__(self, channels: ChannelTable, name: str) -> None:
         self._channels = channels
         self._name = name
 
     @classmethod
-    def from_bench(cls, connection: Mapping[str, object], device: Device) -> Self:
-        """The front end that a bench file describes, not yet connected."""
-        keys = ("devices", device.name, "connection")
-        validated(Connection, connection, device.where, keys)
-        channels = lines()
-        return cls(Hardware(device, channels), channels, device.name)
+    def from_bench(cls, connection: Mapping[str, object], name: str, where: str) -> Self:
+        """Return the front end that a bench file describes, not yet connected."""
+        validated(Connection, connection, where, ("devices", name, "connection"))
+        return cls(lines(), name)
+
+    def simulate(self, device: Device) -> None:
+        """Put simulated hardware behind the lines; with hardware, delete this, and open it above."""
+        self._hardware = Hardware(device, self._channels)
 
     @property
     def channels(self) -> ChannelTable:
