@@ -17,7 +17,6 @@ import sys
 import threading
 import time
 import tty
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np

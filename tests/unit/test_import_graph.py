@@ -16,8 +16,6 @@ PACKAGES = (
     "oscilab", "oscilab_sim", "oscilab_firmware", "oscilab_experiments", "oscilab_nidaq",
     "oscilab_visa",
 )  # fmt: skip
-STILL_CYCLIC = "oscilab.wired"
-"""Its modules are left out until their last cycle is gone; the package itself is not."""
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +32,6 @@ def first_cycle(imports):
     except CycleError as error:
         return error.args[1]
     return []
-
-
-def without_wired(imports):
-    return {
-        module: {other for other in others if not other.startswith(STILL_CYCLIC)}
-        for module, others in imports.items()
-        if not module.startswith(STILL_CYCLIC)
-    }
 
 
 def at_depth(imports, depth):
@@ -69,10 +59,10 @@ def test_no_package_imports_itself_by_way_of_others(imports, depth):
 
 
 def test_no_module_imports_itself_by_way_of_others(imports):
-    assert first_cycle(without_wired(imports)) == []
+    assert first_cycle(imports) == []
 
 
 def test_a_cycle_would_be_seen(imports):
     closed = {**imports, "oscilab.errors": {"oscilab.cli.main"}}
-    assert {"oscilab.errors", "oscilab.cli.main"} <= set(first_cycle(without_wired(closed)))
+    assert {"oscilab.errors", "oscilab.cli.main"} <= set(first_cycle(closed))
     assert {"oscilab.errors", "oscilab.cli"} <= set(first_cycle(at_depth(closed, 2)))
