@@ -1,9 +1,9 @@
-"""How fast the engines are: steps times oscillators times copies per second of CPU time.
+"""Measure the engines' speed: steps times oscillators times copies per second of CPU time.
 
     python sim/benchmarks/engine.py
 
-Both engines run in one process, on one thread, in turns, so that the ratio holds whatever else
-the machine does. The best of several turns counts.
+Both engines run in one process and on one thread, in turns, so that other load on the machine
+hardly changes the ratio. The best of several turns counts.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from oscilab_sim.streams import RandomStreams
 TERMS = ("bias", "stiffness", "cubic", "quartic", "coupling")
 COPIES, TURNS = 1024, 5
 REPEATS = {"numba": 200, "numpy": 10}
-"""Steps, and readings of forces, in one turn."""
+"""Steps, and force readings, in one turn."""
 
 
 def cpu_seconds(work: Callable[[], object], times: int = 1) -> float:
-    """CPU time of so many calls."""
+    """Return the CPU time of `times` calls of `work`."""
     start = time.process_time()
     for _ in range(times):
         work()
@@ -58,7 +58,7 @@ def compare(topology: Topology) -> None:
 
 
 def products() -> None:
-    """Print what all-to-all couplings of 144 oscillators cost in the kernel and in BLAS."""
+    """Print the cost of the all-to-all couplings of 144 oscillators in the kernel and in BLAS."""
     potential = Potential(all_to_all(12, 12), ["coupling"])
     generator = np.random.default_rng(0)
     theta = 1e-3 * generator.normal(size=potential.parameters)

@@ -1,11 +1,11 @@
-"""An upper bound on the curvature of a potential, from which the integrator's step follows.
+"""An upper bound on the curvature of a potential; it sets the integrator's step.
 
 Explicit steps of length dt are stable where dt times the largest eigenvalue of the Hessian stays
 below 2, and accurate where it is small. The bound is Gershgorin's over the box |x_i| <= reach_i,
-|eigenvalue| <= max_i (|H_ii| + sum_j |H_ij|). Where couplings are many and of both signs its row
-sums are several times too large; then the bilinear part J enters by the fourth root of the largest
-row sum of |J^4|, which bounds the spectral norm as well and at 144 oscillators all-to-all is a
-third above it, where the row sums are at six times.
+|eigenvalue| <= max_i (|H_ii| + sum_j |H_ij|). For many couplings of both signs these row sums are
+several times too large. The bilinear part J then enters by the fourth root of the largest row sum
+of |J^4|, which also bounds the spectral norm. At 144 oscillators all-to-all this bound exceeds the
+norm by a third; the row sums are six times the norm.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ class Curvature:
             self._norm = min(self._norm, float(fourth_power.max()) ** 0.25)
 
     def over(self, reach: Float64Array) -> float:
-        """A bound on |eigenvalues of the Hessian| while |x_i| <= reach_i, `reach` `[oscillator]`.
+        """Return a bound on |eigenvalues of the Hessian| for |x_i| <= `reach` `[oscillator]`.
 
-        Rounded up to a 32nd of an octave, so that a last bit that depends on the number of BLAS
-        threads does not reach the step.
+        It is rounded up to a 32nd of an octave, because its last bits depend on the number of BLAS
+        threads and must not change the step.
         """
         high, low, beside = (np.zeros(self._potential.oscillators) for _ in range(3))
         for family in self._potential.families.values():

@@ -1,4 +1,4 @@
-"""What computes forces, energies and motion, compiled or not."""
+"""The protocols of an engine, which computes forces, energies and motion."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Copies(Protocol):
         ...
 
     def positions(self) -> NDArray[np.float32]:
-        """Where they are now, `[copy, oscillator]`."""
+        """Return the present positions, `[copy, oscillator]`."""
         ...
 
     def reach(self) -> Float64Array:
-        """The largest |x| over copies, `[oscillator]`; not finite if any copy ran away."""
+        """Return the largest |x| over copies, `[oscillator]`; not finite if a copy ran away."""
         ...
 
 
@@ -38,13 +38,13 @@ class Engine(Protocol):
     name: str
 
     def forces(self, parameters: Float64Array, positions: Float64Array) -> Float64Array:
-        """-grad U at `positions` `[batch, oscillator]`, in float64."""
+        """Return -grad U at `positions` `[batch, oscillator]`, in float64."""
         ...
 
     def energy(self, parameters: Float64Array, positions: Positions) -> Float64Array:
-        """U of each row of `positions` `[batch, oscillator]`, `[batch]`, in float64."""
+        """Return U `[batch]` of each row of `positions` `[batch, oscillator]`, in float64."""
         ...
 
     def release(self, positions: Positions, stream: Stream) -> Copies:
-        """Copies that start at `positions` `[copy, oscillator]`."""
+        """Return copies that start at `positions` `[copy, oscillator]`."""
         ...

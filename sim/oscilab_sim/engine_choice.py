@@ -1,4 +1,4 @@
-"""Which engine serves: Numba's, or NumPy's where that cannot."""
+"""Choice of the engine: Numba's, or NumPy's where Numba cannot be used."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ logger = logging.getLogger(__name__)
 
 
 def choose_engine(name: EngineName, potential: Potential, threads: int) -> Engine:
-    """The engine of that name; `auto` is Numba's wherever it can serve.
+    """Return the engine `name`; `auto` is Numba's where it can be used.
 
     Raises:
-        InvalidInput: `numba` was asked for and cannot serve.
+        InvalidInput: `numba` was requested and cannot be used.
     """
     if name == "numpy":
         return NumpyEngine(potential)

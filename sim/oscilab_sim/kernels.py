@@ -1,10 +1,9 @@
-"""The compiled inner loops: forces, noise and update of 64 copies at a time, in one pass.
+"""The compiled inner loops: forces, noise and update of 64 copies in one pass.
 
-Positions are `[row, 64]`: the copies of a block lie side by side, so that every loop over them
-becomes vector instructions. Rows are addressed by unsigned 64-bit indices, because signed ones,
-which may wrap around, compile to gathers; helpers are forced inline, because otherwise the checks
-that two rows do not overlap cost more than the arithmetic. All kernels live in this one file: the
-compiler's cache looks at its date alone.
+Positions are `[row, 64]`: the copies of a block are contiguous, so that loops over them vectorise.
+Row indices are unsigned 64-bit integers, because signed ones may wrap around and compile to
+gathers. Helpers are forced inline, because otherwise the checks for overlapping rows cost more than
+the arithmetic. All kernels are in this one file, because the compiler's cache checks only its date.
 """
 
 # NumPy scalar types keep every operation in 32 bits; type checkers cannot follow Numba's rules.
@@ -26,7 +25,7 @@ def _compiled(function):
     try:
         kernel.enable_caching()
     except RuntimeError:
-        # Neither this folder nor the user's cache can be written: compile once a process.
+        # Neither this folder nor the user's cache is writable: compile once per process.
         return kernel
     return kernel
 
@@ -41,10 +40,10 @@ def _rotated(word, count):
 
 @_inlined
 def _normals(states, z):
-    """Two normals a copy into `z` `[2, 64]`, from xoshiro128++ `states` `[4, 64]`.
+    """Draw two normals per copy into `z` `[2, 64]`, from xoshiro128++ `states` `[4, 64]`.
 
-    The generator is Blackman and Vigna's (arXiv:1805.01407); the transform is Box and Muller's,
-    with minimax polynomials fitted to a relative error of 7e-8 or less, about float32's own.
+    The generator is Blackman and Vigna's (arXiv:1805.01407). The Box-Muller transform uses minimax
+    polynomials with a relative error of at most 7e-8, about that of float32.
     """
     for c in range(LANES):
         s0, s1, s2, s3 = states[0, c], states[1, c], states[2, c], states[3, c]
@@ -66,7 +65,7 @@ def _normals(states, z):
         s3 = _rotated(s3, 11)
         states[0, c], states[1, c], states[2, c], states[3, c] = s0, s1, s2, s3
 
-        # A uniform number in (0, 1], split into mantissa in [sqrt 1/2, sqrt 2) and exponent.
+        # A uniform number in (0, 1], split into exponent and mantissa in [sqrt 1/2, sqrt 2).
         u = F(np.int32(first >> np.uint32(1))) * F(2.0**-31) + F(2.0**-32)
         bits = np.float32(u).view(np.int32)
         exponent = np.int32(np.int32(bits - np.int32(0x3F3504F3)) >> np.int32(23))
@@ -81,7 +80,7 @@ def _normals(states, z):
         log = F(exponent) * F(0.693147181) + (f + f * f * (p * f - F(0.5)))
         radius = np.sqrt(F(-2.0) * log)
 
-        # An angle, as a quadrant and a rest of at most pi / 4.
+        # An angle, as a quadrant and a remainder of at most pi / 4.
         quadrant = np.uint32(np.uint32(second + np.uint32(0x20000000)) >> np.uint32(30))
         rest = np.int32(np.uint32(second - np.uint32(quadrant << np.uint32(30))))
         y = F(rest) * F(2 * np.pi * 2.0**-32)
@@ -101,7 +100,7 @@ def _normals(states, z):
 
 @_inlined
 def _own(g, x, i, t):
-    """The gradient of oscillator `i` in its own position, into `g` `[64]`."""
+    """Write the on-site gradient of oscillator `i` into `g` `[64]`."""
     own = t.own
     b, k, q, r = own[0, i], own[1, i], own[2, i], own[3, i]
     for c in range(LANES):
@@ -111,7 +110,7 @@ def _own(g, x, i, t):
 
 @_inlined
 def _neighbours(g, x, i, t):
-    """The listed couplings of oscillator `i`, added to `g`."""
+    """Add the listed couplings of oscillator `i` to `g`."""
     rows, weights = t.neighbours, t.weights
     for start in range(U(0), U(rows.shape[1]), U(8)):
         j0, j1 = rows[i, start], rows[i, start + U(1)]
@@ -130,7 +129,7 @@ def _neighbours(g, x, i, t):
 
 @_inlined
 def _matrix_pair(g, h, x, i, t):
-    """Rows `i` and `i + 1` of the coupling matrix, added to `g` and `h`: rows loaded once."""
+    """Add rows `i` and `i + 1` of the coupling matrix to `g` and `h`, loading positions once."""
     m, n = t.matrix, i + U(1)
     for j in range(U(0), U(m.shape[1]), U(8)):
         j1, j2, j3 = j + U(1), j + U(2), j + U(3)
@@ -152,7 +151,7 @@ def _matrix_pair(g, h, x, i, t):
 
 @_inlined
 def _products(g, p, x, i, t):
-    """Products of three positions or more, added to `g`; `p` `[64]` is scratch."""
+    """Add products of three or more positions to `g`; `p` `[64]` is scratch."""
     starts, factors, scales = t.starts, t.factors, t.scales
     for e in range(starts[i], starts[i + U(1)]):
         scale = scales[e]
@@ -173,7 +172,7 @@ def _products(g, p, x, i, t):
 
 @_inlined
 def _gradient_pair(g, x, i, t):
-    """What `t` says of oscillators `i` and `i + 1`, into `g[0]` and `g[1]`; `g[2]` is scratch."""
+    """Write the gradients of oscillators `i`, `i + 1` into `g[0]`, `g[1]`; `g[2]` is scratch."""
     for k in range(U(0), U(2)):
         _own(g[k], x, i + k, t)
     if t.matrix.shape[0]:
@@ -208,7 +207,7 @@ def hold(x, y, states, scratch, tables, first, last, steps, spread):
 
 @_inlined
 def _loaded(x, positions, begin, end):
-    """Rows `begin` to `end` of `positions` `[batch, oscillator]` as the columns of `x`."""
+    """Copy rows `begin` to `end` of `positions` `[batch, oscillator]` to the columns of `x`."""
     for c in range(end - begin):
         for i in range(positions.shape[1]):
             x[i, c] = positions[begin + c, i]
@@ -216,7 +215,7 @@ def _loaded(x, positions, begin, end):
 
 @_compiled
 def gradients(positions, out, x, g, tables, first, last):
-    """The tables' gradient at blocks of 64 rows of `positions`, into `out`, like it.
+    """Write the tables' gradient at blocks of 64 rows of `positions` into `out`, of like shape.
 
     `x` `[row, 64]` and `g` `[3, 64]` belong to the caller's thread.
     """

@@ -1,4 +1,4 @@
-"""Free motion for a stated time: how long the integrator's steps may be, and what a runaway is."""
+"""Free motion for a stated time, with steps from the curvature and detection of runaways."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from oscilab.types import Float64Array
 from oscilab_sim.curvature import Curvature
 from oscilab_sim.engine import Copies
 
-STEPS_PER_LOOK = 128
-"""After so many steps the reach of the positions, and with it the step, is looked at again."""
+STEPS_PER_CHECK = 128
+"""Steps after which the reach of the positions, and with it the step, is updated."""
 MARGIN = 1.25
-"""By how much positions may outgrow their reach before the next look."""
+"""Factor by which positions may outgrow their reach before the next check."""
 FAR = 1e6
-"""No confining drive of sensible strength lets an oscillator go so far."""
+"""Thermal amplitudes beyond which an oscillator counts as a runaway."""
 LEAST_REACH = 1.0
-"""Copies that all start at one point still spread, by about a thermal amplitude."""
+"""Copies that all start at one point spread by about a thermal amplitude."""
 
 
 class Motion:
@@ -50,20 +50,20 @@ class Motion:
             bound = curvature.over(np.maximum(MARGIN * reach, LEAST_REACH))
             steps = max(1, math.ceil(left * bound / self._fraction - 1e-9))
             step = left / steps
-            now = min(steps, STEPS_PER_LOOK)
+            now = min(steps, STEPS_PER_CHECK)
             self._copies.hold(parameters, step, now, self._temperature)
             left = 0.0 if now == steps else left - now * step
             reach = self._copies.reach()
             self._refuse_runaway(reach, step)
 
     def longest_step(self, parameters: Float64Array) -> float:
-        """The longest step that `hold` would take from here, infinite where nothing pulls."""
+        """Return the longest step that `hold` would take now; infinite without curvature."""
         reach = np.maximum(MARGIN * self._copies.reach(), LEAST_REACH)
         bound = Curvature(self._potential, parameters).over(reach)
         return self._fraction / bound if bound > 0 else math.inf
 
     def positions(self) -> NDArray[np.float32]:
-        """Where the copies are, `[copy, oscillator]`."""
+        """Return the present positions, `[copy, oscillator]`."""
         return self._copies.positions()
 
     def _refuse_runaway(self, reach: Float64Array, step: float) -> None:

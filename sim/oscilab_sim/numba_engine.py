@@ -1,4 +1,4 @@
-"""The fused engine: compiled kernels over blocks of 64 copies, spread over threads."""
+"""The fused engine: compiled kernels over blocks of 64 copies, distributed over threads."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ Number = TypeVar("Number", np.float32, np.float64, np.uint32)
 LANES = kernels.LANES
 CACHE_LINE = 64
 TASKS_PER_THREAD = 4
-"""More tasks than threads, so that a thread that lags does not hold up the rest."""
+"""More tasks than threads, so that a slow thread does not delay the rest."""
 
 
 class NumbaEngine:
-    """Polynomial potentials only. Each copy's numbers are computed by one thread, in one order:
-    results are the same bit for bit however many threads there are.
+    """An engine for polynomial potentials.
+
+    Each copy is computed by one thread in a fixed order, so results do not depend on the number
+    of threads.
     """
 
     name = "numba"
@@ -37,18 +39,18 @@ class NumbaEngine:
         self._workers = Workers(threads)
 
     def forces(self, parameters: Float64Array, positions: Float64Array) -> Float64Array:
-        """-grad U, `[batch, oscillator]`."""
+        """Return -grad U, `[batch, oscillator]`."""
         return self._gradients(self._polynomial.tables(parameters, np.float64, -1.0), positions)
 
     def energy(self, parameters: Float64Array, positions: Positions) -> Float64Array:
-        """U, `[batch]`."""
+        """Return U, `[batch]`."""
         wide = positions.astype(np.float64)
         tables = self._polynomial.tables(parameters, np.float64, by_degree=True)
         # By Euler's theorem; see `tables`. This form of einsum does not go through BLAS.
         return np.einsum("bi,bi->b", wide, self._gradients(tables, wide))
 
     def release(self, positions: Positions, stream: Stream) -> Copies:
-        """Copies that start at `positions` `[copy, oscillator]`."""
+        """Return copies that start at `positions` `[copy, oscillator]`."""
         return NumbaCopies(self._polynomial, self._workers, positions, stream)
 
     def _gradients(self, tables: Tables, positions: Float64Array) -> Float64Array:
@@ -65,7 +67,7 @@ class NumbaEngine:
 
 
 class NumbaCopies:
-    """Copies in motion, `[block, row, 64]`; the last block is filled up with copies at rest."""
+    """Copies in motion, `[block, row, 64]`; the last block is padded with copies at rest."""
 
     def __init__(
         self, polynomial: Polynomial, workers: Workers, positions: Positions, stream: Stream
@@ -87,7 +89,7 @@ class NumbaCopies:
         self._x[:, : self._oscillators] = rows.transpose(0, 2, 1)
 
     def hold(self, parameters: Float64Array, step: float, steps: int, temperature: float) -> None:
-        """Euler-Maruyama steps; see `Copies`."""
+        """Take Euler-Maruyama steps; see `Copies`."""
         tables = self._polynomial.tables(parameters, np.float32, scale=-step)
         spread = np.float32((2 * temperature * step) ** 0.5)
 
@@ -101,12 +103,12 @@ class NumbaCopies:
             self._x, self._y = self._y, self._x
 
     def positions(self) -> NDArray[np.float32]:
-        """Where they are now, `[copy, oscillator]`."""
+        """Return the present positions, `[copy, oscillator]`."""
         rows = self._x[:, : self._oscillators].transpose(0, 2, 1)
         return rows.reshape(-1, self._oscillators)[: self._copies].copy()
 
     def reach(self) -> Float64Array:
-        """The largest |x| over copies, `[oscillator]`."""
+        """Return the largest |x| over copies, `[oscillator]`."""
         x = self._x[:, : self._oscillators]
         real = self._copies - (self._blocks - 1) * LANES
         parts = [x[:-1].reshape(-1, self._oscillators, LANES), x[-1:, :, :real]]
@@ -119,7 +121,7 @@ class NumbaCopies:
 
 
 class Workers:
-    """Threads that share out blocks; kernels let go of the interpreter's lock."""
+    """A pool of threads over blocks; kernels release the interpreter's lock."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
@@ -140,7 +142,7 @@ class Workers:
 
 
 def aligned(shape: tuple[int, ...], dtype: type[Number]) -> NDArray[Number]:
-    """Zeros that start at a cache line, so that no vector straddles two."""
+    """Return zeros that start at a cache line, so that no vector straddles two lines."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     memory = np.zeros(size + CACHE_LINE, np.uint8)
     start = -memory.ctypes.data % CACHE_LINE

@@ -1,4 +1,4 @@
-"""The engine without compiled code: any potential, many times slower than the fused one."""
+"""The engine without compiled code, for any potential; many times slower than the fused one."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from oscilab_sim.streams import Stream
 
 
 class NumpyEngine:
-    """Moves whole batches with array operations, in float32; reads in float64.
+    """An engine of array operations on whole batches: motion in float32, readings in float64.
 
-    BLAS runs on one thread meanwhile: with more, it adds in another order.
+    BLAS is limited to one thread, because the order of its sums depends on the number of threads.
     """
 
     name = "numpy"
@@ -25,18 +25,18 @@ class NumpyEngine:
         self._libraries = ThreadpoolController()
 
     def forces(self, parameters: Float64Array, positions: Float64Array) -> Float64Array:
-        """-grad U, `[batch, oscillator]`."""
+        """Return -grad U, `[batch, oscillator]`."""
         with self._libraries.limit(limits=1, user_api="blas"):
             return np.asarray(self._potential.forces(parameters, positions), np.float64)
 
     def energy(self, parameters: Float64Array, positions: Positions) -> Float64Array:
-        """U, `[batch]`."""
+        """Return U, `[batch]`."""
         wide = positions.astype(np.float64)
         with self._libraries.limit(limits=1, user_api="blas"):
             return np.asarray(self._potential.energy(parameters, wide), np.float64)
 
     def release(self, positions: Positions, stream: Stream) -> Copies:
-        """Copies that start at `positions` `[copy, oscillator]`."""
+        """Return copies that start at `positions` `[copy, oscillator]`."""
         return NumpyCopies(self._potential, self._libraries, positions, stream.normals())
 
 
@@ -56,11 +56,11 @@ class NumpyCopies:
         self._generator = generator
 
     def hold(self, parameters: Float64Array, step: float, steps: int, temperature: float) -> None:
-        """Euler-Maruyama steps; see `Copies`."""
+        """Take Euler-Maruyama steps; see `Copies`."""
         theta, x = parameters.astype(np.float32), self._positions
         spread = np.float32((2 * temperature * step) ** 0.5)
         noise = np.empty_like(x)
-        # A runaway overflows on its way; the caller sees it in `reach` and says so.
+        # A runaway overflows; the caller detects it by `reach`.
         with (
             np.errstate(over="ignore", invalid="ignore"),
             self._libraries.limit(limits=1, user_api="blas"),
@@ -71,9 +71,9 @@ class NumpyCopies:
                 x += spread * noise
 
     def positions(self) -> NDArray[np.float32]:
-        """Where they are now."""
+        """Return the present positions, `[copy, oscillator]`."""
         return self._positions.copy()
 
     def reach(self) -> Float64Array:
-        """The largest |x| over copies, `[oscillator]`."""
+        """Return the largest |x| over copies, `[oscillator]`."""
         return np.abs(self._positions).max(axis=0, initial=0.0).astype(np.float64)

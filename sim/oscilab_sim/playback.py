@@ -1,4 +1,4 @@
-"""Playing a protocol: when positions are recorded, and the work and heat on the way."""
+"""Playback of a protocol: recording of positions, work and heat."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from oscilab_sim.engine import Engine
 from oscilab_sim.motion import Motion
 
 LARGEST_RECORD = 2**32
-"""Bytes that one recorded trajectory may take."""
+"""Largest size of one recorded trajectory in bytes."""
 
 
 def record_times(duration: float, every: float | None, bytes_each: int) -> Float64Array:
-    """The start, every multiple of `every` in between, and the end.
+    """Return the start, every multiple of `every` in between, and the end.
 
     Raises:
         InvalidInput: `every` is not a positive time, or makes a record of more than 4 GiB.
@@ -32,13 +32,13 @@ def record_times(duration: float, every: float | None, bytes_each: int) -> Float
             f"a record every {every:g} of {duration:g} takes more than "
             f"{LARGEST_RECORD >> 30} GiB; record less often or play fewer copies"
         )
-    # An instant that differs from the end by rounding alone is the end.
+    # A time that differs from the end only by rounding is the end.
     count = math.ceil(duration / every * (1 - 1e-9))
     return np.append(every * np.arange(count), duration)
 
 
 def play_stairs(stairs: Stairs, motion: Motion, engine: Engine, times: Float64Array) -> Trajectory:
-    """Play held settings one after the other, recording at `times` `[time]`.
+    """Play held settings in turn and record positions at `times` `[time]`.
 
     Work is done where the drive switches, W = sum_{n>=1} U(x_n; theta_n) - U(x_n; theta_{n-1}).
     Within a held setting all energy lost goes to the bath, so the heat telescopes to

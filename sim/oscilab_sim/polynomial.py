@@ -1,10 +1,10 @@
-"""The gradient of a polynomial potential as tables that a compiled kernel can walk.
+"""The gradient of a polynomial potential as tables for a compiled kernel.
 
-Each derivative of a term is a coefficient times a product of positions, and it falls in one of
-three kinds: powers of the oscillator's own position up to the third (`own`), one other position (a
-coupling: `neighbours` and `weights`, or `matrix` where most pairs are coupled), and everything else
-(`products`). Which kind it is depends on the potential alone, so the tables of a setting are
-sums of its parameters over fixed slots.
+Each derivative of a term is a coefficient times a product of positions, of one of three kinds:
+powers of the oscillator's own position up to the third (`own`), one other position (a coupling:
+`neighbours` and `weights`, or `matrix` where most pairs are coupled), and everything else
+(`products`). The kind depends only on the potential, so the tables of a setting are sums of its
+parameters over fixed slots.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Weights = NDArray[np.float32] | Float64Array
 GROUP = 8
 """Couplings that the kernel adds in one pass, and the multiple that rows are padded to."""
 DENSE_GAIN = 3
-"""A matrix column costs this many times less than an entry of a neighbour list (measured)."""
+"""Measured cost of an entry of a neighbour list over that of a matrix column."""
 
 
 class Tables(NamedTuple):
@@ -48,7 +48,7 @@ class Tables(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _Slots:
-    """Entries that add coefficient * parameter to table slots; degree is the energy's."""
+    """Entries that add coefficient * parameter to table slots; `degree` is that of the energy."""
 
     slot: IndexArray
     parameter: IndexArray
@@ -65,7 +65,7 @@ class _Slots:
 
 
 class Polynomial:
-    """Tables for any setting of one potential, all of whose terms must be polynomials."""
+    """Makes the tables of any setting of one potential, whose terms must all be polynomials."""
 
     def __init__(self, potential: Potential) -> None:
         self.oscillators = potential.oscillators
@@ -84,10 +84,10 @@ class Polynomial:
         scale: float = 1.0,
         by_degree: bool = False,
     ) -> Tables:
-        """`scale` times grad U.
+        """Return the tables of `scale` times grad U.
 
-        With `by_degree` every monomial's derivative is divided by the monomial's degree, so that
-        by Euler's theorem sum_i x_i g_i is the energy itself.
+        With `by_degree` every monomial's derivative is divided by its degree, so that by Euler's
+        theorem sum_i x_i g_i is the energy.
         """
         own = self._own.fill(parameters, 4 * self.sites, scale, by_degree)
         couplings = self._couplings.fill(parameters, self._coupling_slots, scale, by_degree)
@@ -124,7 +124,7 @@ class Polynomial:
         else:
             rank = np.arange(len(pairs)) - (np.cumsum(counts) - counts)[target]
             slots = target * width + rank
-            # Unused places have weight zero and name the oscillator itself, whose row is at hand.
+            # Unused places have weight zero and point to the oscillator itself, a row in cache.
             own = np.repeat(np.arange(self.sites, dtype=np.uint64), width)
             own[slots] = source
             self._neighbours = own.reshape(self.sites, width)
@@ -193,7 +193,7 @@ def _derivatives(potential: Potential) -> list[_Derivative]:
 
 
 def _factors(monomial: Monomial, end: int) -> list[int]:
-    """The ends whose positions are multiplied in d(monomial)/dx_end, with repetition."""
+    """Return the ends whose positions are the factors of d(monomial)/dx_end, with repetition."""
     return [
         name
         for name, power in enumerate(monomial.powers)

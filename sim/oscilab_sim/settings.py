@@ -1,4 +1,4 @@
-"""What a bench file may say about a simulated array."""
+"""The settings of a simulated array in a bench file."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class SimulatedSettings(BaseModel):
 
     `clamp` bounds set-points on both sides, in thermal amplitudes. `ranges` replaces the default
     range of whole families of parameters. `temperature` is the bath's, over the one that defines
-    the units. `averaging_time` is for how long a clamped force is averaged: it then carries thermal
+    the units. `averaging_time` is the averaging time of a clamped force, which then has thermal
     noise of variance 2 temperature / averaging_time; without it readings are free of noise.
-    `threads` is how many cores the engine may use, all by default; it never changes a result.
+    `threads` is the number of cores the engine uses, all by default; it never changes a result.
     `step_fraction` f is the integrator's step times the largest curvature: the stationary variance
-    of the stiffest mode is too large by f / (2 - f), 1 % by default, that of a softer one by less.
+    of the stiffest mode is too large by f / (2 - f), 1 % by default, that of softer modes by less.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,7 +54,7 @@ class SimulatedSettings(BaseModel):
 
     @classmethod
     def of_table(cls, table: Mapping[str, object], name: str) -> SimulatedSettings:
-        """The settings in a bench file's `table` for device `name`.
+        """Return the settings in the bench table of device `name`.
 
         Raises:
             InvalidInput: naming the device, the key and the value.

@@ -1,9 +1,9 @@
-"""Random streams of a simulated array: one family of streams a reading, none ever shared.
+"""Random streams of a simulated array: each reading has its own, none is shared.
 
-Philox maps (key, counter) one to one onto blocks of 256 bits. The key comes from the array's seed;
-the counter's upper words hold the number of the reading and what the numbers are for, so that
-streams of different readings are disjoint by construction, however many copies each reading has.
-The state of the array is therefore the key and the number of readings so far: 28 bytes.
+Philox maps (key, counter) one to one onto blocks of 256 bits. The key comes from the array's seed.
+The counter's upper words hold the number of the reading and the purpose, so that streams of
+different readings are disjoint whatever the number of copies. The state of an array is therefore
+its key and the number of readings so far: 28 bytes.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ _MAGIC = b"osc1"
 
 @dataclass(frozen=True)
 class Stream:
-    """The randomness of one reading."""
+    """The random streams of one reading."""
 
     open: Callable[[int], np.random.Philox]
 
     def copy_states(self, copies: int) -> NDArray[np.uint32]:
-        """128 random bits a copy, `[4, copy]`, to start one xoshiro128++ each."""
+        """Return 128 random bits per copy, `[4, copy]`, to seed one xoshiro128++ each."""
         raw = self.open(SEEDS).random_raw(2 * copies)
         states = raw.view(np.uint32).reshape(copies, 4).T.copy()
-        # All zero is the one state that xoshiro never leaves.
+        # xoshiro never leaves the all-zero state.
         states[0, ~states.any(axis=0)] = 1
         return states
 
     def normals(self) -> np.random.Generator:
-        """A generator of its own, apart from the copies'."""
+        """Return a generator that is independent of the copies'."""
         return np.random.Generator(self.open(NORMALS))
 
 
 class RandomStreams:
-    """A seeded source of one `Stream` after the other."""
+    """A seeded sequence of `Stream`s."""
 
     def __init__(self, seed: int) -> None:
         if seed < 0:
@@ -51,20 +51,20 @@ class RandomStreams:
         self._reading = 0
 
     def next(self) -> Stream:
-        """The stream of the next reading."""
+        """Return the stream of the next reading."""
         key, reading = self._key, self._reading
         self._reading += 1
         return Stream(lambda purpose: np.random.Philox(key=key, counter=[0, 0, purpose, reading]))
 
     def save(self) -> bytes:
-        """Key and number of readings, always as many bytes."""
+        """Return the key and the number of readings, always of the same size."""
         return _LAYOUT.pack(_MAGIC, *map(int, self._key), self._reading)
 
     def restore(self, state: bytes) -> None:
-        """Continue where `save` was called.
+        """Restore a state from `save`.
 
         Raises:
-            InvalidInput: not such a state.
+            InvalidInput: `state` did not come from `save`.
         """
         if len(state) != _LAYOUT.size or not state.startswith(_MAGIC):
             raise InvalidInput(

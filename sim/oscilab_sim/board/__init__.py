@@ -1,4 +1,4 @@
-"""Simulated electronics: a board, volts in and volts out, with an array behind its lines."""
+"""Simulated electronics: a board that takes and gives volts, with an array behind its lines."""
 
 from oscilab_sim.board.board import VirtualBoard
 from oscilab_sim.board.front_end import VirtualFrontEnd

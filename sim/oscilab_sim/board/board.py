@@ -1,4 +1,4 @@
-"""A board with a simulated array behind it, one call at a time."""
+"""A board with a simulated array behind it; calls come one at a time."""
 
 from __future__ import annotations
 
@@ -23,17 +23,16 @@ from oscilab_sim.engine_choice import choose_engine
 from oscilab_sim.settings import EngineName
 
 FORGOTTEN = 10.0
-"""Relaxation times of a unit spring after which an oscillator has forgotten where it was."""
+"""Relaxation times of a unit spring after which the initial position no longer matters."""
 
 
-class NotedOutputs:
+class RecordedOutputs:
     """The outputs of a board, with a record of every change.
 
     `levels` `[output]` are the outputs, `seconds` is the board's clock.
 
-    `fastest` `[output]` are the largest changes in volts per second that they made, `lowest` and
-    `highest` their extremes, and `writes` counts every update, for tests that look at the board and
-    not at what the host says.
+    `fastest` `[output]` are the largest slews in V/s, `lowest` and `highest` the extremes, and
+    `writes` counts every update. Tests read these from the board, independently of the host.
     """
 
     def __init__(self, channels: ChannelTable) -> None:
@@ -44,11 +43,11 @@ class NotedOutputs:
         self.writes = 0
         self.seconds = 0.0
         self._last_write = -np.inf
-        self._noting = threading.Lock()
+        self._record_lock = threading.Lock()
 
-    def note(self, levels: Volts, lines: IndexArray, rate_hz: float | None) -> None:
-        """Record that `lines` will go through `levels` `[line, step]`, by a clock or at once."""
-        with self._noting:
+    def record(self, levels: Volts, lines: IndexArray, rate_hz: float | None) -> None:
+        """Record `levels` `[line, step]` of `lines`, clocked at `rate_hz` or set at once."""
+        with self._record_lock:
             first = np.abs(levels[:, 0] - self.levels[lines])
             since = max(self.seconds - self._last_write, self.channels.update_s)
             speed = first * rate_hz if rate_hz else first / since
@@ -61,31 +60,30 @@ class NotedOutputs:
             self._last_write = self.seconds
 
     def driven_until(self, seconds: float) -> None:
-        """Record that a noted waveform ended at `seconds`."""
+        """Record that a waveform ended at `seconds`."""
         self._last_write = seconds
 
 
 @dataclass(frozen=True)
 class Episode:
-    """Steps `start` to `stop` of a waveform, all of them free."""
+    """Steps `start` to `stop` of a waveform, in all of which the clamps are open."""
 
     start: int
     stop: int
 
     def span(self, waveform: Waveform) -> tuple[int, int]:
-        """Its first sample, and the one past its last."""
+        """Return the first sample, and the one past the last."""
         begin = waveform.ends[self.start] - waveform.samples[self.start]
         return int(begin), int(waveform.ends[self.stop - 1])
 
 
 def episodes_of(waveform: Waveform, clamped: BoolArray, theta: FloatArray) -> list[list[Episode]]:
-    """Return all episodes, those of equal drive and length together, in the order of their last.
+    """Return all episodes, grouped by drive and length, in the order of each group's last.
 
     A clamp erases the past, so episodes that each begin at a clamp are independent of each other.
-    Those with the same drive are simulated as copies side by side, which makes a board with one
-    array as quick as a batch.
+    A group is simulated as copies side by side, so a board with one array is as fast as a batch.
 
-    `theta` is `[parameter, step]`, or `[parameter, 1]` where the drive stays.
+    `theta` is `[parameter, step]`, or `[parameter, 1]` where the drive is constant.
     """
     if clamped.all():
         return []
@@ -98,10 +96,10 @@ def episodes_of(waveform: Waveform, clamped: BoolArray, theta: FloatArray) -> li
     return sorted(groups.values(), key=lambda group: group[-1].stop)
 
 
-class VirtualBoard(NotedOutputs):
+class VirtualBoard(RecordedOutputs):
     """Electronics and oscillators under one virtual clock.
 
-    `design` gives the lines' intended gains, `flaws` how this board departs from them.
+    `design` gives the intended gains of the lines, `flaws` the deviations of this board.
     """
 
     def __init__(
@@ -137,21 +135,21 @@ class VirtualBoard(NotedOutputs):
 
     @property
     def is_clamped(self) -> bool:
-        """Whether the clamps hold, as the outputs are now."""
+        """Whether the clamps are closed at the present outputs."""
         return self._to.is_clamped(self.levels)
 
     def set_outputs(self, volts: Volts) -> None:
-        """Put every output at `volts` `[output]`."""
-        self.note(volts[:, np.newaxis], np.arange(len(volts)), None)
+        """Set every output to `volts` `[output]`."""
+        self.record(volts[:, np.newaxis], np.arange(len(volts)), None)
         self.levels[:] = volts
         if self._to.is_clamped(self.levels):
             self._shown = self._x = self._clamped_positions()
 
     def advance(self, seconds: float) -> None:
-        """Let the board's clock run, outputs as they are.
+        """Let the board's clock run with outputs unchanged.
 
-        Only the last `FORGOTTEN` relaxation times of a long wait are simulated: the clock must not
-        run ahead of what this computer can follow.
+        Of a long wait only `FORGOTTEN` relaxation times are simulated; the rest would cost CPU time
+        and change nothing.
         """
         moved = min(seconds / self._unit_time, FORGOTTEN)
         if seconds > 0 and not self._to.is_clamped(self.levels):
@@ -167,9 +165,9 @@ class VirtualBoard(NotedOutputs):
         self.seconds += seconds
 
     def read(self, inputs: Sequence[str], samples: int, seconds: float | None = None) -> Volts:
-        """Readings of the named inputs, `[input, sample]`, at this instant.
+        """Return the present readings of the named inputs, `[input, sample]`.
 
-        `seconds` may be ahead of the board's clock for lines that no oscillator drives.
+        `seconds` may be ahead of the board's clock for lines that are not driven by an oscillator.
         """
         clamped = self._to.is_clamped(self.levels)
         x = np.repeat(self._shown, samples, axis=0)
@@ -185,9 +183,9 @@ class VirtualBoard(NotedOutputs):
     def run(
         self, waveform: Waveform, rate_hz: float, inputs: Sequence[str], read: IntArray
     ) -> Volts:
-        """Play a waveform: readings `[input, repeat, reading]`, and the clock moves on."""
+        """Play a waveform, advance the clock, and return readings `[input, repeat, reading]`."""
         period = 1 / rate_hz
-        self.note(waveform.levels, waveform.lines, rate_hz)
+        self.record(waveform.levels, waveform.lines, rate_hz)
         read = np.maximum(read - self.flaws.latency_samples, 0)
         lags = self.flaws.output_settling_s, self.flaws.sensor_settling_s
         at_plant = AtPlant(self._to, self.levels, waveform, period, *lags)
@@ -211,7 +209,7 @@ class VirtualBoard(NotedOutputs):
         period: float,
         forces_wanted: bool,
     ) -> tuple[FloatArray, FloatArray]:
-        """Sensor positions and forces in core units, `[repeat, reading, oscillator]`."""
+        """Return sensor positions and forces in core units, `[repeat, reading, oscillator]`."""
         oscillators = self._x.shape[1]
         x = np.zeros((waveform.repeats, len(read), oscillators))
         forces = np.zeros_like(x)
@@ -263,7 +261,7 @@ class VirtualBoard(NotedOutputs):
         period: float,
         x: FloatArray,
     ) -> None:
-        """Free motion of episodes with one and the same drive, as copies side by side."""
+        """Simulate episodes of one drive as copies side by side, and write readings into `x`."""
         first = group[0]
         fresh = first.start > 0
         repeats = waveform.repeats

@@ -12,18 +12,18 @@ from oscilab.wired.channels import Channel, ChannelTable
 from oscilab_sim.board.imperfections import Imperfections
 
 Raw = Callable[[IndexArray], Volts]
-"""The levels `[output, step]` (or one step, where they stay) asked of the outputs named."""
+"""Returns the requested levels `[output, step]` of outputs; one step where they are constant."""
 OCTAVES = 20
 LONGEST_S = 1.0
-FORGOTTEN = 1e-9
-"""Share of a value that is not worth carrying on."""
+NEGLIGIBLE = 1e-9
+"""Share of an earlier value below which it is dropped."""
 
 
 class Flicker:
     """1/f noise of unit variance on `lines` inputs, at times in seconds.
 
-    Relaxations of 1 s, 1/2 s, 1/4 s ... 2 us, equal in variance, have a spectrum of 1/f between
-    these times, white below and 1/f^2 above.
+    It is a sum of relaxations of equal variance with time constants of 1 s, 1/2 s, 1/4 s ... 2 us.
+    The spectrum is 1/f between the corresponding frequencies, white below and 1/f^2 above.
     """
 
     def __init__(self, lines: int, rng: np.random.Generator) -> None:
@@ -33,7 +33,7 @@ class Flicker:
         self._rng = rng
 
     def take(self, lines: IndexArray, times: FloatArray) -> FloatArray:
-        """The noise of the inputs `lines` at `times` `[reading]`, ascending: `[line, reading]`."""
+        """Return noise `[line, reading]` of the inputs `lines` at ascending `times` `[reading]`."""
         total = np.zeros((len(lines), len(times)))
         if not len(times):
             return total
@@ -53,9 +53,9 @@ class Flicker:
 
 
 def _relaxed(values: FloatArray, decay: FloatArray) -> FloatArray:
-    """x_k = decay_k x_(k-1) + values_k, in place, by doubling how far back each x looks."""
+    """Solve x_k = decay_k x_(k-1) + values_k in place, by recursive doubling."""
     reach = 1
-    while reach < len(decay) and decay.max() > FORGOTTEN:
+    while reach < len(decay) and decay.max() > NEGLIGIBLE:
         values[:, reach:] += decay[reach:] * values[:, :-reach]
         decay[reach:] = decay[reach:] * decay[:-reach]
         decay[:reach] = 0.0
@@ -64,7 +64,7 @@ def _relaxed(values: FloatArray, decay: FloatArray) -> FloatArray:
 
 
 class OutputStage:
-    """From levels asked of outputs to volts at the plant."""
+    """Converts requested output levels to volts at the plant."""
 
     def __init__(self, channels: ChannelTable, flaws: Imperfections) -> None:
         self._analog = ~channels.digital_outputs
@@ -74,7 +74,7 @@ class OutputStage:
         self._crosstalk = flaws.output_crosstalk
 
     def volts(self, numbers: IndexArray, raw: Raw) -> Volts:
-        """Volts `[line, step]` that reach the plant where `numbers` are wired."""
+        """Return the volts `[line, step]` at the plant where outputs `numbers` should be wired."""
         sources = self._plugs[numbers]
         if not self._crosstalk:
             return self._converted(sources, raw(sources))
@@ -98,7 +98,7 @@ class OutputStage:
 
 
 class InputStage:
-    """From volts of the sensors to readings."""
+    """Converts volts of the sensors to readings."""
 
     def __init__(
         self, channels: ChannelTable, flaws: Imperfections, rng: np.random.Generator
@@ -115,11 +115,11 @@ class InputStage:
         self._flicker = Flicker(len(channels.inputs), rng)
 
     def source(self, inputs: IndexArray) -> IndexArray:
-        """The sensors that are really plugged into `inputs`."""
+        """Return the sensors that are actually plugged into `inputs`."""
         return self._plugs[inputs]
 
     def readings(self, volts: Volts, inputs: IndexArray, times: Volts) -> Volts:
-        """Readings `[input, reading]` of sensor `volts` of the same shape.
+        """Return readings `[input, reading]` of sensor `volts` of the same shape.
 
         `times` `[reading]` are in seconds of the board's clock, ascending.
         """
@@ -147,13 +147,13 @@ class InputStage:
         assert self._step is not None
         step = self._step[inputs][:, np.newaxis]
         low, high = self._range[inputs].T
-        # A converter saturates: a reading at an end of its range means that or more.
+        # A converter saturates at the ends of its range.
         ends = np.clip(volts, low[:, np.newaxis], high[:, np.newaxis])
         return np.where(analog[:, np.newaxis], np.rint(ends / step) * step, volts)
 
 
 def _neighbours(volts: Volts) -> Volts:
-    """The sum of the volts of the lines before and after each."""
+    """Return, for each line, the sum of the volts of the lines before and after it."""
     total = np.zeros_like(volts)
     total[1:] += volts[:-1]
     total[:-1] += volts[1:]

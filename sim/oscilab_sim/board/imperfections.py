@@ -1,4 +1,4 @@
-"""What is imperfect about a virtual board, and the calibration that is true of it."""
+"""The flaws of a virtual board, and its true calibration."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Bits = Annotated[int, Field(ge=1, le=32)]
 
 
 class Imperfections(Table):
-    """The plant behind a twin or a virtual front end: the bench's `twin` table.
+    """Flaws of the plant behind a twin or a virtual front end; part of the bench's `twin` table.
 
-    Errors that are drawn (gains, offsets, drifts) have a normal distribution of the stated
-    standard deviation, from `seed`, which says which board it is. Noise and the bath begin from it
-    as well; a run on the front end `virtual` begins them anew from its own seed.
+    Errors of gains, offsets and drifts are drawn from a normal distribution of the stated standard
+    deviation with `seed`, so that a seed identifies a board. Noise and bath start from it as well;
+    a run on the front end `virtual` restarts them from its own seed.
     """
 
     seed: Annotated[int, Field(ge=0)] = 0
@@ -38,17 +38,17 @@ class Imperfections(Table):
     reference_gain_error: Size = 0.0
     """Relative error of the references, clamp actuators and force sensors, that fix the gauge."""
     reference_offset_error_V: Size = 0.0
-    """Offset of the references, which no calibration finds."""
+    """Offset of the references. No calibration can find it."""
     input_noise_V: Size = 0.0
     """White noise of every reading."""
     flicker_noise_V: Size = 0.0
-    """1/f noise of inputs: standard deviation over twenty octaves, relaxations of 2 us to 1 s."""
+    """Standard deviation of the 1/f noise of inputs, over time constants from 2 us to 1 s."""
     output_crosstalk: Size = 0.0
-    """Share of the voltage of either neighbour that an output picks up."""
+    """Share of each neighbour's voltage that an output picks up."""
     input_crosstalk: Size = 0.0
-    """Share of the voltage of either neighbour that an input picks up."""
+    """Share of each neighbour's voltage that an input picks up."""
     clamp_stiffness: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    """Of a clamp in reference springs: it yields to forces and lets thermal motion through."""
+    """Stiffness of a clamp in reference springs: it yields to forces and passes thermal motion."""
     output_settling_s: Size = 0.0
     """Time constant with which outputs approach a new level."""
     sensor_settling_s: Size = 0.0
@@ -62,20 +62,20 @@ class Imperfections(Table):
     mobility_error: Finite = 0.0
     """Relative error of the mobility."""
     latency_samples: Annotated[int, Field(ge=0)] = 0
-    """By so many samples readings lag behind the outputs."""
+    """Samples by which readings lag behind the outputs."""
     bath_on_force: bool = False
-    """Whether the bath's random force reaches the force sensors: variance 2 / averaging time."""
+    """Whether force sensors see the bath's random force, of variance 2 / averaging time."""
 
     dead: list[str] = Field(default_factory=list[str])
-    """Channels that are cut: they drive, or read, zero volts."""
+    """Channels with a broken line: they drive or read zero volts."""
     stuck: dict[str, Finite] = Field(default_factory=dict[str, Finite])
-    """Channels that stay at a voltage."""
+    """Channels that are stuck at a voltage."""
     swapped: list[list[str]] = Field(default_factory=list[list[str]])
-    """Pairs of channels whose plugs were exchanged."""
+    """Pairs of channels whose plugs are swapped."""
 
 
 def true_calibration(design: Calibration, flaws: Imperfections) -> Calibration:
-    """`design` with the gain, offset, temperature and mobility errors of one board."""
+    """Return `design` with the gain, offset, temperature and mobility errors of one board."""
     rng = np.random.default_rng([flaws.seed, 1])
     draws = rng.standard_normal((len(design.lines), 2))
     lines: dict[str, Line] = {}

@@ -1,4 +1,4 @@
-"""What the wires act on: a simulated array whose positions are known whenever a sensor samples."""
+"""The array behind a virtual board, moved from one sensor sample to the next."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from oscilab_sim.streams import RandomStreams
 
 CLAMP_ROUNDS = 60
 SUBSTEPS = 4
-"""Steps of a sensor's time constant into which motion is cut, so that the sensor can follow it."""
+"""Motion steps per sensor time constant, so that the sensor's lag is resolved."""
 
 
 @dataclass(frozen=True)
 class Sensor:
-    """How position sensors and clamps fall short, in core units; 0 and None are ideal."""
+    """Flaws of position sensors and clamps, in core units; 0 and None are ideal."""
 
     settling: float = 0.0
     clamp_stiffness: float | None = None
 
 
 class Plant:
-    """One array in core units of its own: positions, forces and motion, with a bath at kT = 1."""
+    """One array in its own core units: positions, forces and motion, with a bath at kT = 1."""
 
     def __init__(
         self,
@@ -43,12 +43,12 @@ class Plant:
         self.reseed(seed)
 
     def reseed(self, seed: int) -> None:
-        """Restart all random numbers."""
+        """Restart all random streams."""
         self._streams = RandomStreams(seed)
         self._rng = np.random.default_rng([seed, 3])
 
     def clamped(self, parameters: FloatArray, set_points: FloatArray) -> FloatArray:
-        """Return where clamps keep the oscillators, for `set_points` `[batch, oscillator]`.
+        """Return the clamped positions for `set_points` `[batch, oscillator]`.
 
         A clamp of finite stiffness c yields: c (s - x) + F(x) = 0, found by damped iteration, and
         leaves thermal motion of variance 1 / c.
@@ -62,7 +62,7 @@ class Plant:
         return x + self._rng.standard_normal(x.shape) / np.sqrt(stiffness)
 
     def forces(self, parameters: FloatArray, positions: FloatArray) -> FloatArray:
-        """-grad U at `positions` `[batch, oscillator]`."""
+        """Return -grad U at `positions` `[batch, oscillator]`."""
         if not len(positions):
             return positions.copy()
         theta, x = np.asarray(parameters, np.float64), np.asarray(positions, np.float64)
@@ -78,9 +78,9 @@ class Plant:
     ) -> tuple[list[FloatArray], FloatArray]:
         """Move copies released at `positions` `[copy, oscillator]` through the steps in turn.
 
-        `parameters` is `[parameter, step]`, `durations` `[step]`; `stops[step]` are the times
-        within a step at which sensors are read, ascending. Returns what they show, a `[copy,
-        oscillator]` for every stop, and where the copies end.
+        `parameters` is `[parameter, step]`, `durations` `[step]`; `stops[step]` are the ascending
+        times within a step at which sensors are read. Return the sensor readings, a
+        `[copy, oscillator]` for every stop, and the final positions.
         """
         copies = self._engine.release(positions, self._streams.next())
         motion = Motion(copies, self._potential, "the virtual board", 1.0, self._fraction)
@@ -91,7 +91,7 @@ class Plant:
             theta = np.ascontiguousarray(column, np.float64)
             now = 0.0
             times = stops[step]
-            kept = self._worth_stopping(motion, theta, times)
+            kept = self._necessary_stops(motion, theta, times)
             known = [shown]
             for stop in times[kept].tolist():
                 shown = self._sense(motion, theta, stop - now, shown)
@@ -102,13 +102,13 @@ class Plant:
                 shown = self._sense(motion, theta, duration - now, shown)
         return found, motion.positions().astype(np.float64)
 
-    def _worth_stopping(self, motion: Motion, theta: Float64Array, times: FloatArray) -> BoolArray:
-        """Which of `times` `[stop]` the integrator must meet: no two within one of its steps."""
+    def _necessary_stops(self, motion: Motion, theta: Float64Array, times: FloatArray) -> BoolArray:
+        """Return which of `times` `[stop]` the integrator stops at: at most one per step."""
         kept = np.ones(len(times), np.bool_)
         if self._sensor.settling or len(times) < 2:
             return kept
         step = motion.longest_step(theta)
-        # The last of all stops within each step's length, and so the last of all.
+        # The last stop within each step's length, hence always the final one.
         kept[:-1] = np.diff(np.floor(times / step)) > 0 if np.isfinite(step) else False
         return kept
 
@@ -131,14 +131,14 @@ class Plant:
 def bridged(
     rng: np.random.Generator, times: FloatArray, kept: BoolArray, known: list[FloatArray]
 ) -> list[FloatArray]:
-    """Return positions `[copy, oscillator]` at every one of `times` `[stop]`, ascending from 0.
+    """Return positions `[copy, oscillator]` at every one of the ascending `times` `[stop]`.
 
-    Inputs that are clocked faster than the integrator needs to step would cut its steps short.
-    Between two of its steps the Euler-Maruyama scheme stands for Brownian motion under a constant
-    force. Given both ends this is a Brownian bridge, from which the positions between are drawn.
+    Inputs clocked faster than the integrator steps would force shorter steps. Within a step the
+    Euler-Maruyama scheme is Brownian motion under a constant force; given both ends it is a
+    Brownian bridge, from which the positions in between are drawn.
 
-    `known` are those at time 0 and at the stops that were `kept`, the last of which is the last of
-    all. The bath's temperature and the mobility are 1, so that a step's variance is twice its time.
+    `known` are the positions at time 0 and at the stops that were `kept`; the final stop is kept.
+    Temperature and mobility are 1, so the variance of a step is twice its duration.
     """
     ends = np.concatenate([[0.0], times[kept]])
     places = np.stack(known)
@@ -146,7 +146,7 @@ def bridged(
     shape = (len(times), *places.shape[1:])
     walk = np.cumsum(spread[:, np.newaxis, np.newaxis] * rng.standard_normal(shape), axis=0)
     at_ends = np.concatenate([np.zeros((1, *shape[1:])), walk[kept]])
-    # The stretch that each stop lies in; a kept stop is the end of its own.
+    # The interval that each stop lies in; a kept stop is the end of its interval.
     left = (
         np.searchsorted(ends[1:-1], times, side="left")
         if len(ends) > 2

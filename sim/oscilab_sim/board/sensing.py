@@ -1,4 +1,4 @@
-"""What the inputs of a virtual board read: positions, forces, and lines from outside."""
+"""The inputs of a virtual board: positions, forces, and external lines."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from oscilab_sim.board.soldering import Soldering
 
 @dataclass
 class Outside:
-    """Input lines that no oscillator drives, such as interlocks: volts from a time on.
+    """An input line that no oscillator drives, such as an interlock.
 
-    `events` are (seconds of the board's clock, volts), in order of time. A line that `beats` goes
-    from 0 to 1 V or back every `beats[0]` seconds, until second `beats[1]`.
+    `events` are (seconds of the board's clock, volts) in order of time. Where `beats` is set, the
+    line toggles between 0 and 1 V every `beats[0]` seconds until second `beats[1]`.
     """
 
     volts: float = 0.0
@@ -28,7 +28,7 @@ class Outside:
     beats: tuple[float, float] | None = None
 
     def at(self, seconds: FloatArray) -> FloatArray:
-        """Volts at each of `seconds`."""
+        """Return the volts at each of `seconds`."""
         found = np.full(seconds.shape, self.volts)
         for begin, volts in self.events:
             found[seconds >= begin] = volts
@@ -39,10 +39,10 @@ class Outside:
 
 
 class Sensing:
-    """Inputs by name, from positions and forces in core units to readings in volts.
+    """Converts positions and forces in core units to readings in volts, by input name.
 
-    `outside` is what drives the inputs that no oscillator does. `unit_time` is the core's in
-    seconds, in which the bath shakes the force sensors.
+    `outside` drives the inputs that no oscillator drives. `unit_time` is the core's unit of time
+    in seconds; it scales the bath noise of the force sensors.
     """
 
     def __init__(
@@ -58,19 +58,19 @@ class Sensing:
         self._rng = np.random.default_rng([flaws.seed, 4])
         self._in = InputStage(channels, flaws, self._rng)
         self.outside = {
-            # Nothing wired to a digital input reads as high: a pull-up, a closed door.
+            # An unwired digital input reads high, as with a pull-up.
             channel.name: Outside(1.0 if channel.kind == "digital" else 0.0)
             for channel in channels.inputs
             if channel.name not in wiring.targets
         }
 
     def reseed(self, seed: np.random.SeedSequence) -> None:
-        """Begin noise anew."""
-        # In place: the input stage draws from the same generator.
+        """Restart the noise."""
+        # In place, because the input stage draws from the same generator.
         self._rng.bit_generator.state = np.random.PCG64(seed).state
 
     def reads_forces(self, inputs: Sequence[str]) -> bool:
-        """Whether any of the named inputs senses a force."""
+        """Return whether any of the named inputs senses a force."""
         return self._to.reads_forces(self._in.source(self._numbers(inputs)))
 
     def readings(
@@ -81,10 +81,10 @@ class Sensing:
         times: FloatArray,
         period: float,
     ) -> Volts:
-        """Readings `[input, reading]` of positions and forces `[reading, oscillator]`.
+        """Return readings `[input, reading]` of positions and forces `[reading, oscillator]`.
 
-        `times` `[reading]` are seconds of the board's clock, ascending; over `period` seconds each
-        the bath is averaged where it shows in forces.
+        `times` `[reading]` are ascending seconds of the board's clock. Bath noise in the forces is
+        averaged over `period` seconds per reading.
         """
         numbers = self._numbers(inputs)
         units = self._to.position_scale.volts(x)

@@ -1,4 +1,4 @@
-"""How lines are soldered to the array: which output drives what, and how slowly it follows."""
+"""How lines are wired to the array: which output drives what, and how slowly it settles."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from oscilab_sim.board.converters import OutputStage, Raw
 def lagged_starts(
     levels: FloatArray, durations: FloatArray, start: FloatArray, constant: float
 ) -> FloatArray:
-    """Return where lines are as each step begins, `[line, step + 1]`; the last is the end.
+    """Return the values of lines at the start of each step and at the end, `[line, step + 1]`.
 
-    `levels` `[line, step]` (or one step for all) are approached with time constant `constant` for
-    `durations` `[step]`, from `start` `[line]`.
+    From `start` `[line]` the lines approach `levels` `[line, step]` (or one step for all) with time
+    constant `constant`, for `durations` `[step]`.
     """
     values = np.empty((len(start), len(durations) + 1))
     values[:, 0] = start
@@ -38,7 +38,7 @@ def lagged_starts(
 def lagged_means(
     levels: FloatArray, starts: FloatArray, durations: FloatArray, constant: float
 ) -> FloatArray:
-    """The mean over each step, `[line, step]`, of lines that begin it at `starts`."""
+    """Return the mean over each step, `[line, step]`, of lines that start it at `starts`."""
     if not constant:
         return levels
     share = constant / durations * -np.expm1(-durations / constant)
@@ -48,7 +48,7 @@ def lagged_means(
 def lagged_at(
     levels: FloatArray, starts: FloatArray, steps: IndexArray, since: FloatArray, constant: float
 ) -> FloatArray:
-    """Values `[line, reading]`, `since` seconds after the beginning of `steps` `[reading]`."""
+    """Return values `[line, reading]`, `since` seconds after the start of `steps` `[reading]`."""
     at = levels[:, np.minimum(steps, levels.shape[1] - 1)]
     if not constant:
         return at
@@ -56,9 +56,9 @@ def lagged_at(
 
 
 class Soldering:
-    """Lines by what they do: output numbers of drives, clamps and enables, and all scales.
+    """Output numbers of drives, clamps and enables, and the scales of all lines.
 
-    `sensor_of` `[input]` is what each input senses, and of which oscillator.
+    `sensor_of` `[input]` is what each input senses, and on which oscillator.
     """
 
     def __init__(
@@ -82,29 +82,31 @@ class Soldering:
         self.sensor_of = _sensors(wiring, channels)
 
     def volts(self, numbers: IndexArray, levels: Volts) -> Volts:
-        """What reaches the plant, `[line]`, where outputs are at `levels` `[output]`."""
+        """Return the volts at the plant, `[line]`, for output levels `[output]`."""
         return self.out.volts(numbers, lambda wanted: levels[wanted, np.newaxis])[:, 0]
 
     def parameters(self, levels: Volts) -> FloatArray:
-        """Parameters `[parameter]` where outputs are at `levels`."""
+        """Return the parameters `[parameter]` for output levels `[output]`."""
         return self.drive_scale.quantity(self.volts(self.drives, levels))
 
     def points(self, levels: Volts) -> FloatArray:
-        """Set-points `[oscillator]` where outputs are at `levels`."""
+        """Return the set-points `[oscillator]` for output levels `[output]`."""
         return self.clamp_scale.quantity(self.volts(self.clamps, levels))
 
     def is_clamped(self, levels: Volts) -> bool:
-        """Whether the clamps hold where outputs are at `levels`."""
+        """Return whether the clamps are closed for output levels `[output]`."""
         return bool(_all_or_none(self.volts(self.enables, levels)[:, np.newaxis])[0])
 
     def reads_forces(self, sources: IndexArray) -> bool:
-        """Whether any of the inputs `sources` is a force sensor's."""
+        """Return whether any of the inputs `sources` is wired to a force sensor."""
         return any(self.sensor_of[number][0] == FORCE for number in sources.tolist())
 
 
 class AtPlant:
-    """A waveform as the plant feels it, in core units: `theta` `[parameter, step]` (or one step,
-    where the drive stays), each step's mean where outputs lag, and `clamped` `[step]`.
+    """A waveform at the plant, in core units.
+
+    `theta` is `[parameter, step]`, or one step where the drive is constant; where outputs lag it
+    is each step's mean. `clamped` is `[step]`.
     """
 
     def __init__(
@@ -149,8 +151,9 @@ class AtPlant:
         self._drive_scale = to.drive_scale
 
     def settings_at(self, steps: IndexArray, since: FloatArray) -> tuple[FloatArray, IndexArray]:
-        """Parameters `[parameter, setting]`, and the setting of each reading, `since` seconds into
-        `steps` `[reading]`.
+        """Return parameters `[parameter, setting]`, and the setting of each reading.
+
+        A reading is `since` seconds into its step of `steps` `[reading]`.
         """
         if self._drive_starts is None:
             return self.theta, np.minimum(steps, self.theta.shape[1] - 1)
@@ -158,19 +161,19 @@ class AtPlant:
         return self._drive_scale.quantity(volts.T).T, np.arange(len(steps))
 
     def points_at(self, steps: IndexArray, since: FloatArray) -> FloatArray:
-        """Set-points `[reading, oscillator]`, `since` seconds into `steps`."""
+        """Return set-points `[reading, oscillator]`, `since` seconds into `steps`."""
         starts = self._points if self._starts is None else self._starts
         return self._scale.quantity(lagged_at(self._points, starts, steps, since, self._constant).T)
 
     def sensor_lag(self, steps: IndexArray, since: FloatArray) -> FloatArray:
-        """By how much sensors that follow the clamps lag, `[reading, oscillator]`."""
+        """Return the lag of the sensors behind the clamps, `[reading, oscillator]`."""
         starts = lagged_starts(self._points, self._durations, self._first, self._sensor)
         volts = lagged_at(self._points, starts, steps, since, self._sensor)
         there = self._points[:, np.minimum(steps, self._points.shape[1] - 1)]
         return ((volts - there) / self._scale.gain[:, np.newaxis]).T
 
     def points_after(self, step: int | IndexArray) -> FloatArray:
-        """Set-points as `step` begins: `[oscillator]`, or `[step, oscillator]`."""
+        """Return the set-points at the start of `step`: `[oscillator]`, or `[step, oscillator]`."""
         if self._starts is not None:
             return self._scale.quantity(self._starts[:, step].T)
         place = np.minimum(np.asarray(step) - 1, self._points.shape[1] - 1)
@@ -180,7 +183,7 @@ class AtPlant:
 
 
 def _all_or_none(volts: Volts) -> BoolArray:
-    """Whether all clamps are on, `[step]`, from their enables `[line, step]`."""
+    """Return whether all clamps are on, `[step]`, from their enables `[line, step]`."""
     on = volts > 0.5
     if (np.logical_or.reduce(on) != np.logical_and.reduce(on)).any():
         raise DeviceFailed("the virtual board cannot clamp some oscillators and free others")

@@ -1,13 +1,14 @@
-"""What a bench file says of a simulated board: of the front end `virtual`, and of every twin."""
+"""Tables of a bench file for a simulated board: the front end `virtual`, and every twin."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
+from oscilab.bench.devices import Device
 from oscilab.bench.tables import Table
 from oscilab.types import FloatArray
 from oscilab.wired.channels import ChannelTable
@@ -17,14 +18,11 @@ from oscilab_sim.board.imperfections import Imperfections
 from oscilab_sim.board.sensing import Outside
 from oscilab_sim.settings import EngineName
 
-if TYPE_CHECKING:
-    from oscilab.bench.devices import Device
-
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Event(Table):
-    """From second `at_s` of the board's clock on, `channel` (an interlock's) is at `volts`."""
+    """Puts the interlock input `channel` at `volts` from second `at_s` of the board's clock."""
 
     channel: str
     at_s: Finite
@@ -32,7 +30,7 @@ class Event(Table):
 
 
 class Beat(Table):
-    """A line that a controller toggles every `every_s` of the board's clock, until it dies."""
+    """A heartbeat line, toggled every `every_s` of the board's clock until `until_s`."""
 
     channel: str
     every_s: Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -42,9 +40,9 @@ class Beat(Table):
 class BoardTable(Table):
     """The plant and its electronics.
 
-    `pace` is how many seconds of real time a second of the board's takes; 0 is as fast as it can.
-    `levels_file` keeps the outputs `[output]` as float64 in a file, as a board under power keeps
-    them when its computer fails, and where another process can see them.
+    `pace` is the real time in seconds that one second of the board takes; 0 is as fast as
+    possible. `levels_file` keeps the outputs `[output]` as float64 in a file. They survive the
+    process, as a powered board's outputs do, and another process can read them.
     """
 
     engine: EngineName = "auto"
@@ -57,7 +55,7 @@ class BoardTable(Table):
 
 
 def board_of(device: Device, channels: ChannelTable, table: BoardTable) -> VirtualBoard:
-    """A board with `channels`, and behind it the array that the device's bench wires to them.
+    """Return a board with `channels`, and the array that the bench wires to them.
 
     Raises:
         InvalidInput: a bench that cannot be used.
@@ -67,7 +65,6 @@ def board_of(device: Device, channels: ChannelTable, table: BoardTable) -> Virtu
         potential, channels, wiring, design, table.imperfections, table.engine, table.threads
     )
     if table.levels_file is not None:
-        # Outlives this process however it ends, as a real board's outputs do.
         board.levels = _kept_levels(Path(table.levels_file), len(board.levels))
     for event in table.events:
         outside = board.outside.setdefault(event.channel, Outside())
@@ -78,6 +75,6 @@ def board_of(device: Device, channels: ChannelTable, table: BoardTable) -> Virtu
 
 
 def _kept_levels(path: Path, count: int) -> FloatArray:
-    """Outputs `[output]` in a file: as the last process left them, if one did."""
+    """Return the outputs `[output]` mapped to a file, with the last levels if it exists."""
     mode = "r+" if path.is_file() and path.stat().st_size == 8 * count else "w+"
     return np.memmap(path, np.float64, mode, shape=(count,))

@@ -1,4 +1,4 @@
-"""What is soldered to a simulated device's lines, as the messages that tell its firmware so."""
+"""Messages that configure the plant inside a simulated device's firmware."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_MONOMIALS, MOST_ENDS, MOST_DEGREE = 64, 3, 12
 DRIVE, CLAMP, CLAMP_ENABLE, POSITION, FORCE, OUTSIDE, EVENT, STUCK_OUTPUT, STUCK_INPUT = range(9)
 ALL = 0xFFFF
 MISSING = {"dac_bits", "adc_bits", "flicker_noise_V", "latency_samples"}
-"""Flaws that the firmware's plant does not have; its converters have the bits of the bench."""
+"""Flaws that the firmware's plant does not simulate; converters have the bits of the bench."""
 BATH_ON_FORCE = 1
 _SETUP = struct.Struct("<HHQ10fI")
 _MONOMIAL = struct.Struct("<B3Bf")
@@ -50,7 +50,7 @@ class PlantMonomial(NamedTuple):
 
 
 def plant_terms(potential: Potential) -> list[PlantMonomial]:
-    """What the terms are made of, numbered in the order of the potential's families.
+    """Return the monomials of all terms, numbered in the order of the potential's families.
 
     Raises:
         InvalidInput: a term that this plant cannot simulate.
@@ -81,10 +81,10 @@ def plant_terms(potential: Potential) -> list[PlantMonomial]:
 
 
 def setup_of(oscillators: int, unit_s: float, flaws: Imperfections) -> bytes:
-    """The payload of `PLANT_SETUP`; a unit of the plant's time takes `unit_s` of the device's.
+    """Return the payload of `PLANT_SETUP`; `unit_s` is the plant's unit of time in seconds.
 
     Raises:
-        InvalidInput: a flaw that this plant does not have.
+        InvalidInput: a flaw that this plant does not simulate.
     """
     for name in MISSING & flaws.model_fields_set:
         raise InvalidInput(
@@ -117,7 +117,7 @@ def plant_lines(
     flaws: Imperfections,
     events: Sequence[Event],
 ) -> list[PlantLine]:
-    """Every line that an oscillator, a flaw or an event hangs on."""
+    """Return every line that is wired to an oscillator or has a flaw or an event."""
     outputs = _plugged(channels.output_numbers, flaws)
     inputs = _plugged(channels.input_numbers, flaws)
     lines = list(_drives(potential, wiring, truth, outputs))
@@ -148,7 +148,7 @@ def _outside(channels: ChannelTable, events: Sequence[Event]) -> list[PlantLine]
     for event in sorted(events, key=lambda each: each.at_s):
         channel = channels.input(event.channel)
         number = channels.input_numbers[event.channel]
-        # Nothing wired to a digital input reads as high: a pull-up, a closed door.
+        # An unwired digital input reads high, as with a pull-up.
         before = 1.0 if channel.kind == "digital" else 0.0
         lines[event.channel] = PlantLine(OUTSIDE, number, offset=before)
         changes.append(PlantLine(EVENT, number, gain=event.at_s, offset=event.volts))
@@ -161,10 +161,10 @@ def send_plant(
     terms: Sequence[PlantMonomial],
     lines: Sequence[PlantLine],
 ) -> None:
-    """Tell the firmware what is behind its converters.
+    """Send the plant behind the converters to the firmware.
 
     Raises:
-        Refused: it cannot be.
+        Refused: the firmware does not accept it.
     """
     session.commands.call(Kind.PLANT_SETUP, setup)
     told = b"".join(
@@ -192,7 +192,7 @@ def _drives(
 
 
 def _plugged(numbers: dict[str, int], flaws: Imperfections) -> dict[str, int]:
-    """Channel numbers by name, with exchanged plugs."""
+    """Return the channel numbers by name, with plugs swapped."""
     found = dict(numbers)
     for pair in flaws.swapped:
         if len(pair) != 2:

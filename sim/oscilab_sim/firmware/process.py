@@ -1,4 +1,4 @@
-"""The firmware's port for this computer: compiled once for each state of its sources, and run."""
+"""The firmware's port for this computer, compiled once per version of its sources."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import oscilab_firmware
 from oscilab.errors import DeviceFailed, OscilabError
 
 HOST_FOLDERS = ("core", "plant", "hal_host")
-"""What the port for this computer is made of."""
+"""Source folders of the port for this computer."""
 COMPILERS = ("cc", "gcc", "clang", "cl")
 DEFINED = 'OSC_CONFIG_OF_PORT="config_host.h"'
 NAME = "oscilab-firmware.exe" if sys.platform == "win32" else "oscilab-firmware"
@@ -33,7 +33,7 @@ STOP_S = 5.0
 
 @dataclass(frozen=True)
 class Compiler:
-    """A C compiler, as the words that start it."""
+    """A C compiler, as the words of its command."""
 
     words: tuple[str, ...]
 
@@ -43,7 +43,7 @@ class Compiler:
         return Path(self.words[0]).stem.lower() in ("cl", "clang-cl")
 
     def command(self, sources: list[str], folders: list[str], program: str) -> list[str]:
-        """What compiles `sources` into `program`."""
+        """Return the command that compiles `sources` into `program`."""
         if self.is_msvc:
             include = [f"/I{folder}" for folder in folders]
             made = [f"/Fe:{program}", "/link", "ws2_32.lib"]
@@ -64,7 +64,7 @@ class Compiler:
 
 
 def find_compiler() -> Compiler | None:
-    """The one that CC names, or the first that is there."""
+    """Return the C compiler named by CC, or the first that is installed."""
     named = os.environ.get("CC")
     if named:
         return Compiler(tuple(shlex.split(named, posix=sys.platform != "win32")))
@@ -73,10 +73,10 @@ def find_compiler() -> Compiler | None:
 
 
 def host_program() -> Path:
-    """The compiled firmware, from the user's cache where it is there already.
+    """Return the path of the compiled firmware in the user's cache; compile it if necessary.
 
     Raises:
-        DeviceFailed: there is no C compiler, or it refuses.
+        DeviceFailed: there is no C compiler, or it fails.
     """
     compiler = find_compiler()
     if compiler is None:
@@ -114,12 +114,14 @@ def _compile(compiler: Compiler, source: Path, folder: Path, program: Path) -> N
                 f"the firmware cannot be compiled by {command[0]}: {said}; install another "
                 "compiler, or name it with the environment variable CC"
             )
-        # Whole or not at all: two processes may compile at once.
+        # Atomic, because two processes may compile at once.
         made.replace(program)
 
 
 def firmware_folder() -> Path:
-    """The firmware's C sources: beside the host's package in a checkout, inside it once installed.
+    """Return the folder of the firmware's C sources.
+
+    In a checkout it is beside the host's package, in an installation inside it.
 
     Raises:
         OscilabError: they are missing.
@@ -145,7 +147,7 @@ def _fingerprint(source: Path, compiler: Compiler) -> str:
 
 
 class FirmwareProcess:
-    """The firmware, listening at `port`; with the argument `--child` it ends with its owner.
+    """A firmware process that listens at `port`; with `--child` it ends with its owner.
 
     Raises:
         DeviceFailed: it does not start.
@@ -177,16 +179,16 @@ class FirmwareProcess:
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """The process id."""
         return self._process.pid
 
     def kill(self) -> None:
-        """End it as a power failure would."""
+        """Kill the process, as a power failure would."""
         self._process.kill()
         self._process.wait()
 
     def stop(self) -> None:
-        """End it: its standard input closes, which it takes for the end of its owner."""
+        """End the process by closing its standard input."""
         assert self._process.stdin is not None
         if not self._process.stdin.closed:
             self._process.stdin.close()

@@ -1,4 +1,4 @@
-"""The twin of a microcontroller: its firmware as a process here, with a plant of its own in C."""
+"""The twin of a microcontroller: its firmware as a local process, with a plant in C."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from oscilab_sim.firmware.process import FirmwareProcess, host_program
 class TwinTable(Table):
     """The table `twin` of a device with the front end `firmware`.
 
-    With `real_time` its sample clock is that of the wall; otherwise time passes as fast as it can
-    be computed. `log` is a file to which the firmware appends what it does.
+    With `real_time` the sample clock follows the wall clock; otherwise it runs as fast as it can
+    be computed. The firmware appends a record of its actions to the file `log`.
     """
 
     imperfections: Imperfections = Imperfections()
@@ -38,14 +38,14 @@ class TwinTable(Table):
 
 
 class FirmwareTwin:
-    """A running firmware; see `oscilab.wired.twins.Twin`."""
+    """A running firmware process; see `oscilab.wired.twins.Twin`."""
 
     def __init__(self, process: FirmwareProcess) -> None:
         self._process = process
 
     @classmethod
     def start(cls, device: Device, endpoint: str | None) -> FirmwareTwin:
-        """Compile and start the firmware that stands for `device`, and set up its plant.
+        """Compile and start the firmware for `device`, and set up its plant.
 
         Raises:
             InvalidInput: a twin table or an endpoint that cannot be used.
@@ -71,19 +71,19 @@ class FirmwareTwin:
 
     @property
     def connection(self) -> Mapping[str, object]:
-        """The port that leads to it."""
+        """The connection table entries that lead to it."""
         return {"port": self._process.port, "usb": None}
 
     def stop(self) -> None:
-        """End it; idempotent."""
+        """End the process; idempotent."""
         self._process.stop()
 
 
 def arguments_of(connection: Connection, table: TwinTable, endpoint: str | None) -> list[str]:
-    """The command line of a firmware with the lines that the bench describes.
+    """Return the arguments of a firmware with the lines that the bench describes.
 
     Raises:
-        InvalidInput: an endpoint that is none.
+        InvalidInput: a malformed endpoint.
     """
     place = endpoint or "127.0.0.1:0"
     host, _, port = place.rpartition(":")

@@ -1,4 +1,4 @@
-"""Where the samples of a task are kept: buffers between host and board, and TDMS files."""
+"""Storage of a task's samples: buffers between host and board, and TDMS files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from oscilab_sim.nidaq.calls import DaqFault
 
 
 class InputBuffer:
-    """Samples `[line, sample]` on their way to the host, `period` ticks apart; `size` fit."""
+    """Up to `size` samples `[line, sample]` for the host, `period` ticks apart."""
 
     def __init__(self, lines: int, size: int, overwrites: bool, period: int) -> None:
         self._chunks: deque[tuple[int, Volts]] = deque()
@@ -28,11 +28,11 @@ class InputBuffer:
         self.taken = 0
         """Samples acquired since the start."""
         self.read = 0
-        """The next one to hand out."""
+        """Samples read by the host since the start."""
 
     @property
     def available(self) -> int:
-        """Samples to hand out."""
+        """Samples that can be read."""
         return self.taken - self.read
 
     @property
@@ -42,14 +42,14 @@ class InputBuffer:
 
     @property
     def tick(self) -> int | None:
-        """When the next sample to hand out was taken."""
+        """The tick at which the next sample to read was acquired."""
         return self._chunks[0][0] if self._chunks else None
 
     def put(self, samples: Volts, tick: int) -> None:
-        """Take in samples, the first of which was taken at `tick`.
+        """Append samples, the first of which was acquired at `tick`.
 
         Raises:
-            DaqFault: some that were not read yet were lost.
+            DaqFault: unread samples were lost.
         """
         if samples.shape[1]:
             self._chunks.append((tick, samples))
@@ -68,7 +68,7 @@ class InputBuffer:
                 )
 
     def take(self, count: int) -> Volts:
-        """The oldest `count` samples, `[line, sample]`."""
+        """Remove and return the oldest `count` samples, `[line, sample]`."""
         parts: list[Volts] = []
         missing = count
         while missing:
@@ -84,7 +84,7 @@ class InputBuffer:
 
 
 class OutputBuffer:
-    """Samples `[line, sample]` on their way to the board, in a ring of `size`."""
+    """Samples `[line, sample]` for the board, in a ring of `size`."""
 
     def __init__(self, lines: int, size: int) -> None:
         self.size = size
@@ -93,7 +93,7 @@ class OutputBuffer:
         self._ring = np.zeros((lines, size))
 
     def space(self, made: int, regenerates: bool) -> int:
-        """Samples that can be written, when `made` were generated."""
+        """Return how many samples can be written once `made` were generated."""
         if regenerates and made:
             return self.size
         return self.size - max(self.written - made, 0)
@@ -105,7 +105,7 @@ class OutputBuffer:
         self.written += samples.shape[1]
 
     def samples(self, position: int, count: int, regenerates: bool) -> Volts:
-        """`count` samples from `position` on."""
+        """Return `count` samples from `position` on."""
         period = min(self.size, self.written) if regenerates else self.size
         first = position % period
         if first + count <= period:
@@ -115,7 +115,7 @@ class OutputBuffer:
 
 @dataclass
 class Logging:
-    """What a task logs and where; `group` "" is the task's name."""
+    """The logging settings of a task; an empty `group` stands for the task's name."""
 
     path: str = ""
     mode: int = LoggingMode.OFF.value
@@ -124,20 +124,20 @@ class Logging:
 
     @property
     def is_on(self) -> bool:
-        """Whether samples go to a file."""
+        """Whether samples are written to a file."""
         return self.mode != LoggingMode.OFF.value
 
     @property
     def takes_all(self) -> bool:
-        """Whether samples go to the file alone and cannot be read."""
+        """Whether samples are only logged and cannot be read."""
         return self.mode == LoggingMode.LOG.value
 
 
 class LogFile:
-    """One run of a task in a TDMS file: a group, a channel for every line.
+    """One run of a task in a TDMS file, as a group with a channel for every line.
 
     Raises:
-        DaqFault: no TDMS library, or a file that is there or not against what was asked for.
+        DaqFault: no TDMS library, or a file that exists or is missing against `operation`.
     """
 
     def __init__(self, logging: Logging, task: str, channels: list[str], period_s: float) -> None:

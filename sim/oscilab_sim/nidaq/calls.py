@@ -1,4 +1,4 @@
-"""How an RPC is answered: the fields of its reply, or an error of NI-DAQmx."""
+"""The answer to an RPC: the fields of its reply, or an error of NI-DAQmx."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 from nidaqmx.error_codes import DAQmxErrors
 
 Alive = Callable[[], bool]
-"""Whether the caller is still there; asked while a call waits."""
+"""Returns whether the caller is still connected; checked while a call waits."""
 Reply = Mapping[str, Any]
 """Fields of the reply; its status is 0."""
 
 
 def raw(request: Any, field: str) -> int:
-    """The number of an enumeration, however the client gave it."""
+    """Return the number of an enumeration, given by name or raw."""
     return int(getattr(request, f"{field}_raw") or getattr(request, field))
 
 
 class DaqFault(Exception):
-    """An error of NI-DAQmx; `read` and `written` are samples per channel got through before."""
+    """An error of NI-DAQmx; `read` and `written` are the samples per channel before it."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class DaqFault(Exception):
         self.written = written
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """The trailing metadata in which NI's server sends it."""
+        """Return the trailing metadata of the error, as NI's server sends it."""
         found = [("ni-error", str(self.code))]
         if self.read is not None:
             found.append(("ni-samps-per-chan-read", str(self.read)))
@@ -46,9 +46,9 @@ class DaqFault(Exception):
 
 
 def aborted(task: str, *, read: int | None = None, written: int | None = None) -> DaqFault:
-    """What a call gets whose task was aborted, or stopped, while it waited for samples or space.
+    """Return the error of a call whose task was aborted or stopped while it waited.
 
-    That NI-DAQmx ends such a call at once is documented; by which of its codes is a guess.
+    NI documents that such a call ends at once, but not with which code; the code is a guess.
     """
     return DaqFault(
         DAQmxErrors.RUNTIME_ABORTED_ROUTING,
@@ -64,7 +64,7 @@ VOLTAGE = 10322
 
 
 def unsupported(what: str, number: int, name: str) -> DaqFault:
-    """The error for a property that the virtual NI-DAQmx does not have."""
+    """Return the error for a property that the virtual NI-DAQmx does not implement."""
     return DaqFault(
         DAQmxErrors.ATTRIBUTE_NOT_SUPPORTED_IN_TASK_CONTEXT,
         f"The virtual NI-DAQmx does not implement the {what} property {number:#06x}; sim/README.md "
@@ -73,8 +73,8 @@ def unsupported(what: str, number: int, name: str) -> DaqFault:
 
 
 def valued(request: Any, value: Any) -> Reply:
-    """The reply of a property's value."""
+    """Return the reply with a property's value."""
     name = type(request).__name__
-    # The reply of an enumeration carries its number beside its name, and the name may be unknown.
+    # The reply of an enumeration has its raw number, because the name may be unknown.
     is_enumeration = "Int32" in name and "UInt32" not in name
     return {"value_raw" if is_enumeration else "value": value}

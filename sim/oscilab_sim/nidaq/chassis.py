@@ -1,39 +1,34 @@
-"""The boards behind the server, and the names of what is on them."""
+"""The boards behind the server, and the names of their channels and terminals."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nidaqmx import DaqError
 from nidaqmx.error_codes import DAQmxErrors
 from nidaqmx.utils import unflatten_channel_string
 
-from oscilab.wired.channels import Channel as Line
-from oscilab.wired.channels import ChannelTable
 from oscilab_nidaq.boards import Board, input_names, line_names, output_names
 from oscilab_sim.nidaq.calls import DaqFault
 
 
 @dataclass(frozen=True)
 class Place:
-    """A physical channel: the device's name, and the channel's as the device's table has it."""
+    """A physical channel: the name of its device, and its own as in the device's table."""
 
     device: str
     name: str
 
 
 class Chassis:
-    """Devices by name; names are found whatever their case, as NI-DAQmx does.
-
-    `serials` are made up from the names, the same in every process.
-    """
+    """Devices by name; names are case-insensitive, as in NI-DAQmx."""
 
     def __init__(self, boards: Mapping[str, Board]) -> None:
         self.boards = dict(boards)
         self.pulled: set[str] = set()
-        """Devices that are there no more."""
+        """Devices that were removed."""
         self._devices = {name.lower(): name for name in boards}
         self._places: dict[str, dict[str, Place]] = {"ao": {}, "ai": {}, "line": {}}
         for device, board in boards.items():
@@ -45,12 +40,12 @@ class Chassis:
                 self._places[kind] |= {name.lower(): Place(device, name) for name in names}
 
     def device(self, name: str) -> tuple[str, Board]:
-        """The device of that name.
+        """Return the name and the board of the device `name`.
 
         Raises:
-            DaqFault: there is none.
+            DaqFault: there is no such device.
         """
-        # A channel stands for its device, as in NI-DAQmx.
+        # As in NI-DAQmx, the name of a channel also selects its device.
         found = self._devices.get(name.strip("/").partition("/")[0].lower())
         if found is None or found in self.pulled:
             raise DaqFault(
@@ -61,26 +56,26 @@ class Chassis:
 
     @property
     def present(self) -> list[str]:
-        """The devices that are there."""
+        """The devices that are in the chassis."""
         return [name for name in self.boards if name not in self.pulled]
 
     def serial(self, device: str) -> int:
-        """A serial number."""
+        """Return a serial number, made up from the name and the same in every process."""
         return 0x0C0FFEE + sum(place * ord(letter) for place, letter in enumerate(device, 1))
 
     def places(self, kind: str, text: str) -> list[Place]:
-        """The channels of `kind` that `text` names, such as `Dev1/ao0:3, Dev2/ao1`.
+        """Return the channels of `kind` named by `text`, such as `Dev1/ao0:3, Dev2/ao1`.
 
         Raises:
-            DaqFault: a device or channel that is not there.
+            DaqFault: a device or channel that does not exist.
         """
         return [self._place(kind, name) for name in _expanded(text)]
 
     def lines(self, text: str) -> list[Place]:
-        """Digital lines, where whole ports may be named as `Dev1/port0`.
+        """Return the digital lines named by `text`, which may name whole ports as `Dev1/port0`.
 
         Raises:
-            DaqFault: a device or line that is not there.
+            DaqFault: a device or line that does not exist.
         """
         found: list[Place] = []
         for name in _expanded(text):
@@ -98,10 +93,10 @@ class Chassis:
         return found
 
     def terminal(self, name: str, device: str) -> tuple[str, str]:
-        """The device and the terminal of `name`, which may leave the device away.
+        """Return the device and the terminal of `name`, which may omit the device.
 
         Raises:
-            DaqFault: a device that is not there.
+            DaqFault: a device that does not exist.
         """
         parts = name.strip("/").split("/", 1)
         if len(parts) == 2 and parts[0].lower() in self._devices:
@@ -109,15 +104,6 @@ class Chassis:
         if name.startswith("/") and len(parts) == 2:
             self.device(parts[0])
         return device, name.strip("/").lower()
-
-    def table(self, extra: Iterable[str] = ()) -> ChannelTable:
-        """Every line as a table of channels; digital lines count as outputs and as inputs."""
-        lines: list[Line] = []
-        for device, board in self.boards.items():
-            reach = board.range_V
-            lines += [Line(n, "analog", "out", -reach, reach) for n in output_names(device, board)]
-            lines += [Line(n, "analog", "in", -reach, reach) for n in input_names(device, board)]
-        return ChannelTable(lines, 1e8)
 
     def _place(self, kind: str, name: str) -> Place:
         found = self._places[kind].get(name.strip("/").lower())

@@ -1,4 +1,4 @@
-"""NI's task state model: which task may start, what it reserves, and what is refused."""
+"""NI's task state model: transitions, reserved resources, and checks."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from oscilab_sim.nidaq.tasks import TIMEBASE_HZ, Kind, State, VirtualTask, Watch
 
 
 class Driver:
-    """All tasks of a server; every method wants the engine's turn.
+    """All tasks of a server; call every method with the engine's `turn` held.
 
-    `pulses` maps terminals to the seconds after which a pulse comes there once a task waits for
-    it, `clocks` maps terminals to the rate of the clock that is plugged in.
+    `pulses` maps terminals to the delay in seconds of a pulse after a task starts to wait for it,
+    `clocks` maps terminals to the rate of an external clock.
     """
 
     def __init__(
@@ -39,10 +39,10 @@ class Driver:
         self._numbers = itertools.count()
 
     def create(self, name: str) -> VirtualTask:
-        """A new task; without a name it gets one.
+        """Create and return a task; without a name it gets one.
 
         Raises:
-            DaqFault: there is one of that name.
+            DaqFault: the name is taken.
         """
         name = name or f"_unnamedTask<{next(self._numbers)}>"
         if name in self.tasks or name in self.watchdogs:
@@ -54,10 +54,10 @@ class Driver:
         return self.tasks[name]
 
     def task(self, name: str) -> VirtualTask:
-        """The task of that name.
+        """Return the task `name`.
 
         Raises:
-            DaqFault: there is none.
+            DaqFault: there is no such task.
         """
         if name not in self.tasks:
             raise DaqFault(
@@ -67,12 +67,12 @@ class Driver:
         return self.tasks[name]
 
     def clear_all(self) -> None:
-        """Forget every task and watchdog, as when nobody was ever there; outputs hold."""
+        """Clear every task and watchdog; outputs hold."""
         for name in [*self.watchdogs, *self.tasks]:
             self.clear(name)
 
     def clear(self, name: str) -> None:
-        """Stop a task or a watchdog, and forget it."""
+        """Stop and remove a task or a watchdog."""
         if self.watchdogs.pop(name, None) is None:
             task = self.task(name)
             self.stop(task)
@@ -80,12 +80,12 @@ class Driver:
             del self.tasks[name]
 
     def pull(self, device: str) -> None:
-        """Pull a device out of the chassis while it runs; what plays on it fails.
+        """Remove a device from the chassis while it runs; its running tasks fail.
 
-        Its outputs, as those of a board without power, are at zero volts.
+        Its outputs go to zero volts, as those of a board without power.
 
         Raises:
-            DaqFault: there is none of that name.
+            DaqFault: there is no such device.
         """
         device, board = self.chassis.device(device)
         self.engine.sync()
@@ -98,14 +98,14 @@ class Driver:
         self.engine.turn.notify_all()
 
     def plug_in(self, device: str) -> None:
-        """Put a device that was pulled out back; its tasks have to be started again."""
+        """Put a removed device back; its tasks have to be started again."""
         self.chassis.pulled.discard(device)
 
     def verify(self, task: VirtualTask) -> None:
-        """Check what was configured.
+        """Check the configuration of a task.
 
         Raises:
-            DaqFault: it cannot work.
+            DaqFault: the configuration is invalid.
         """
         if not task.channels or task.kind is None:
             raise DaqFault(
@@ -121,7 +121,7 @@ class Driver:
         task.state = max(task.state, State.VERIFIED)
 
     def reserve(self, task: VirtualTask) -> None:
-        """Take hold of its converters and lines.
+        """Reserve the task's converters and lines.
 
         Raises:
             DaqFault: another task has them.
@@ -132,12 +132,12 @@ class Driver:
         task.state = max(task.state, State.RESERVED)
 
     def commit(self, task: VirtualTask) -> None:
-        """Program the hardware."""
+        """Commit the task's settings to the hardware."""
         self.reserve(task)
         task.state = max(task.state, State.COMMITTED)
 
     def unreserve(self, task: VirtualTask) -> None:
-        """Let go of what it holds; the output buffer is empty then."""
+        """Release what the task reserved, and empty its output buffer."""
         self.stop(task)
         task.state = min(task.state, State.VERIFIED)
         task.outgoing = new_output_buffer(task, task.output_size) if task.output_size else None
@@ -146,7 +146,7 @@ class Driver:
         """Run a task, or arm it where it waits for a trigger or another task's clock.
 
         Raises:
-            DaqFault: it cannot run.
+            DaqFault: the task cannot run.
         """
         if task.is_running:
             raise DaqFault(
@@ -172,7 +172,7 @@ class Driver:
             self.triggers.arm(task, self.engine.clock.now)
 
     def stop(self, task: VirtualTask) -> None:
-        """Stop a task; its outputs hold, and samples that were not read are gone."""
+        """Stop a task; its outputs hold, and unread samples are discarded."""
         if not task.is_running:
             return
         self.engine.sync()
@@ -189,7 +189,7 @@ class Driver:
             task.log.close()
             task.log = None
         if task.outgoing is not None:
-            # What was written is played again; positions count from the next start.
+            # The written samples are played again; positions count from the next start.
             task.outgoing.written = min(task.outgoing.written, task.outgoing.size)
         self.engine.turn.notify_all()
 
@@ -207,12 +207,12 @@ class Driver:
 
 
 def new_output_buffer(task: VirtualTask, samples: int) -> OutputBuffer:
-    """The buffer that a first write of `samples` makes, unless one was configured."""
+    """Return an output buffer of the configured size, or of `samples`, those of the first write."""
     return OutputBuffer(len(task.names), task.output_size or samples)
 
 
 def fastest_hz(task: VirtualTask, chassis: Chassis) -> float:
-    """The fastest sample clock for the task's channels."""
+    """Return the rate of the fastest sample clock for the task's channels."""
     rates: list[float] = []
     for device in task.devices:
         board = chassis.boards[device]
@@ -227,10 +227,10 @@ def fastest_hz(task: VirtualTask, chassis: Chassis) -> float:
 
 
 def check_clock(task: VirtualTask, chassis: Chassis) -> None:
-    """Refuse a rate beyond the boards, or lines that no clock reaches.
+    """Refuse a rate beyond the boards' limits, or lines that cannot be clocked.
 
     Raises:
-        DaqFault: naming both rates, or the line.
+        DaqFault: the message names both rates, or the line.
     """
     fastest = fastest_hz(task, chassis)
     if task.timing.rate_hz > fastest * (1 + 1e-9) or task.timing.rate_hz > TIMEBASE_HZ:
@@ -255,10 +255,10 @@ def check_clock(task: VirtualTask, chassis: Chassis) -> None:
 
 
 def check_resources(task: VirtualTask, others: Iterable[VirtualTask]) -> None:
-    """Refuse what another task holds: lines, or the timing engine of a board's subsystem.
+    """Refuse lines, or the timing engine of a board's subsystem, that another task reserved.
 
     Raises:
-        DaqFault: the resource is reserved.
+        DaqFault: a resource is reserved.
     """
     names = set(task.names)
     for other in others:
@@ -280,7 +280,7 @@ def check_resources(task: VirtualTask, others: Iterable[VirtualTask]) -> None:
 
 
 def check_output_buffer(task: VirtualTask) -> None:
-    """Refuse to start a generation that has nothing to play.
+    """Refuse to start a generation without enough samples.
 
     Raises:
         DaqFault: no samples were written, or too few.
@@ -312,10 +312,10 @@ def check_output_buffer(task: VirtualTask) -> None:
 
 
 def check_present(task: VirtualTask, chassis: Chassis) -> None:
-    """Refuse a task on a device that was pulled out.
+    """Refuse a task on a removed device.
 
     Raises:
-        DaqFault: naming the device.
+        DaqFault: the message names the device.
     """
     for device in task.devices:
         if device in chassis.pulled:
@@ -323,7 +323,7 @@ def check_present(task: VirtualTask, chassis: Chassis) -> None:
 
 
 def gone(device: str, task: VirtualTask) -> DaqFault:
-    """What every call of a task on a device that is no longer there gets."""
+    """Return the error of a call on a task whose device was removed."""
     return DaqFault(
         DAQmxErrors.DEV_CANNOT_BE_ACCESSED,
         "Device cannot be accessed. Possible causes: Device is no longer present in the system. "
@@ -332,10 +332,10 @@ def gone(device: str, task: VirtualTask) -> DaqFault:
 
 
 def check_retriggering(task: VirtualTask) -> None:
-    """Refuse to retrigger what does not end, or what no start trigger starts.
+    """Refuse to retrigger a task that is continuous or has no start trigger.
 
     Raises:
-        DaqFault: saying so.
+        DaqFault: the settings do not fit.
     """
     fits = (
         task.timing.clocked
@@ -353,10 +353,10 @@ def check_retriggering(task: VirtualTask) -> None:
 
 
 def check_logging(task: VirtualTask) -> None:
-    """Refuse to log what is not acquired by a clock.
+    """Refuse to log a task that does not acquire by a clock.
 
     Raises:
-        DaqFault: saying so.
+        DaqFault: the settings do not fit.
     """
     if not task.logging.is_on:
         return

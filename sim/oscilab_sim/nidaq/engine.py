@@ -1,4 +1,4 @@
-"""Time, the tasks that tick, what starts them, and the plant that they drive."""
+"""The virtual time, the clocked tasks, their triggers, and the plant that they drive."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from oscilab_sim.nidaq.chassis import Chassis
 from oscilab_sim.nidaq.tasks import TIMEBASE_HZ, VirtualTask, divided
 
 Signal = float | str | Callable[[Float64Array], Float64Array]
-"""What an input sees: a voltage, the output that is wired to it, or volts of times in seconds."""
+"""The signal at an input: volts, the name of an output, or a function of an array of seconds."""
 
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
-    """Outputs over a time: `levels` `[output, step]`, each held for `samples` `[step]`.
+    """Output levels `[output, step]`, each held for `samples` `[step]`.
 
-    The whole is played `repeats` times at `rate_hz`; `outputs` names the rows, the others hold.
+    It is played `repeats` times at `rate_hz`. `outputs` names the rows; other outputs hold.
     """
 
     outputs: Sequence[str]
@@ -42,34 +42,34 @@ class Stretch:
 
 
 class Plant(Protocol):
-    """Whatever the boards' lines lead to, under the server's clock."""
+    """What is wired to the boards' lines, under the server's clock."""
 
     def level(self, output: str) -> float:
-        """What an output is at; 0 where it was never driven."""
+        """Return the level of an output; 0 if it was never driven."""
         ...
 
     def set_levels(self, levels: Mapping[str, float]) -> None:
-        """Put outputs at volts, or lines at 0 or 1, at once."""
+        """Set outputs to volts, or lines to 0 or 1, at once."""
         ...
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, outputs held."""
+        """Let time pass with outputs held."""
         ...
 
     def read(self, inputs: Sequence[str], samples: int) -> Volts:
-        """Readings `[input, sample]` at this instant."""
+        """Return the present readings `[input, sample]`."""
         ...
 
     def run(self, stretch: Stretch, inputs: Sequence[str], read: IntArray) -> Volts:
-        """Play `stretch`: readings `[input, repeat, reading]` as the samples `read` end."""
+        """Play `stretch` and return readings `[input, repeat, reading]` at the ends of `read`."""
         ...
 
 
 class Signals:
-    """Inputs that see given signals; digital lines read what they are driven to.
+    """A plant of given signals at the inputs; digital lines read the levels that drive them.
 
     Raises:
-        InvalidInput: a signal for an input that is not there.
+        InvalidInput: a signal for an input that does not exist.
     """
 
     def __init__(self, inputs: Sequence[str], signals: Mapping[str, Signal]) -> None:
@@ -82,28 +82,25 @@ class Signals:
                 )
         self.levels: dict[str, float] = {}
         self.seconds = 0.0
-        self.history: list[tuple[float, dict[str, float]]] = []
-        """Every static change: seconds, and the outputs that were set."""
 
     def set_signal(self, name: str, signal: Signal) -> None:
-        """What an input sees from now on."""
+        """Change the signal at an input."""
         self._sources[name] = signal
 
     def level(self, output: str) -> float:
-        """What an output is at."""
+        """Return the level of an output."""
         return self.levels.get(output, 0.0)
 
     def set_levels(self, levels: Mapping[str, float]) -> None:
-        """Put outputs at volts at once."""
+        """Set outputs to volts at once."""
         self.levels |= levels
-        self.history.append((self.seconds, dict(levels)))
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.seconds += seconds
 
     def read(self, inputs: Sequence[str], samples: int) -> Volts:
-        """Readings `[input, sample]` at this instant."""
+        """Return the present readings `[input, sample]`."""
         times = np.full(samples, self.seconds)
         return np.stack([self._seen(name, times, self.levels) for name in inputs])
 
@@ -133,10 +130,10 @@ class Signals:
 
 
 class Clock:
-    """Ticks since the start.
+    """The server's time, in ticks since its start.
 
-    With `pace` 0 time passes as on a wall clock, and jumps ahead where a call would wait. With a
-    positive pace a second of the boards takes so many real ones, and nothing jumps.
+    With `pace` 0 it follows the wall clock, and jumps ahead where a call would wait. With a
+    positive pace one second of the boards takes `pace` real seconds, and the clock never jumps.
     """
 
     def __init__(self, pace: float = 0.0) -> None:
@@ -144,7 +141,7 @@ class Clock:
         self.now = 0
         self._seen = time.monotonic()
         self.began_s = time.time()
-        """When it was at 0, in seconds of Unix's clock."""
+        """Unix time of tick 0."""
 
     @property
     def hz(self) -> int:
@@ -153,35 +150,35 @@ class Clock:
 
     @property
     def jumps(self) -> bool:
-        """Whether waiting costs no real time."""
+        """Whether waiting takes no real time."""
         return self.pace == 0
 
     @property
     def seconds(self) -> float:
-        """The time now."""
+        """The present time in seconds."""
         return self.now / TIMEBASE_HZ
 
     def drifted(self) -> int:
-        """Where the clock should be by now, of the time that really passed since the last call."""
+        """Return the present tick by the real time that passed since the last call."""
         seen = time.monotonic()
         passed, self._seen = seen - self._seen, seen
         return self.now + int(passed / (self.pace or 1.0) * TIMEBASE_HZ)
 
     def real_seconds(self, ticks: int) -> float:
-        """How long `ticks` take in real time."""
+        """Return the real duration of `ticks` in seconds."""
         return ticks / TIMEBASE_HZ * (self.pace or 1.0)
 
 
 SLICE = 1 << 22
-"""Readings that one call may make before others get their turn."""
-LOOK_S = 0.25
-"""How often a call that waits looks whether its caller is still there."""
+"""Readings in one step, after which other calls get their turn."""
+POLL_S = 0.25
+"""Interval at which a waiting call checks whether its caller is still connected."""
 
 
 class Engine:
-    """Time, the plant, and the tasks that run; every method wants `turn` to be held.
+    """The time, the plant and the running tasks; call every method with `turn` held.
 
-    An input sampled at an edge of the clock sees what was before that edge; outputs change at it.
+    An input sampled at a clock edge sees the levels before that edge; outputs change at the edge.
     """
 
     def __init__(self, plant: Plant, clock: Clock) -> None:
@@ -190,23 +187,23 @@ class Engine:
         self.turn = threading.Condition(threading.RLock())
         self.running: list[VirtualTask] = []
         self.rearm: Callable[[VirtualTask, int], None] = lambda task, tick: None
-        """Called at the tick at which a task that retriggers has all samples of a trigger."""
+        """Called when a retriggerable task has all samples of a trigger, with the tick."""
         self._at = 0
 
     def sync(self) -> None:
-        """Let the time pass that has really passed; a virtual clock waits for a slow host."""
+        """Advance by the real time that passed; a virtual clock waits for a slow host."""
         target = self.clock.drifted()
         if self.clock.jumps:
             target = min([target, *(bearable(task) for task in self._ticking())])
         self.advance(max(target, self.clock.now))
 
     def advance(self, target: int) -> None:
-        """Run everything up to the tick `target`."""
+        """Run all tasks up to the tick `target`."""
         while self.step(target):
             pass
 
     def step(self, target: int) -> bool:
-        """Run a part of the way to `target`; whether some is left."""
+        """Run part of the way to `target`; return whether some is left."""
         for task in self.running:
             if task.retriggers and task.has_all and task.begin is not None:
                 self.rearm(task, self._at)
@@ -230,9 +227,9 @@ class Engine:
         timeout: float,
         alive: Callable[[], bool],
     ) -> bool:
-        """Until `ready`, at most `timeout` seconds (negative: for ever) or while `alive`.
+        """Wait for `ready`, at most `timeout` seconds (negative: forever) and while `alive`.
 
-        `when` is the tick at which it will be, or None where that hangs on another call.
+        `when` returns the tick at which it will be ready, or None if that depends on another call.
         """
         self.sync()
         deadline = None if timeout < 0 else self.clock.now + int(timeout * TIMEBASE_HZ)
@@ -245,18 +242,18 @@ class Engine:
             if tick is not None and self.clock.jumps:
                 before = self.clock.now, self._at
                 self.step(max(tick, self.clock.now))
-                # Others may stop what is waited for, and time has to pass if nothing else does.
-                self.turn.wait(0 if before != (self.clock.now, self._at) else LOOK_S)
+                # Let other calls in, and let real time pass if nothing has moved.
+                self.turn.wait(0 if before != (self.clock.now, self._at) else POLL_S)
                 self.sync()
                 continue
             ticks = [t - self.clock.now for t in (tick, deadline) if t is not None]
-            seconds = self.clock.real_seconds(min(ticks)) if ticks else LOOK_S
-            self.turn.wait(min(max(seconds, 0.0), LOOK_S))
+            seconds = self.clock.real_seconds(min(ticks)) if ticks else POLL_S
+            self.turn.wait(min(max(seconds, 0.0), POLL_S))
             self.sync()
         return True
 
     def settle(self, task: VirtualTask) -> None:
-        """Put out the sample that a task which is being stopped has just begun."""
+        """Output the sample that has just begun in a task that is being stopped."""
         begun = task.kind_is_output() and task.is_ticking and task.next_tick <= self.clock.now
         if begun and task.outgoing is not None and task.room() != 0:
             levels = task.upcoming(1)[:, 0].tolist()
@@ -293,7 +290,7 @@ class Engine:
             task.fault = fault
 
     def _play(self, tasks: list[VirtualTask], target: int) -> bool:
-        """One stretch from here on in which every task of `tasks` goes on ticking."""
+        """Play one stretch in which all `tasks` keep ticking; return whether time moved."""
         tasks = [task for task in tasks if left(task) > 0]
         outputs = [task for task in tasks if task.kind_is_output()]
         inputs = [task for task in tasks if not task.kind_is_output()]
@@ -322,11 +319,11 @@ class Engine:
         return True
 
     def _horizon(self, outputs: list[VirtualTask], tasks: list[VirtualTask], target: int) -> int:
-        """How far to go: to `target`, or further where a virtual clock may and it pays.
+        """Return the end of the next stretch: `target`, or later where a virtual clock may jump.
 
-        Stretches of one drive are simulated side by side, many at hardly more than the cost of
-        one. So where a finite waveform plays, a virtual clock that jumps jumps on until a buffer
-        is full, or empty.
+        Stretches of one drive are simulated side by side, many for hardly more than the cost of
+        one. A virtual clock therefore runs on through a finite waveform until a buffer is full or
+        empty.
         """
         finite = outputs and all(task.timing.is_finite for task in outputs)
         if not (self.clock.jumps and finite and target > self.clock.now):
@@ -341,7 +338,7 @@ class Engine:
         count: int,
         length: int,
     ) -> None:
-        """Play `count` samples of `unit` ticks, the first `length` of them over and over."""
+        """Play `count` samples of `unit` ticks, as repeats of the first `length`."""
         begin, end = self._at, self._at + count * unit
         names = [name for task in outputs for name in task.names]
         starts, levels = steps(self.plant, outputs, begin, begin + length * unit, unit)
@@ -368,7 +365,7 @@ class Engine:
 
 
 def left(task: VirtualTask) -> int:
-    """Samples to come, as far as its own end and that of the clock's owner tell."""
+    """Return the number of samples to come, up to the end of the task or of its clock's owner."""
     samples = 1 << 62 if task.total is None else task.total - task.position
     owner = task.clock_owner
     if owner is not None:
@@ -381,7 +378,7 @@ def left(task: VirtualTask) -> int:
 
 
 def bearable(task: VirtualTask) -> int:
-    """The last tick that costs no sample."""
+    """Return the last tick at which no sample is lost."""
     room = task.room()
     if room is None:
         return 1 << 62
@@ -391,7 +388,10 @@ def bearable(task: VirtualTask) -> int:
 def in_repeats(
     outputs: list[VirtualTask], tasks: list[VirtualTask], unit: int, count: int
 ) -> tuple[int, int]:
-    """`count` as a multiple of the length that all outputs play over and over, if they do."""
+    """Return `count` and the length of a repeat.
+
+    `count` becomes a multiple of the length that all outputs regenerate, if they share one.
+    """
     lengths = {
         min(task.outgoing.size, task.outgoing.written)
         for task in outputs
@@ -414,7 +414,7 @@ def in_repeats(
 def steps(
     plant: Plant, outputs: list[VirtualTask], begin: int, end: int, unit: int
 ) -> tuple[IntArray, Volts]:
-    """Where outputs change, in samples from `begin`, and levels `[output, step]` from there."""
+    """Return the samples from `begin` at which outputs change, and the levels `[output, step]`."""
     edges = [np.arange(t.next_tick, end, t.timing.period) for t in outputs]
     ticks = np.unique(np.concatenate([*edges, [begin]])) if edges else np.array([begin])
     parts: list[Volts] = []
@@ -429,7 +429,7 @@ def steps(
 
 
 def underflow() -> DaqFault:
-    """What ends a generation whose samples ran out."""
+    """Return the error of a generation that ran out of samples."""
     return DaqFault(
         DAQmxErrors.GEN_STOPPED_TO_PREVENT_REGEN_OF_OLD_SAMPLES,
         "The generation has stopped to prevent the regeneration of old samples. Your application "
@@ -444,12 +444,12 @@ CLOCK, TRIGGER = "sampleclock", "starttrigger"
 
 
 class Triggers:
-    """What is at the terminals; every method wants the engine's turn.
+    """The signals at the terminals; call every method with the engine's `turn` held.
 
-    `pulses` and `clocks` are those of `Driver`; `routes` are signals that tasks export.
+    `pulses` and `clocks` are those of `Driver`; `routes` are the signals that tasks export.
 
     Raises:
-        InvalidInput: a pulse or a clock at a device that is not there.
+        InvalidInput: a pulse or a clock at a device that does not exist.
     """
 
     def __init__(
@@ -467,7 +467,7 @@ class Triggers:
         engine.rearm = self._rearm
 
     def pulse(self, terminal: str) -> None:
-        """A rising edge at a terminal, such as `/Dev1/PFI0`: it starts the tasks that wait."""
+        """Put a rising edge on a terminal such as `/Dev1/PFI0`; it starts the waiting tasks."""
         place = self._chassis.terminal(terminal, "")
         self._engine.sync()
         for task in list(self._engine.running):
@@ -475,7 +475,7 @@ class Triggers:
                 self._run_from(task, self._engine.clock.now)
 
     def set_external_rate(self, task: VirtualTask) -> None:
-        """The true rate of a task whose clock is plugged in at a terminal."""
+        """Set the true rate of a task that uses an external clock."""
         place = self._clock_place(task)
         if place in self._clocks:
             task.timing.rate_hz = TIMEBASE_HZ / divided(self._clocks[place])
@@ -483,7 +483,7 @@ class Triggers:
     def arm(self, task: VirtualTask, tick: int) -> None:
         """Begin a started task at `tick`, unless it waits for a trigger.
 
-        A pulse that has passed is gone.
+        Pulses before `tick` do not count.
         """
         trigger = self._trigger_place(task)
         if trigger is None:
@@ -492,16 +492,16 @@ class Triggers:
             self._run_from(task, tick + int(self._pulses[trigger] * TIMEBASE_HZ))
 
     def _rearm(self, task: VirtualTask, tick: int) -> None:
-        """All samples of a trigger are there: wait for the next one, from `tick` on."""
+        """Wait for the next trigger from `tick` on; all samples of the last were acquired."""
         task.begin, task.is_triggered, task.position = None, False, 0
         self.arm(task, tick)
 
     def _run_from(self, task: VirtualTask, tick: int) -> None:
-        """Its start trigger came at `tick`: it begins with the next edge of its clock."""
+        """Start a task triggered at `tick` with the next edge of its clock."""
         task.is_triggered = True
         place = self._clock_place(task)
         if place is not None and place not in self._clocks:
-            owner = next((t for t in self._engine.running if self._gives(t, place, CLOCK)), None)
+            owner = next((t for t in self._engine.running if self._provides(t, place, CLOCK)), None)
             if owner is None or owner.begin is None:
                 return
             task.clock_owner, task.timing.rate_hz = owner, owner.timing.rate_hz
@@ -514,11 +514,11 @@ class Triggers:
                 self._run_from(other, tick)
 
     def _follows(self, other: VirtualTask, task: VirtualTask) -> bool:
-        """Whether `other` waited for the start or the clock of `task`."""
+        """Return whether `other` waits for the start or the clock of `task`."""
         trigger, clock = self._trigger_place(other), self._clock_place(other)
         if trigger is not None and not other.is_triggered:
-            return self._gives(task, trigger, TRIGGER)
-        return clock is not None and self._gives(task, clock, CLOCK)
+            return self._provides(task, trigger, TRIGGER)
+        return clock is not None and self._provides(task, clock, CLOCK)
 
     def _set_reference(self, task: VirtualTask, tick: int) -> None:
         reference = task.reference_trigger
@@ -527,14 +527,14 @@ class Triggers:
         place = self._chassis.terminal(reference.source, task.devices[0])
         after = self._pulses.get(place)
         if after is None:
-            # Pretrigger samples go round in the buffer until somebody pulses.
+            # Pretrigger samples circulate in the buffer until a pulse comes.
             task.skip = 1 << 61
             return
         at = max(reference.pretrigger, int(after * TIMEBASE_HZ / task.timing.period))
         task.skip = at - reference.pretrigger
 
     def _clock_place(self, task: VirtualTask) -> tuple[str, str] | None:
-        """The terminal of its clock; None where that is its own."""
+        """Return the terminal of the task's clock; None if the clock is its own."""
         source = task.timing.source
         if not source:
             return None
@@ -549,8 +549,8 @@ class Triggers:
             return None
         return self._chassis.terminal(task.start_trigger.source, task.devices[0])
 
-    def _gives(self, task: VirtualTask, place: tuple[str, str], signal: str) -> bool:
-        """Whether the clock or start trigger of `task` is at a terminal."""
+    def _provides(self, task: VirtualTask, place: tuple[str, str], signal: str) -> bool:
+        """Return whether `task` puts `signal`, its clock or start trigger, on a terminal."""
         if place in self.routes:
             return self.routes[place] == (task, signal)
         return place[0] in task.devices and place[1] == f"{task.kind}/{signal}"

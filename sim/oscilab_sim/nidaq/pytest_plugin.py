@@ -1,4 +1,4 @@
-"""Fixtures for tests of one's own nidaqmx code; installed with oscilab, imported when used."""
+"""Pytest fixtures for testing nidaqmx code; installed with oscilab, imported when used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def virtual_daq_settings() -> dict[str, Any]:
-    """Arguments of `virtual_daq`; override it to have other boards, signals or triggers."""
+    """Arguments of `virtual_daq`; override this fixture for other boards, signals or triggers."""
     return {}
 
 

@@ -1,8 +1,9 @@
-"""RPCs that read and write samples: in volts, as lines and ports, unscaled, and as waveforms."""
+"""RPCs that read and write samples: volts, lines and ports, unscaled codes, and waveforms."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,75 +21,75 @@ ALL = -1
 
 
 class DataRpcs:
-    """Samples in and out, in volts and as lines and ports."""
+    """Reads and writes volts, lines and ports."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
 
     def ReadAnalogF64(self, request: Any, alive: Alive) -> Reply:
-        """Volts, by channel or by sample."""
+        """Read volts, grouped by channel or by sample."""
         task = reader(self._driver, request, Kind.AI)
         return self._read(task, request, alive, lambda volts: volts)
 
     def ReadAnalogScalarF64(self, request: Any, alive: Alive) -> Reply:
-        """One voltage."""
+        """Read one voltage."""
         task = reader(self._driver, request, Kind.AI)
-        samples, fault = read_samples(self._driver, task, 1, request.timeout, alive)
-        if fault is not None:
-            raise fault
-        return {"value": float(samples[0, 0])}
+        return {"value": float(self._scalar(task, request, alive)[0, 0])}
 
     def ReadDigitalLines(self, request: Any, alive: Alive) -> Reply:
-        """A byte a line."""
+        """Read one byte per line."""
         task = reader(self._driver, request, Kind.DI)
         reply = dict(self._read(task, request, alive, _as_bytes, lines=True))
         reply["num_bytes_per_samp"] = max(len(channel.places) for channel in task.channels)
         return reply
 
     def ReadDigitalU32(self, request: Any, alive: Alive) -> Reply:
-        """A number a channel, bit n being its line n."""
+        """Read one number per channel; bit n is line n."""
         task = reader(self._driver, request, Kind.DI)
         return self._read(task, request, alive, lambda bits: _packed(task, bits))
 
     def ReadDigitalScalarU32(self, request: Any, alive: Alive) -> Reply:
-        """One number."""
+        """Read one number."""
         task = reader(self._driver, request, Kind.DI)
-        samples, fault = read_samples(self._driver, task, 1, request.timeout, alive)
-        if fault is not None:
-            raise fault
-        return {"value": int(_packed(task, samples)[0, 0])}
+        return {"value": int(_packed(task, self._scalar(task, request, alive))[0, 0])}
 
     def WriteAnalogF64(self, request: Any, alive: Alive) -> Reply:
-        """Volts, by channel or by sample."""
+        """Write volts, grouped by channel or by sample."""
         task = writer(self._driver, request, Kind.AO)
         volts = np.asarray(request.write_array, np.float64)
         samples = _shaped(task, volts, len(task.channels), request)
         return self._write(task, samples, request, alive)
 
     def WriteAnalogScalarF64(self, request: Any, alive: Alive) -> Reply:
-        """One voltage."""
+        """Write one voltage."""
         task = writer(self._driver, request, Kind.AO)
         return self._write(task, np.array([[request.value]]), request, alive, scalar=True)
 
     def WriteDigitalLines(self, request: Any, alive: Alive) -> Reply:
-        """A byte a line."""
+        """Write one byte per line."""
         task = writer(self._driver, request, Kind.DO)
         bits = np.frombuffer(request.write_array, np.uint8).astype(np.float64)
         samples = _shaped(task, bits, len(task.names), request, lines=True)
         return self._write(task, np.minimum(samples, 1.0), request, alive)
 
     def WriteDigitalU32(self, request: Any, alive: Alive) -> Reply:
-        """A number a channel."""
+        """Write one number per channel."""
         task = writer(self._driver, request, Kind.DO)
         numbers = np.asarray(request.write_array, np.uint32)
         samples = _unpacked(task, _shaped(task, numbers, len(task.channels), request))
         return self._write(task, samples, request, alive)
 
     def WriteDigitalScalarU32(self, request: Any, alive: Alive) -> Reply:
-        """One number."""
+        """Write one number."""
         task = writer(self._driver, request, Kind.DO)
         samples = _unpacked(task, np.array([[request.value]], np.uint32))
         return self._write(task, samples, request, alive, scalar=True)
+
+    def _scalar(self, task: VirtualTask, request: Any, alive: Alive) -> FloatArray:
+        record = read_samples(self._driver, task, 1, Wait(request.timeout, alive))
+        if record.fault is not None:
+            raise record.fault
+        return record.samples
 
     def _read(
         self,
@@ -98,15 +99,14 @@ class DataRpcs:
         convert: Callable[[FloatArray], NDArray[Any]],
         lines: bool = False,
     ) -> Reply:
-        samples, fault = read_samples(
-            self._driver, task, request.num_samps_per_chan, request.timeout, alive
-        )
-        found = convert(samples)
+        wait = Wait(request.timeout, alive)
+        record = read_samples(self._driver, task, request.num_samps_per_chan, wait)
+        found = convert(record.samples)
         by_channel = raw(request, "fill_mode") == 0
         ordered = found if by_channel else found.T
         array = ordered.tobytes() if lines else np.ascontiguousarray(ordered).ravel()
-        reply = {"read_array": array, "samps_per_chan_read": samples.shape[1]}
-        return reply if fault is None else {**reply, "status": fault.code}
+        reply = {"read_array": array, "samps_per_chan_read": record.samples.shape[1]}
+        return record.replied(reply)
 
     def _write(
         self,
@@ -116,17 +116,16 @@ class DataRpcs:
         alive: Alive,
         scalar: bool = False,
     ) -> Reply:
-        written = write_samples(
-            self._driver, task, samples, request.auto_start, request.timeout, alive
-        )
+        wait = Wait(request.timeout, alive)
+        written = write_samples(self._driver, task, samples, request.auto_start, wait)
         return {} if scalar else {"samps_per_chan_written": written}
 
 
 def reader(driver: Driver, request: Any, *kinds: Kind) -> VirtualTask:
-    """The task of a request that reads channels of one of `kinds`.
+    """Return the task of a request that reads channels of one of `kinds`.
 
     Raises:
-        DaqFault: it has no such channels.
+        DaqFault: the task has no such channels.
     """
     task = driver.task(request.task.name)
     if task.kind not in kinds:
@@ -139,10 +138,10 @@ def reader(driver: Driver, request: Any, *kinds: Kind) -> VirtualTask:
 
 
 def writer(driver: Driver, request: Any, kind: Kind) -> VirtualTask:
-    """The task of a request that writes to channels of `kind`.
+    """Return the task of a request that writes to channels of `kind`.
 
     Raises:
-        DaqFault: it has no such channels.
+        DaqFault: the task has no such channels.
     """
     task = driver.task(request.task.name)
     if task.kind is not kind:
@@ -205,14 +204,15 @@ def _bit(line: str) -> int:
 
 
 class RawRpcs:
-    """Codes are signed; a voltage beyond the range reads as the last code."""
+    """Reads unscaled, signed codes; a voltage beyond the range reads as the last code."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
 
     def ReadRaw(self, request: Any, alive: Alive) -> Reply:
-        """Bytes, one sample of all channels after the other."""
-        codes, fault, task = self._codes(request, alive)
+        """Read bytes, grouped by sample."""
+        task = reader(self._driver, request, Kind.AI)
+        codes, record = self._codes(task, request, alive)
         widths = [raw_bits(self._driver.chassis.boards[device]) for device in task.devices]
         samples = codes.T.astype(np.int16 if max(widths) == 16 else np.int32)
         reply = {
@@ -220,57 +220,56 @@ class RawRpcs:
             "samps_read": codes.shape[1],
             "num_bytes_per_samp": max(widths) // 8,
         }
-        return reply if fault is None else {**reply, "status": fault.code}
+        return record.replied(reply)
 
     def ReadBinaryI16(self, request: Any, alive: Alive) -> Reply:
-        """Codes of 16 bits; those of finer boards are cut, as NI-DAQmx does."""
+        """Read codes of 16 bits; those of finer boards are truncated, as in NI-DAQmx."""
         return self._binary(request, alive, np.int16)
 
     def ReadBinaryI32(self, request: Any, alive: Alive) -> Reply:
-        """Codes of 32 bits."""
+        """Read codes of 32 bits."""
         return self._binary(request, alive, np.int32)
 
     def _binary(self, request: Any, alive: Alive, kind: type[np.integer[Any]]) -> Reply:
-        codes, fault, _ = self._codes(request, alive)
+        task = reader(self._driver, request, Kind.AI)
+        codes, record = self._codes(task, request, alive)
         by_channel = raw(request, "fill_mode") == 0
         ordered = (codes if by_channel else codes.T).astype(kind)
         reply = {
             "read_array": np.ascontiguousarray(ordered).ravel(),
             "samps_per_chan_read": codes.shape[1],
         }
-        return reply if fault is None else {**reply, "status": fault.code}
+        return record.replied(reply)
 
     def _codes(
-        self, request: Any, alive: Alive
-    ) -> tuple[NDArray[np.int32], DaqFault | None, VirtualTask]:
-        """Codes `[channel, sample]`, what kept the rest from coming, and the task."""
-        task = reader(self._driver, request, Kind.AI)
-        volts, fault = read_samples(
-            self._driver, task, request.num_samps_per_chan, request.timeout, alive
-        )
+        self, task: VirtualTask, request: Any, alive: Alive
+    ) -> tuple[NDArray[np.int32], Record]:
+        """Return codes `[channel, sample]`, and the record that they come from."""
+        wait = Wait(request.timeout, alive)
+        record = read_samples(self._driver, task, request.num_samps_per_chan, wait)
         boards = [self._driver.chassis.boards[place.device] for place in task.lines]
         steps = np.array([[step_V(board)] for board in boards])
         last = np.array([[2 ** (board.bits - 1)] for board in boards])
-        codes = np.clip(np.rint(volts / steps), -last, last - 1)
-        return codes.astype(np.int32), fault, task
+        codes = np.clip(np.rint(record.samples / steps), -last, last - 1)
+        return codes.astype(np.int32), record
 
 
 TIMING, PROPERTIES = 1, 2
 """Bits of the request's `waveform_attribute_mode`."""
 SINCE_1904_S = 2_082_844_800
-"""NI counts seconds from 1904 on, Unix from 1970 on."""
+"""NI's epoch is 1904, that of Unix 1970."""
 
 
 class WaveformRpcs:
-    """Waveforms of analog channels and of digital lines, one a channel."""
+    """Reads and writes waveforms of analog and digital channels, one per channel."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
 
     def ReadAnalogWaveforms(self, request: Any, alive: Alive) -> Reply:
-        """Volts with their timing."""
+        """Read volts with their timing."""
         task = reader(self._driver, request, Kind.AI)
-        samples, timing, fault = self._read(task, request, alive)
+        record, timing = self._read(task, request, alive)
         waveforms = [
             {
                 **timing,
@@ -279,19 +278,19 @@ class WaveformRpcs:
                     request, {"NI_ChannelName": channel.name, "NI_UnitDescription": "Volts"}
                 ),
             }
-            for channel, row in zip(task.channels, samples, strict=True)
+            for channel, row in zip(task.channels, record.samples, strict=True)
         ]
-        return _read_reply(waveforms, samples.shape[1], fault)
+        return _read_reply(waveforms, record)
 
     def ReadDigitalWaveforms(self, request: Any, alive: Alive) -> Reply:
-        """Lines with their timing; the first line of a channel is the last column, as NI has it."""
+        """Read lines with their timing; as in NI-DAQmx, the last column is the first line."""
         task = reader(self._driver, request, Kind.DI)
-        samples, timing, fault = self._read(task, request, alive)
+        record, timing = self._read(task, request, alive)
         waveforms: list[Mapping[str, Any]] = []
         start = 0
         for channel in task.channels:
             count = len(channel.places)
-            bits = samples[start : start + count] > 0.5
+            bits = record.samples[start : start + count] > 0.5
             start += count
             names = ", ".join(place.name for place in reversed(channel.places))
             waveforms.append(
@@ -304,16 +303,16 @@ class WaveformRpcs:
                     ),
                 }
             )
-        return _read_reply(waveforms, samples.shape[1], fault)
+        return _read_reply(waveforms, record)
 
     def WriteAnalogWaveforms(self, request: Any, alive: Alive) -> Reply:
-        """Volts; their timing is the task's, not the waveforms'."""
+        """Write volts; the timing is that of the task, not of the waveforms."""
         task = writer(self._driver, request, Kind.AO)
         rows = [np.asarray(waveform.y_data, np.float64) for waveform in request.waveforms]
         return self._write(task, _stacked(task, [row[np.newaxis] for row in rows]), request, alive)
 
     def WriteDigitalWaveforms(self, request: Any, alive: Alive) -> Reply:
-        """Lines; the last column is the first line."""
+        """Write lines; the last column is the first line."""
         task = writer(self._driver, request, Kind.DO)
         parts: list[FloatArray] = []
         for waveform, channel in zip(request.waveforms, task.channels, strict=False):
@@ -325,15 +324,14 @@ class WaveformRpcs:
 
     def _read(
         self, task: VirtualTask, request: Any, alive: Alive
-    ) -> tuple[FloatArray, Mapping[str, Any], DaqFault | None]:
-        first: list[int | None] = []
-        samples, fault = read_samples(
-            self._driver, task, request.num_samps_per_chan, request.timeout, alive, first
-        )
+    ) -> tuple[Record, Mapping[str, Any]]:
+        """Return the samples, and the timing of their waveforms where it is requested."""
+        wait = Wait(request.timeout, alive)
+        record = read_samples(self._driver, task, request.num_samps_per_chan, wait)
         if not raw(request, "waveform_attribute_mode") & TIMING:
-            return samples, {}, fault
+            return record, {}
         clock = self._driver.engine.clock
-        tick = next((tick for tick in first if tick is not None), clock.now)
+        tick = clock.now if record.tick is None else record.tick
         seconds = clock.began_s + tick / clock.hz + SINCE_1904_S
         timing: dict[str, Any] = {
             "t0": {
@@ -343,20 +341,17 @@ class WaveformRpcs:
         }
         if task.timing.clocked:
             timing["dt"] = 1 / task.timing.true_rate_hz
-        return samples, timing, fault
+        return record, timing
 
     def _write(self, task: VirtualTask, samples: FloatArray, request: Any, alive: Alive) -> Reply:
-        written = write_samples(
-            self._driver, task, samples, request.auto_start, request.timeout, alive
-        )
+        wait = Wait(request.timeout, alive)
+        written = write_samples(self._driver, task, samples, request.auto_start, wait)
         return {"samps_per_chan_written": written}
 
 
-def _read_reply(
-    waveforms: Sequence[Mapping[str, Any]], count: int, fault: DaqFault | None
-) -> Reply:
-    reply = {"waveforms": waveforms, "samps_per_chan_read": count}
-    return reply if fault is None else {**reply, "status": fault.code}
+def _read_reply(waveforms: Sequence[Mapping[str, Any]], record: Record) -> Reply:
+    count = record.samples.shape[1]
+    return record.replied({"waveforms": waveforms, "samps_per_chan_read": count})
 
 
 def _properties(request: Any, texts: Mapping[str, str]) -> Mapping[str, Any]:
@@ -380,22 +375,39 @@ def _mismatch(task: VirtualTask, wanted: int, found: int, what: str) -> DaqFault
     )
 
 
-def read_samples(
-    driver: Driver,
-    task: VirtualTask,
-    count: int,
-    timeout: float,
-    alive: Alive,
-    first: list[int | None] | None = None,
-) -> tuple[Volts, DaqFault | None]:
-    """`count` samples `[line, sample]` (or all, -1), and what kept the rest from coming.
+@dataclass(frozen=True)
+class Wait:
+    """How long a call waits: `timeout` seconds (negative: forever), while its caller is `alive`."""
 
-    A task that does not run is started: without a clock for this call alone, with one until its
-    last sample was read, or for good if it is continuous. Where a list `first` is given, the
-    tick at which the first of the samples was taken is appended to it.
+    timeout: float
+    alive: Alive
+
+
+@dataclass(frozen=True)
+class Record:
+    """Samples `[line, sample]` from one read.
+
+    `tick` is when the first was acquired, None without a clock. `fault` is the error because of
+    which fewer samples came than were requested.
+    """
+
+    samples: Volts
+    tick: int | None = None
+    fault: DaqFault | None = None
+
+    def replied(self, reply: Reply) -> Reply:
+        """Return `reply` with the status of the read."""
+        return reply if self.fault is None else {**reply, "status": self.fault.code}
+
+
+def read_samples(driver: Driver, task: VirtualTask, count: int, wait: Wait) -> Record:
+    """Read `count` samples of a task, or all of them for -1.
+
+    A task that does not run is started: for this call if it has no clock, until its last sample
+    was read if it is finite, and for good if it is continuous.
 
     Raises:
-        DaqFault: it cannot run, or samples were lost.
+        DaqFault: the task cannot run, or samples were lost.
     """
     if task.logging.takes_all:
         raise DaqFault(
@@ -410,28 +422,21 @@ def read_samples(
             if task.fault is not None:
                 raise task.fault
             driver.engine.sync()
-            return driver.engine.plant.read(task.names, max(count, 1)), None
+            return Record(driver.engine.plant.read(task.names, max(count, 1)))
         finally:
             if task.started_by_call:
                 driver.stop(task)
     try:
-        return _read_buffered(driver, task, count, timeout, alive, first)
+        return _read_buffered(driver, task, count, wait)
     finally:
-        # As in NI-DAQmx, a read that starts a finite task also stops it after its last sample.
+        # As in NI-DAQmx, a read that started a finite task stops it after the last sample.
         buffer = task.incoming
         over = buffer is not None and task.ends and buffer.read >= task.timing.samples
         if task.started_by_call and (over or task.fault is not None):
             driver.stop(task)
 
 
-def _read_buffered(
-    driver: Driver,
-    task: VirtualTask,
-    count: int,
-    timeout: float,
-    alive: Alive,
-    first: list[int | None] | None,
-) -> tuple[Volts, DaqFault | None]:
+def _read_buffered(driver: Driver, task: VirtualTask, count: int, wait: Wait) -> Record:
     buffer = task.incoming
     assert buffer is not None
     engine, timing = driver.engine, task.timing
@@ -440,10 +445,10 @@ def _read_buffered(
         count = timing.samples - buffer.read if task.ends else buffer.available
     if task.ends and buffer.read + count > timing.samples:
         left = timing.samples - buffer.read
-        samples, fault = (
-            _read_buffered(driver, task, left, timeout, alive, first) if left else (None, None)
-        )
-        if fault is None:
+        record = Record(np.empty((len(task.names), 0)))
+        if left:
+            record = _read_buffered(driver, task, left, wait)
+        if record.fault is None:
             fault = DaqFault(
                 DAQmxErrors.SAMPLES_WILL_NEVER_BE_AVAILABLE,
                 "Attempted to read a sample beyond the final sample acquired. The acquisition has "
@@ -451,7 +456,8 @@ def _read_buffered(
                 f"offset will never be available.\n\nTask Name: {task.name}",
                 read=left,
             )
-        return np.empty((len(task.names), 0)) if samples is None else samples, fault
+            record = replace(record, fault=fault)
+        return record
 
     def ready() -> bool:
         gone = task.incoming is not buffer
@@ -463,15 +469,14 @@ def _read_buffered(
         missing = count - buffer.available + max(task.skip - task.position, 0)
         return task.next_tick + (missing - 1) * timing.period
 
-    engine.wait(ready, when, timeout, alive)
+    engine.wait(ready, when, wait.timeout, wait.alive)
     if task.incoming is not buffer:
         raise aborted(task.name, read=0)
     if task.fault is not None:
         raise task.fault
-    if first is not None:
-        first.append(buffer.tick)
+    tick = buffer.tick
     if buffer.available >= count:
-        return buffer.take(count), None
+        return Record(buffer.take(count), tick)
     fault = DaqFault(
         DAQmxErrors.SAMPLES_NOT_YET_AVAILABLE,
         "Some or all of the samples requested have not yet been acquired.\n\nTo wait for the "
@@ -482,13 +487,13 @@ def _read_buffered(
         f"Task Name: {task.name}",
         read=buffer.available,
     )
-    return buffer.take(buffer.available), fault
+    return Record(buffer.take(buffer.available), tick, fault)
 
 
 def write_samples(
-    driver: Driver, task: VirtualTask, samples: Volts, start: bool, timeout: float, alive: Alive
+    driver: Driver, task: VirtualTask, samples: Volts, start: bool, wait: Wait
 ) -> int:
-    """Write `samples` `[line, sample]`; how many of them per line were taken.
+    """Write `samples` `[line, sample]`, and return how many per line were written.
 
     Raises:
         DaqFault: volts beyond a channel's range, no room in time, or a task that cannot run.
@@ -496,7 +501,7 @@ def write_samples(
     _check_range(task, samples)
     _check_watchdogs(driver, task)
     if task.timing.clocked:
-        return _write_buffered(driver, task, samples, start, timeout, alive)
+        return _write_buffered(driver, task, samples, start, wait)
     started = not task.is_running
     if started and not start:
         raise DaqFault(
@@ -518,7 +523,7 @@ def write_samples(
 
 
 def _write_buffered(
-    driver: Driver, task: VirtualTask, samples: Volts, start: bool, timeout: float, alive: Alive
+    driver: Driver, task: VirtualTask, samples: Volts, start: bool, wait: Wait
 ) -> int:
     count = samples.shape[1]
     # As in NI-DAQmx, a write to a buffer commits the task.
@@ -529,12 +534,14 @@ def _write_buffered(
     if not task.is_running and buffer.written >= buffer.size:
         buffer.written = 0
     done = 0
-    # As much as half a buffer goes in as soon as it fits: to wait for more would let it run dry.
+    # Write portions of half a buffer as soon as they fit, so that the buffer does not run dry.
     portion = max(buffer.size // 2, 1)
-    deadline = driver.engine.clock.now + int(max(timeout, 0.0) * TIMEBASE_HZ)
+    deadline = driver.engine.clock.now + int(max(wait.timeout, 0.0) * TIMEBASE_HZ)
     while done < count:
-        left = max(deadline - driver.engine.clock.now, 0) / TIMEBASE_HZ if timeout >= 0 else -1.0
-        room = _room(driver, task, min(count - done, portion), left, alive)
+        if wait.timeout >= 0:
+            left = max(deadline - driver.engine.clock.now, 0) / TIMEBASE_HZ
+            wait = replace(wait, timeout=left)
+        room = _room(driver, task, min(count - done, portion), wait)
         if not room:
             if task.fault is not None:
                 raise task.fault
@@ -554,7 +561,7 @@ def _write_buffered(
     return done
 
 
-def _room(driver: Driver, task: VirtualTask, wanted: int, timeout: float, alive: Alive) -> int:
+def _room(driver: Driver, task: VirtualTask, wanted: int, wait: Wait) -> int:
     buffer = task.outgoing
     assert buffer is not None
 
@@ -572,7 +579,7 @@ def _room(driver: Driver, task: VirtualTask, wanted: int, timeout: float, alive:
     def ready() -> bool:
         return not task.is_running or task.fault is not None or space() >= wanted
 
-    driver.engine.wait(ready, when, timeout, alive)
+    driver.engine.wait(ready, when, wait.timeout, wait.alive)
     if not task.is_running:
         raise aborted(task.name, written=0)
     return 0 if task.fault is not None else space()
@@ -583,7 +590,7 @@ def _check_range(task: VirtualTask, samples: Volts) -> None:
         return
     for channel, row in zip(task.channels, samples, strict=True):
         low, high = float(row.min()), float(row.max())
-        # NaN makes both comparisons false.
+        # NaN fails both comparisons.
         if not (low >= channel.low and high <= channel.high):
             value = high if not high <= channel.high else low
             raise DaqFault(
@@ -608,6 +615,6 @@ def _check_watchdogs(driver: Driver, task: VirtualTask) -> None:
 
 
 def _is_replaced(task: VirtualTask, buffer: OutputBuffer, count: int) -> bool:
-    """Until a task runs, the last write decides how large a buffer is that nobody configured."""
+    """Return whether a write replaces the buffer: it sets the size until the task first runs."""
     full = buffer.written >= buffer.size
     return not task.is_running and task.output_size is None and buffer.size != count and full

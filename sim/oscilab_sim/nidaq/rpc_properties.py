@@ -20,7 +20,7 @@ GROUPS = ("Task", "Timing", "Trig", "Read", "Write", "Buffer", "Chan")
 
 
 class AttributeRpcs:
-    """Every `Get...Attribute...`, `Set...` and `Reset...` of tasks."""
+    """Implements every `Get...Attribute...`, `Set...` and `Reset...` RPC of tasks."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
@@ -29,10 +29,10 @@ class AttributeRpcs:
         self._defaults = defaults()
 
     def handler(self, name: str) -> Callable[[Any, Alive], Reply] | None:
-        """The function for an RPC such as `GetTimingAttributeDouble`."""
+        """Return the function for an RPC such as `GetTimingAttributeDouble`, if there is one."""
         for verb in ("Get", "Set", "Reset"):
             for group in GROUPS:
-                # Also `...AttributeExDouble`, which names devices; all of a task share one clock.
+                # Includes `...AttributeExDouble`, which names devices; a task has one clock.
                 if name.startswith(f"{verb}{group}Attribute"):
                     return {"Get": self._get, "Set": self._set, "Reset": self._reset}[verb]
         return None
@@ -81,7 +81,7 @@ Setter = Callable[[VirtualTask, Any], None]
 
 
 def readable(chassis: Chassis) -> Mapping[int, Getter]:
-    """Getters by number."""
+    """Return the getters by number."""
     return {
         pb.TASK_ATTRIBUTE_NAME: lambda t: t.name,
         pb.TASK_ATTRIBUTE_CHANNELS: _channel_names,
@@ -137,7 +137,7 @@ def readable(chassis: Chassis) -> Mapping[int, Getter]:
 
 
 def writable() -> Mapping[int, Setter]:
-    """Setters by number."""
+    """Return the setters by number."""
     return {
         pb.TIMING_ATTRIBUTE_SAMP_CLK_RATE: _set_rate,
         pb.TIMING_ATTRIBUTE_SAMP_QUANT_SAMP_MODE: lambda t, v: _set_timing(t, "mode", v),
@@ -157,7 +157,7 @@ def writable() -> Mapping[int, Setter]:
 
 
 def defaults() -> Mapping[int, Any]:
-    """What a reset of a property brings back, by number."""
+    """Return the values after a reset by number."""
     return {
         pb.READ_ATTRIBUTE_OVERWRITE: OverwriteMode.DO_NOT_OVERWRITE_UNREAD_SAMPLES.value,
         pb.WRITE_ATTRIBUTE_REGEN_MODE: RegenerationMode.ALLOW_REGENERATION.value,
@@ -263,17 +263,17 @@ RIGHT_JUSTIFIED = 10279
 
 
 def step_V(board: Board) -> float:
-    """Volts from one code of a board's converters to the next."""
+    """Return the step between two codes of a board's converters, in volts."""
     return 2 * board.range_V / 2**board.bits
 
 
 def raw_bits(board: Board) -> int:
-    """How wide the samples are that a board hands over unscaled."""
+    """Return the width of a board's unscaled samples in bits."""
     return 16 if board.bits <= 16 else 32
 
 
 def channels_of(task: VirtualTask, names: str) -> list[VirtualChannel]:
-    """The channels of a task that `names` lists; all where it is empty.
+    """Return the channels of a task listed in `names`; all if it is empty.
 
     Raises:
         DaqFault: a channel that is not in the task.
@@ -295,15 +295,14 @@ def channels_of(task: VirtualTask, names: str) -> list[VirtualChannel]:
 
 
 def channel_value(chassis: Chassis, task: VirtualTask, names: str, number: int) -> Any:
-    """The property `number` of the first channel of `names`.
+    """Return the property `number` of the first channel of `names`.
 
     Raises:
-        DaqFault: there is none of that number.
+        DaqFault: there is no such property.
     """
     assert task.kind is not None
     channel = channels_of(task, names)[0]
     board = chassis.boards[channel.places[0].device]
-    step = step_V(board)
     values: dict[int, Any] = {
         pb.CHANNEL_ATTRIBUTE_CHAN_TYPE: TYPES[task.kind],
         pb.CHANNEL_ATTRIBUTE_PHYSICAL_CHAN_NAME: ", ".join(place.name for place in channel.places),
@@ -321,7 +320,7 @@ def channel_value(chassis: Chassis, task: VirtualTask, names: str, number: int) 
             pb.CHANNEL_ATTRIBUTE_AI_RESOLUTION: float(board.bits),
             pb.CHANNEL_ATTRIBUTE_AI_RAW_SAMP_SIZE: raw_bits(board),
             pb.CHANNEL_ATTRIBUTE_AI_RAW_SAMP_JUSTIFICATION: RIGHT_JUSTIFIED,
-            pb.CHANNEL_ATTRIBUTE_AI_DEV_SCALING_COEFF: [0.0, step, 0.0, 0.0],
+            pb.CHANNEL_ATTRIBUTE_AI_DEV_SCALING_COEFF: [0.0, step_V(board), 0.0, 0.0],
         }
     elif task.kind is Kind.AO:
         values |= {
@@ -347,7 +346,7 @@ def set_channel(channel: VirtualChannel, number: int, value: Any, task: VirtualT
     """Set the property `number` of a channel.
 
     Raises:
-        DaqFault: it cannot be set, or the task runs.
+        DaqFault: the property cannot be set, or the task runs.
     """
     task.check_idle()
     if number in (pb.CHANNEL_ATTRIBUTE_AI_MIN, pb.CHANNEL_ATTRIBUTE_AO_MIN):

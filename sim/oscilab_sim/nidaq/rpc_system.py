@@ -1,4 +1,4 @@
-"""RPCs on the server as a whole: devices and their channels, resets, reservations, errors."""
+"""RPCs on the whole server: devices and their channels, resets, reservations, errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from oscilab_sim.nidaq.driver import Driver
 from oscilab_sim.nidaq.tasks import State
 
 VERSION = (23, 8, 0)
-"""What the server says it is: NI-DAQmx 2023 Q4 and a patch; newer clients ask it for less."""
+"""The reported version, NI-DAQmx 2023 Q4 with a patch; newer clients use fewer RPCs with it."""
 TERMINALS = (
     *(f"PFI{n}" for n in range(16)), *(f"PXI_Trig{n}" for n in range(8)), "ai/SampleClock",
     "ai/StartTrigger", "ao/SampleClock", "ao/StartTrigger", "di/SampleClock", "do/SampleClock",
@@ -25,13 +25,13 @@ X_SERIES = 15858
 
 
 class SystemRpcs:
-    """What there is."""
+    """Devices, physical channels, the system and its errors."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
 
     def handler(self, name: str) -> Callable[[Any, Alive], Reply] | None:
-        """The function for an RPC such as `GetDeviceAttributeString`."""
+        """Return the function for an RPC such as `GetDeviceAttributeString`, if there is one."""
         for prefix, function in (
             ("GetSystemInfoAttribute", self._system),
             ("GetDeviceAttribute", self._device),
@@ -42,7 +42,7 @@ class SystemRpcs:
         return None
 
     def GetErrorString(self, request: Any, alive: Alive) -> Reply:
-        """The name of an error, in words."""
+        """Return the text of an error."""
         for codes in (DAQmxErrors, DAQmxWarnings):
             try:
                 words = codes(request.error_code).name.replace("_", " ").capitalize()
@@ -52,7 +52,7 @@ class SystemRpcs:
         return {"error_string": ""}
 
     def ResetDevice(self, request: Any, alive: Alive) -> Reply:
-        """Abort the device's tasks and put its outputs at zero."""
+        """Abort the device's tasks and set its outputs to zero."""
         device, board = self._driver.chassis.device(request.device_name)
         for task in self._driver.tasks.values():
             if device in task.devices and task.state >= State.RESERVED:
@@ -67,7 +67,7 @@ class SystemRpcs:
         return {}
 
     def SelfTestDevice(self, request: Any, alive: Alive) -> Reply:
-        """It is there."""
+        """Check that the device exists."""
         self._driver.chassis.device(request.device_name)
         return {}
 
@@ -155,18 +155,18 @@ def _found(values: dict[int, Any], request: Any, what: str, name: str) -> Reply:
 
 SESSION: Any = pb.CreateTaskResponse.DESCRIPTOR.fields_by_name["task"].message_type
 SERVICE: Any = SESSION.file.services_by_name["SessionUtilities"]
-"""`nidevice_grpc.SessionUtilities`, from wherever this nidaqmx has its stubs."""
+"""`nidevice_grpc.SessionUtilities`, wherever this version of nidaqmx keeps its stubs."""
 
 
 class SessionRpcs:
-    """Sessions outlive their clients, as in NI's server, until somebody resets it."""
+    """Sessions; as in NI's server, they outlive their clients until the server is reset."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._reserved: dict[str, str] = {}
 
     def EnumerateDevices(self, request: Any, alive: Alive) -> Reply:
-        """The devices of the chassis."""
+        """Return the devices of the chassis."""
         chassis = self._driver.chassis
         return {
             "devices": [
@@ -182,16 +182,16 @@ class SessionRpcs:
         }
 
     def Reserve(self, request: Any, alive: Alive) -> Reply:
-        """Take a name that nobody else has; clients agree on what it stands for."""
+        """Reserve a name, whose meaning is up to the clients."""
         owner = self._reserved.setdefault(request.reservation_id, request.client_id)
         return {"is_reserved": owner == request.client_id}
 
     def IsReservedByClient(self, request: Any, alive: Alive) -> Reply:
-        """Whether the client has it."""
+        """Return whether the client has reserved the name."""
         return {"is_reserved": self._reserved.get(request.reservation_id) == request.client_id}
 
     def Unreserve(self, request: Any, alive: Alive) -> Reply:
-        """Give it back."""
+        """Release a reserved name."""
         owns = self._reserved.get(request.reservation_id) == request.client_id
         if owns:
             del self._reserved[request.reservation_id]

@@ -1,4 +1,4 @@
-"""RPCs on tasks: their life, channels, timing, triggers, watchdogs and events."""
+"""RPCs on tasks: states, channels, timing, triggers, watchdogs and events."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ ATTACH = 2
 
 
 class TaskRpcs:
-    """Creating, starting, stopping, waiting, clocks and triggers."""
+    """States, clocks, buffers, triggers and exported signals of tasks."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
 
     def CreateTask(self, request: Any, alive: Alive) -> Reply:
-        """A new session, or one that is there already."""
+        """Create a session, or attach to an existing one."""
         name = request.session_name
         exists = name in self._driver.tasks
         behaviour = request.initialization_behavior
@@ -47,12 +47,12 @@ class TaskRpcs:
         return {"task": {"name": task.name}, "new_session_initialized": True}
 
     def ClearTask(self, request: Any, alive: Alive) -> Reply:
-        """Stop and forget."""
+        """Stop and clear a task."""
         self._driver.clear(request.task.name)
         return {}
 
     def StartTask(self, request: Any, alive: Alive) -> Reply:
-        """Run a task or a watchdog."""
+        """Start a task or a watchdog."""
         name = request.task.name
         if name in self._driver.watchdogs:
             self._driver.watchdogs[name].start()
@@ -61,7 +61,7 @@ class TaskRpcs:
         return {}
 
     def StopTask(self, request: Any, alive: Alive) -> Reply:
-        """Stop it; a warning where a finite task had not ended."""
+        """Stop a task or a watchdog; raise the error that ended a generation."""
         name = request.task.name
         if name in self._driver.watchdogs:
             self._driver.watchdogs[name].stop()
@@ -91,14 +91,14 @@ class TaskRpcs:
         return {}
 
     def IsTaskDone(self, request: Any, alive: Alive) -> Reply:
-        """Whether it ended."""
+        """Return whether the task is done."""
         task = self._driver.task(request.task.name)
         self._driver.engine.sync()
         self._raise_fault(task)
         return {"is_task_done": task.is_done}
 
     def WaitUntilTaskDone(self, request: Any, alive: Alive) -> Reply:
-        """Until it ended."""
+        """Wait until the task is done."""
         task = self._driver.task(request.task.name)
 
         def when() -> int | None:
@@ -119,7 +119,7 @@ class TaskRpcs:
         return {}
 
     def CfgSampClkTiming(self, request: Any, alive: Alive) -> Reply:
-        """A sample clock."""
+        """Configure a sample clock."""
         task = self._idle(request)
         if request.rate <= 0 or (
             request.samps_per_chan < 1 and raw(request, "sample_mode") == 10178
@@ -141,25 +141,25 @@ class TaskRpcs:
         return {}
 
     def CfgInputBuffer(self, request: Any, alive: Alive) -> Reply:
-        """Size of the input buffer."""
+        """Set the size of the input buffer."""
         self._idle(request).input_size = request.num_samps_per_chan
         return {}
 
     def CfgOutputBuffer(self, request: Any, alive: Alive) -> Reply:
-        """Size of the output buffer; empties it."""
+        """Set the size of the output buffer, and empty it."""
         task = self._idle(request)
         task.output_size, task.outgoing = request.num_samps_per_chan, None
         return {}
 
     def CfgDigEdgeStartTrig(self, request: Any, alive: Alive) -> Reply:
-        """Wait for an edge."""
+        """Start at a digital edge."""
         self._idle(request).start_trigger = Trigger(
             request.trigger_source, raw(request, "trigger_edge")
         )
         return {}
 
     def CfgDigEdgeRefTrig(self, request: Any, alive: Alive) -> Reply:
-        """Keep samples around an edge."""
+        """Keep the samples around a digital edge."""
         task = self._idle(request)
         if request.pretrigger_samples >= task.timing.samples:
             raise DaqFault(
@@ -175,7 +175,7 @@ class TaskRpcs:
         return {}
 
     def ConfigureLogging(self, request: Any, alive: Alive) -> Reply:
-        """Samples into a TDMS file on this server."""
+        """Log samples to a TDMS file on this server."""
         self._idle(request).logging = Logging(
             request.file_path,
             raw(request, "logging_mode"),
@@ -195,7 +195,7 @@ class TaskRpcs:
         return {}
 
     def ExportSignal(self, request: Any, alive: Alive) -> Reply:
-        """Put a task's sample clock (12487) or start trigger (12491) on a terminal."""
+        """Route a task's sample clock (12487) or start trigger (12491) to a terminal."""
         task = self._idle(request)
         signals = {12487: "sampleclock", 12491: "starttrigger"}
         number = raw(request, "signal_id")
@@ -232,20 +232,20 @@ class ChannelRpcs:
         self._driver = driver
 
     def CreateAIVoltageChan(self, request: Any, alive: Alive) -> Reply:
-        """Analog inputs, in volts."""
+        """Add analog inputs, in volts."""
         terminal = raw(request, "terminal_config")
         return self._voltage(request, Kind.AI, DIFFERENTIAL if terminal == -1 else terminal)
 
     def CreateAOVoltageChan(self, request: Any, alive: Alive) -> Reply:
-        """Analog outputs, in volts."""
+        """Add analog outputs, in volts."""
         return self._voltage(request, Kind.AO, DIFFERENTIAL)
 
     def CreateDIChan(self, request: Any, alive: Alive) -> Reply:
-        """Digital inputs."""
+        """Add digital inputs."""
         return self._digital(request, Kind.DI)
 
     def CreateDOChan(self, request: Any, alive: Alive) -> Reply:
-        """Digital outputs."""
+        """Add digital outputs."""
         return self._digital(request, Kind.DO)
 
     def _voltage(self, request: Any, kind: Kind, terminal: int) -> Reply:
@@ -331,7 +331,7 @@ class ChannelRpcs:
 
 
 def _grouped_name(lines: str, places: list[Place]) -> str:
-    """A port is called as it is; several lines are called after the first."""
+    """Return the name of a channel of several lines: that of the port, or after the first line."""
     if len(places) == 1:
         return places[0].name
     first, _, _ = places[0].name.rpartition("/")
@@ -342,14 +342,14 @@ RESET_TIMER = 0
 
 
 class WatchdogRpcs:
-    """Making a watchdog, its expiration states, resetting its timer."""
+    """Watchdogs: creation, expiration states and timers."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._numbers = itertools.count()
 
     def CreateWatchdogTimerTaskEx(self, request: Any, alive: Alive) -> Reply:
-        """A watchdog, on a board that has one."""
+        """Create a watchdog, on a board that has one."""
         device, board = self._driver.chassis.device(request.device_name)
         if not board.watchdog:
             raise DaqFault(
@@ -357,7 +357,7 @@ class WatchdogRpcs:
                 "Watchdog Timer is not supported on this device.\n\nDevice Specified: "
                 f"{device}, {board.product}",
             )
-        # A watchdog that has expired has lost its client; the board's timer is free again.
+        # An expired watchdog has lost its client; the board's timer is free again.
         for other in [w for w in self._driver.watchdogs.values() if w.device == device]:
             if other.expired:
                 del self._driver.watchdogs[other.name]
@@ -371,7 +371,7 @@ class WatchdogRpcs:
         return {"task": {"name": name}, "new_session_initialized": True}
 
     def CfgWatchdogAOExpirStates(self, request: Any, alive: Alive) -> Reply:
-        """The volts that analog outputs expire to."""
+        """Set the volts of analog outputs at expiration."""
         watchdog = self._watchdog(request)
         places = self._driver.chassis.places("ao", request.channel_names)
         for place, volts in zip(places, request.expir_state_array, strict=True):
@@ -379,7 +379,7 @@ class WatchdogRpcs:
         return {}
 
     def CfgWatchdogDOExpirStates(self, request: Any, alive: Alive) -> Reply:
-        """The levels that lines expire to."""
+        """Set the levels of lines at expiration."""
         watchdog = self._watchdog(request)
         places = self._driver.chassis.lines(request.channel_names)
         for place, level in zip(places, request.expir_state_array, strict=True):
@@ -397,15 +397,15 @@ class WatchdogRpcs:
         return {}
 
     def GetWatchdogAttributeBool(self, request: Any, alive: Alive) -> Reply:
-        """Whether it expired."""
+        """Return whether the watchdog expired."""
         return {"value": self._value(request, pb.WATCHDOG_ATTRIBUTE_HAS_EXPIRED)}
 
     def GetWatchdogAttributeDouble(self, request: Any, alive: Alive) -> Reply:
-        """Its timeout."""
+        """Return the timeout of the watchdog."""
         return {"value": self._value(request, pb.WATCHDOG_ATTRIBUTE_TIMEOUT)}
 
     def SetWatchdogAttributeDouble(self, request: Any, alive: Alive) -> Reply:
-        """Change its timeout."""
+        """Set the timeout of the watchdog."""
         self._value(request, pb.WATCHDOG_ATTRIBUTE_TIMEOUT)
         self._watchdog(request).timeout = request.value
         return {}
@@ -428,25 +428,25 @@ class WatchdogRpcs:
         return found
 
 
-LOOK_S = 0.1
+POLL_S = 0.1
 SAMPLE_SIGNALS = (Signal.SAMPLE_CLOCK.value, Signal.SAMPLE_COMPLETE.value)
 
 
 class EventRpcs:
-    """`Register...` gives replies for as long as the caller listens and the task is there."""
+    """Events; `Register...` streams replies while the caller listens and the task exists."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._stopped: set[tuple[str, int]] = set()
 
     def RegisterEveryNSamplesEvent(self, request: Any, alive: Alive) -> Iterator[Reply]:
-        """One reply each time that so many samples were acquired or generated."""
+        """Stream one reply per N samples acquired or generated."""
         kind, every = raw(request, "every_n_samples_event_type"), request.n_samples
         reply = {"every_n_samples_event_type_raw": kind, "n_samples": every}
         return self._counted(request.task.name, kind, every, reply, alive)
 
     def RegisterSignalEvent(self, request: Any, alive: Alive) -> Iterator[Reply]:
-        """One reply for every sample."""
+        """Stream one reply per sample."""
         signal = raw(request, "signal_id")
         if signal not in SAMPLE_SIGNALS:
             raise DaqFault(
@@ -470,16 +470,16 @@ class EventRpcs:
         told = 0
         while self._listens(task, (task.name, kind), alive):
             with self._driver.engine.turn:
-                self._driver.engine.turn.wait(LOOK_S)
+                self._driver.engine.turn.wait(POLL_S)
                 count = _count(task) // every
-                # A task that was started again counts from the start.
+                # The count of a restarted task starts from zero.
                 told = min(told, count)
                 missing, told = count - told, count
             for _ in range(missing):
                 yield reply
 
     def RegisterDoneEvent(self, request: Any, alive: Alive) -> Iterator[Reply]:
-        """One reply each time that the task ends by itself."""
+        """Stream one reply each time that the task ends by itself."""
         with self._driver.engine.turn:
             task = self._driver.task(request.task.name)
         self._stopped.discard((task.name, 0))
@@ -489,7 +489,7 @@ class EventRpcs:
         was_running = False
         while self._listens(task, (task.name, 0), alive):
             with self._driver.engine.turn:
-                self._driver.engine.turn.wait(LOOK_S)
+                self._driver.engine.turn.wait(POLL_S)
                 running = task.is_running and not task.is_done
                 ended = was_running and task.is_running and task.is_done
                 was_running = running
@@ -517,7 +517,7 @@ class EventRpcs:
 
 
 def _count(task: VirtualTask) -> int:
-    """Samples acquired or generated since the start."""
+    """Return the number of samples acquired or generated since the start."""
     if not task.is_running:
         return 0
     if not task.kind_is_output():

@@ -1,4 +1,4 @@
-"""`python -m oscilab_sim.nidaq.run SCRIPT`: run any nidaqmx script without hardware."""
+"""Run a nidaqmx script without hardware: `python -m oscilab_sim.nidaq.run SCRIPT`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHANNEL = re.compile(r"[\"'/\s,]([A-Za-z]\w*)/(?:ai|ao|port)\d")
 
 
 def devices_named(text: str) -> list[str]:
-    """The devices whose channels the text of a script names, in order; Dev1 if there are none."""
+    """Return the devices whose channels a script names, in order; Dev1 if there are none."""
     return list(dict.fromkeys(CHANNEL.findall(text))) or ["Dev1"]
 
 
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a script as `python SCRIPT` would, on virtual boards.
 
     Raises:
-        SystemExit: as of the script, or 2 for wrong arguments.
+        SystemExit: that of the script, or 2 for wrong arguments.
     """
     given = _parser().parse_args(arguments)
     script: Path = given.script
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(f"cannot read the script {script}: {error}") from error
     devices = dict(given.device) or dict.fromkeys(devices_named(text), PRODUCT)
     if given.seconds is not None:
-        # A window would wait for somebody to close it.
+        # A window would wait to be closed.
         os.environ.setdefault("MPLBACKEND", "agg")
     from oscilab_sim.nidaq.virtual_daq import virtual_daq
     from oscilab_sim.nidaq.without_hardware import without_hardware
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 @contextmanager
 def ended_after(seconds: float | None) -> Generator[None]:
-    """In the block, whoever waits at `input` gets Enter after `seconds`, anything else Ctrl-C."""
+    """End the block after `seconds`: by Enter where it waits at `input`, else by Ctrl-C."""
     if seconds is None:
         yield
         return
@@ -94,37 +94,37 @@ def ended_after(seconds: float | None) -> Generator[None]:
 
 
 GRACE_S = 0.1
-"""A script that waits at `input` just then is let go on, and not interrupted."""
+"""Time after the deadline in which a script that waits at `input` is answered, not interrupted."""
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m oscilab_sim.nidaq.run",
-        description="Run a script that uses nidaqmx, as it is, on virtual boards.",
+        description="Run an unmodified nidaqmx script on virtual boards.",
     )
     parser.add_argument(
         "--device", action="append", default=[], type=_pair(str), metavar="NAME=PRODUCT",
-        help=f"a board; without any, each device that the script names is a {PRODUCT}",
+        help=f"add a board; by default every device named in the script is a {PRODUCT}",
     )  # fmt: skip
     parser.add_argument(
         "--signal", action="append", default=[], type=_pair(_signal), metavar="INPUT=SIGNAL",
-        help="what an input sees: volts, or the output that is wired to it",
+        help="the signal at an input: volts, or the name of an output",
     )  # fmt: skip
     parser.add_argument(
         "--pulse", action="append", default=[], type=_pair(float), metavar="TERMINAL=SECONDS",
-        help="an edge comes there so long after a task waits for it",
+        help="put an edge on a terminal this long after a task starts to wait for it",
     )  # fmt: skip
     parser.add_argument(
         "--clock", action="append", default=[], type=_pair(float), metavar="TERMINAL=HZ",
-        help="a clock is plugged in there",
+        help="connect an external clock to a terminal",
     )  # fmt: skip
     parser.add_argument(
         "--seconds", type=float, metavar="S",
-        help="end the script after so long: Enter where it asks for it, Ctrl-C elsewhere",
+        help="end the script after this time: by Enter where it waits for it, else by Ctrl-C",
     )  # fmt: skip
-    parser.add_argument("--real-time", action="store_true", help="waiting takes its time")
+    parser.add_argument("--real-time", action="store_true", help="let waiting take real time")
     parser.add_argument("script", type=Path)
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the script's own")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments of the script")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""The gRPC server: NI's service, answered by the groups of RPCs that are implemented."""
+"""The gRPC server: NI's service, answered by the implemented groups of RPCs."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from oscilab_sim.nidaq.rpc_tasks import ChannelRpcs, EventRpcs, TaskRpcs, Watchd
 logger = logging.getLogger(__name__)
 TICK_S = 0.01
 ALONE = ("grpc.so_reuseport", 0)
-"""Two servers at one port would each get some of the calls."""
+"""Without this, two servers could share a port, and each would get some of the calls."""
 OPTIONS = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 THREADS = 64
-"""Every event that somebody listens to holds one."""
+"""Worker threads. Every event stream occupies one."""
 
 
 class NidaqServer:
-    """A server on this machine; `unimplemented` lists the RPCs that somebody missed."""
+    """A local server; `unimplemented` lists the missing RPCs that clients called."""
 
     def __init__(self, driver: Driver, endpoint: str | None = None) -> None:
         self.driver = driver
@@ -61,7 +61,7 @@ class NidaqServer:
                 (grpc.method_handlers_generic_handler(service.full_name, handlers),)
             )
         wanted = endpoint or "127.0.0.1:0"
-        # gRPC would take 99999 for 34463.
+        # gRPC would take port 99999 for 34463.
         if wanted.rpartition(":")[2] not in map(str, range(1 << 16)):
             raise InvalidInput(
                 f"the virtual NI-DAQmx cannot listen at {wanted}; give HOST:PORT with a port up to "
@@ -79,12 +79,12 @@ class NidaqServer:
         self._ticker = threading.Thread(target=self._tick, name="virtual NI-DAQmx", daemon=True)
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start the server."""
         self._server.start()
         self._ticker.start()
 
     def stop(self) -> None:
-        """Answer no more; idempotent."""
+        """Stop the server; idempotent."""
         self._stopping.set()
         self._server.stop(grace=0.2).wait()
         if self._ticker.is_alive():
@@ -132,7 +132,7 @@ class NidaqServer:
             def stream(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
                 try:
                     replies = function(request, lambda: self._listens(context))
-                    # NI's server sends it once the event is registered, and not if that failed.
+                    # As in NI's server, initial metadata confirm that the event is registered.
                     context.send_initial_metadata(())
                     for fields in replies:
                         yield reply(**fields)

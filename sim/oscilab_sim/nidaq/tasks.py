@@ -1,4 +1,4 @@
-"""Tasks: their channels, timing, triggers, states and buffers; and watchdog tasks."""
+"""Tasks, with channels, timing, triggers, states and buffers; and watchdog tasks."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from oscilab_sim.nidaq.calls import DaqFault
 from oscilab_sim.nidaq.chassis import Place
 
 TIMEBASE_HZ = 100_000_000
-"""Sample clocks are whole divisions of it, as on the boards."""
+"""The timebase. As on the boards, sample clocks are whole divisions of it."""
 DEFAULT_SAMPLES = 1000
 INPUT_BUFFERS = ((100.0, 1000), (10_000.0, 10_000), (1_000_000.0, 100_000))
-"""A continuous task's buffer by rate, as NI-DAQmx chooses it; 1 MS beyond."""
+"""Default buffer of a continuous task by rate, as in NI-DAQmx; 1 MS above."""
 
 
 def divided(rate_hz: float) -> int:
-    """Ticks per sample of the clock that a board makes where `rate_hz` is asked for.
+    """Return the ticks per sample of the clock that a board makes for `rate_hz`.
 
-    Where the timebase has no such division it takes the next faster one, as NI-DAQmx does.
+    Without an exact division of the timebase it is the next faster clock, as in NI-DAQmx.
     """
     return max(1, int(TIMEBASE_HZ / rate_hz * (1 + 1e-12)))
 
 
 class Kind(StrEnum):
-    """What a task does; one kind a task."""
+    """The kind of a task's channels; a task has one kind."""
 
     AI = "ai"
     AO = "ao"
@@ -39,12 +39,12 @@ class Kind(StrEnum):
 
     @property
     def is_output(self) -> bool:
-        """Whether it drives."""
+        """Whether the channels are outputs."""
         return self in (Kind.AO, Kind.DO)
 
     @property
     def is_digital(self) -> bool:
-        """Whether its channels are lines."""
+        """Whether the channels are digital lines."""
         return self in (Kind.DI, Kind.DO)
 
 
@@ -60,7 +60,7 @@ class State(IntEnum):
 
 @dataclass
 class VirtualChannel:
-    """One virtual channel: an analog channel, or one line or more."""
+    """A virtual channel: one analog channel, or one or more lines."""
 
     name: str
     places: list[Place]
@@ -80,7 +80,7 @@ class Trigger:
 
 @dataclass
 class ReferenceClock:
-    """What a board's timebase is locked to; virtual boards share one timebase in any case."""
+    """The reference of a board's timebase. It has no effect: virtual boards share one timebase."""
 
     source: str = ""
     rate_hz: float = 10e6
@@ -88,7 +88,7 @@ class ReferenceClock:
 
 @dataclass
 class Timing:
-    """On demand, until a sample clock is configured. `source` "" is the board's own clock."""
+    """Timing of a task: on demand unless `clocked`. An empty `source` is the board's own clock."""
 
     clocked: bool = False
     source: str = ""
@@ -99,17 +99,17 @@ class Timing:
 
     @property
     def period(self) -> int:
-        """Ticks from sample to sample."""
+        """Ticks between samples."""
         return divided(self.rate_hz)
 
     @property
     def true_rate_hz(self) -> float:
-        """The rate that the timebase can be divided to."""
+        """The actual rate, a division of the timebase."""
         return TIMEBASE_HZ / self.period
 
     @property
     def is_finite(self) -> bool:
-        """Whether the task ends by itself."""
+        """Whether the number of samples is finite."""
         return self.mode == AcquisitionType.FINITE.value
 
 
@@ -118,10 +118,10 @@ class VirtualTask:
     """A task of the virtual NI-DAQmx.
 
     While it runs, `begin` is the tick of its first sample (None until it is triggered) and
-    `position` how many samples it took or made. `fault` is what ended it, `before` the state that
-    a stop returns to, `clock_owner` the task whose sample clock it uses; the first `skip` samples
-    came too early for its reference trigger. Where it `retriggers`, `begin` and `position` are
-    those since the last trigger.
+    `position` the number of samples acquired or generated. `fault` is the error that ended it,
+    `before` the state to which a stop returns, `clock_owner` the task whose sample clock it uses.
+    The first `skip` samples came too early for its reference trigger. If it `retriggers`, `begin`
+    and `position` count from the last trigger.
     """
 
     name: str
@@ -164,39 +164,39 @@ class VirtualTask:
 
     @property
     def names(self) -> list[str]:
-        """Of its physical channels."""
+        """Names of its physical channels."""
         return [place.name for place in self.lines]
 
     @property
     def is_running(self) -> bool:
-        """Whether it was started and not stopped, also after its last sample."""
+        """Whether it was started and not stopped, even after its last sample."""
         return self.state is State.RUNNING
 
     @property
     def total(self) -> int | None:
-        """The samples after which it is done; None where it goes on."""
+        """The number of samples after which it is done; None if it is continuous."""
         return self.skip + self.timing.samples if self.timing.is_finite else None
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing more will come of it."""
+        """Whether it has ended, failed or not been started."""
         if not self.is_running or self.fault is not None:
             return True
         return self.has_all and not self.retriggers
 
     @property
     def has_all(self) -> bool:
-        """Whether a finite task has taken or made its last sample, of this trigger's."""
+        """Whether a finite task has reached its last sample for the last trigger."""
         return self.timing.clocked and self.total is not None and self.position >= self.total
 
     @property
     def is_ticking(self) -> bool:
-        """Whether its clock makes samples now."""
+        """Whether its clock is running."""
         return self.is_running and not self.is_done and self.begin is not None
 
     @property
     def ends(self) -> bool:
-        """Whether no more than its finite number of samples will ever come."""
+        """Whether the total number of samples is finite."""
         return self.timing.is_finite and not self.retriggers
 
     @property
@@ -207,11 +207,11 @@ class VirtualTask:
 
     @property
     def regenerates(self) -> bool:
-        """Whether it plays its buffer over and over."""
+        """Whether it repeats its buffer."""
         return self.regeneration == RegenerationMode.ALLOW_REGENERATION.value
 
     def buffer_size(self) -> int:
-        """Samples per channel that the input buffer holds."""
+        """Return the size of the input buffer in samples per channel."""
         if self.input_size:
             return self.input_size
         if self.ends:
@@ -222,7 +222,7 @@ class VirtualTask:
         return max(size, self.timing.samples)
 
     def room(self) -> int | None:
-        """How many samples it can still take or make before it fails; None for any number."""
+        """Return how many samples it can acquire or generate before it fails; None if unlimited."""
         if self.incoming is not None and not self.kind_is_output():
             if self.overwrite == OverwriteMode.OVERWRITE_UNREAD_SAMPLES.value:
                 return None
@@ -232,14 +232,14 @@ class VirtualTask:
         return None
 
     def kind_is_output(self) -> bool:
-        """Whether it drives; false while it has no channel."""
+        """Return whether its channels are outputs; false while it has none."""
         return self.kind is not None and self.kind.is_output
 
     def check_idle(self) -> None:
-        """Refuse what cannot be done to a running task.
+        """Refuse to change a running task.
 
         Raises:
-            DaqFault: it runs.
+            DaqFault: the task runs.
         """
         if self.is_running:
             raise DaqFault(
@@ -249,14 +249,14 @@ class VirtualTask:
             )
 
     def upcoming(self, count: int) -> FloatArray:
-        """The next `count` samples that it makes, `[line, sample]`."""
+        """Return the next `count` samples to generate, `[line, sample]`."""
         assert self.outgoing is not None
         return self.outgoing.samples(self.position, count, self.regenerates)
 
 
 @dataclass(eq=False)
 class Watchdog:
-    """The watchdog of one board. It counts real time, also where the clock is virtual."""
+    """The watchdog of one board. It counts real time even where the clock is virtual."""
 
     name: str
     device: str
@@ -266,18 +266,18 @@ class Watchdog:
     expired: bool = False
 
     def start(self) -> None:
-        """Begin to count."""
+        """Start the timer."""
         self.deadline = time.monotonic() + self.timeout if self.timeout >= 0 else None
 
     def stop(self) -> None:
-        """Count no more."""
+        """Stop the timer."""
         self.deadline = None
 
     def reset(self) -> None:
-        """The host is there.
+        """Reset the timer.
 
         Raises:
-            DaqFault: it came too late.
+            DaqFault: the watchdog has expired.
         """
         if self.expired:
             raise DaqFault(
@@ -289,11 +289,11 @@ class Watchdog:
             self.start()
 
     def clear_expiration(self) -> None:
-        """Give the outputs back."""
+        """Clear the expiration, so that outputs can be written again."""
         self.expired = False
         self.stop()
 
     @property
     def is_due(self) -> bool:
-        """Whether its time has run out just now."""
+        """Whether the timer ran out and the expiration is still to be carried out."""
         return not self.expired and self.deadline is not None and time.monotonic() > self.deadline

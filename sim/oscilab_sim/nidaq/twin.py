@@ -32,7 +32,7 @@ class NidaqTwin:
 
     @classmethod
     def start(cls, device: Device, endpoint: str | None) -> NidaqTwin:
-        """The boards that the bench describes, at `endpoint`.
+        """Start the boards that the bench describes, at `endpoint`.
 
         Raises:
             InvalidInput: a twin table or an endpoint that cannot be used.
@@ -58,14 +58,14 @@ class NidaqTwin:
 class NidaqTwinTable(BoardTable):
     """The table `twin` of a device with NI boards; see `BoardTable`.
 
-    `missing_boards` are not in the chassis.
+    `missing_boards` are boards of the bench that are not in the chassis.
     """
 
     missing_boards: list[str] = Field(default_factory=list[str])
 
 
 def _compile_kernels(device: Device, channels: ChannelTable, table: NidaqTwinTable) -> None:
-    """Have a board move and read once, which compiles what later calls must not wait for."""
+    """Move and read a scratch board once, so that no later call waits for compilation."""
     scratch = board_of(device, channels, table.model_copy(update={"levels_file": None}))
     scratch.advance(scratch.truth.units.time * 1e-3)
     scratch.set_outputs(channels.digital_outputs.astype(np.float64))
@@ -73,14 +73,14 @@ def _compile_kernels(device: Device, channels: ChannelTable, table: NidaqTwinTab
 
 
 MOVING = 0.2
-"""Relaxation times through which a free array moves in one stretch without a clock."""
+"""Relaxation times that are simulated of a stretch without a clock."""
 
 
 class BoardPlant:
-    """A `Plant` over a `VirtualBoard`, whose channels are called as the boards' are.
+    """A `Plant` on a `VirtualBoard` with the channel names of the boards.
 
-    Lines that the board does not have are those to which nothing is wired: as outputs they keep
-    their level, as inputs they read it.
+    Lines that the board does not have are unwired: as outputs they keep their level, as inputs
+    they read it.
     """
 
     def __init__(self, board: VirtualBoard) -> None:
@@ -90,13 +90,13 @@ class BoardPlant:
         self._loose: dict[str, float] = {}
 
     def level(self, output: str) -> float:
-        """What an output is at."""
+        """Return the level of an output."""
         if output in self._outputs:
             return float(self.board.levels[self._outputs[output]])
         return self._loose.get(output, 0.0)
 
     def set_levels(self, levels: Mapping[str, float]) -> None:
-        """Put outputs at volts at once."""
+        """Set outputs to volts at once."""
         volts = np.array(self.board.levels)
         for name, level in levels.items():
             if name in self._outputs:
@@ -106,17 +106,17 @@ class BoardPlant:
         self.board.set_outputs(volts)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, of which a free array moves through a little alone.
+        """Let time pass; a free array moves for at most `MOVING` of it.
 
-        This is time in which no clock runs; a stiff drive takes longer to simulate than it lasts,
-        and nobody is to wait for motion that nobody reads.
+        No clock runs and no input is read in this time. A stiff drive takes longer to simulate
+        than it lasts, so the rest of the motion is skipped.
         """
         moving = min(seconds, MOVING * self.board.truth.units.time)
         self.board.advance(moving)
         self.board.seconds += seconds - moving
 
     def read(self, inputs: Sequence[str], samples: int) -> Volts:
-        """Readings `[input, sample]` at this instant."""
+        """Return the present readings `[input, sample]`."""
         known = [name for name in inputs if name in self._inputs]
         volts = np.empty((len(inputs), samples))
         found = iter(self.board.read(known, samples) if known else ())
@@ -125,7 +125,7 @@ class BoardPlant:
         return volts
 
     def run(self, stretch: Stretch, inputs: Sequence[str], read: IntArray) -> Volts:
-        """Play `stretch`, and read as each of the samples `read` ends."""
+        """Play `stretch` and return readings at the ends of the samples `read`."""
         rows = [row for row, name in enumerate(stretch.outputs) if name in self._outputs]
         lines = np.array([self._outputs[stretch.outputs[row]] for row in rows], np.intp)
         levels = np.ascontiguousarray(stretch.levels[rows])

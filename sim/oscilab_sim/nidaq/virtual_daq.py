@@ -1,4 +1,4 @@
-"""`virtual_daq`: test one's own nidaqmx code without hardware."""
+"""`virtual_daq`, for testing nidaqmx code without hardware."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEFAULT_DEVICES: Mapping[str, str] = {"Dev1": "PCIe-6363"}
 
 
 class VirtualDaq(GrpcSessionOptions):
-    """Options for `nidaqmx.Task(grpc_options=...)`, and a hold on the virtual boards.
+    """Options for `nidaqmx.Task(grpc_options=...)`, and access to the virtual boards.
 
     `levels` are the outputs by name, such as `{"Dev1/ao0": 1.5}`.
     """
@@ -33,33 +33,33 @@ class VirtualDaq(GrpcSessionOptions):
 
     @property
     def address(self) -> str:
-        """Where the server listens, as `127.0.0.1:31763`."""
+        """The address of the server, such as `127.0.0.1:31763`."""
         return self.server.address
 
     @property
     def levels(self) -> dict[str, float]:
-        """What the outputs are at; those that were never driven are missing."""
+        """The levels of the outputs by name; outputs that were never driven are missing."""
         with self.server.driver.engine.turn:
             self.server.driver.engine.sync()
             return dict(self._signals.levels)
 
     def set_signal(self, name: str, signal: Signal) -> None:
-        """What an input sees from now on: volts, an output's name, or a function of seconds."""
+        """Change the signal at an input: volts, an output's name, or a function of seconds."""
         with self.server.driver.engine.turn:
             self._signals.set_signal(name, signal)
 
     def pulse(self, terminal: str) -> None:
-        """A rising edge at a terminal such as `/Dev1/PFI0`, for the tasks that wait for it."""
+        """Put a rising edge on a terminal such as `/Dev1/PFI0`; it starts the waiting tasks."""
         with self.server.driver.engine.turn:
             self.server.driver.triggers.pulse(terminal)
 
     def pull(self, device: str) -> None:
-        """Pull a device out while tasks run on it; they fail, and its outputs are at zero volts."""
+        """Remove a device; its running tasks fail, and its outputs go to zero volts."""
         with self.server.driver.engine.turn:
             self.server.driver.pull(device)
 
     def plug_in(self, device: str) -> None:
-        """Put a device back that was pulled out."""
+        """Put a removed device back."""
         with self.server.driver.engine.turn:
             self.server.driver.plug_in(device)
 
@@ -73,15 +73,15 @@ def virtual_daq(
     clocks: Mapping[str, float] | None = None,
     real_time: bool = False,
 ) -> Generator[VirtualDaq]:
-    """A virtual NI-DAQmx with `devices` (name -> product, or a table as of a bench file).
+    """Run a virtual NI-DAQmx with `devices` (name -> product, or a table as in a bench file).
 
-    `signals` says what inputs see: a voltage, the name of the output that is wired to it, or a
-    function of an array of seconds. `pulses` maps terminals to the seconds after which an edge
-    comes there once a task waits for it, `clocks` maps terminals to the rate of an external clock.
-    Waiting takes no time unless `real_time`.
+    `signals` maps inputs to their signals: volts, the name of an output, or a function of an array
+    of seconds. `pulses` maps terminals to the delay in seconds of an edge after a task starts to
+    wait for it, `clocks` maps terminals to the rate of an external clock in Hz. Waiting takes no
+    real time unless `real_time` is set.
 
     Raises:
-        InvalidInput: an unknown product, or a signal for what is no input.
+        InvalidInput: an unknown product, or a signal for an input that does not exist.
     """
     boards = {name: _board(name, value) for name, value in devices.items()}
     inputs = [

@@ -1,4 +1,4 @@
-"""nidaqmx without hardware: whatever would ask the local driver asks a virtual NI-DAQmx."""
+"""Redirect nidaqmx from the local driver to a virtual NI-DAQmx."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ TAKERS: tuple[type, ...] = (
     nidaqmx.Task, WatchdogTask, System, Device, PhysicalChannel, Scale,
     PersistedTask, PersistedScale, PersistedChannel,
 )  # fmt: skip
-"""Everything of nidaqmx that can be given `grpc_options`, and asks the local driver otherwise."""
+"""The classes of nidaqmx that take `grpc_options`, and use the local driver without them."""
 
 
 @contextmanager
 def without_hardware(options: GrpcSessionOptions) -> Generator[None]:
-    """In the block, `grpc_options=options` is what nidaqmx takes where nobody gives any.
+    """Make `options` the default `grpc_options` of nidaqmx in the block.
 
-    The classes stay what they are, whoever has imported them from where.
+    The classes are patched in place, so it does not matter how they were imported.
     """
     before = [taker.__init__ for taker in TAKERS]
     for taker, init in zip(TAKERS, before, strict=True):

@@ -1,4 +1,4 @@
-"""What the virtual instruments of a rack share: a board, its clock, and a trigger cable."""
+"""The board, clock and trigger cable that the virtual instruments of a rack share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOW = "SYST:TIME:NOW?"
 
 @dataclass(frozen=True)
 class Program:
-    """Volts `[sample]` that one line plays at a rate once it is triggered, and where it rests."""
+    """Volts `[sample]` that one line plays at a rate after a trigger, and its level afterwards."""
 
     line: str
     volts: Volts
@@ -30,10 +30,10 @@ class Program:
 
 
 class Backplane:
-    """Lines by name (`dac_3`), seconds of the board's clock, and the trigger cable of the rack.
+    """Access to the board's lines by name (`dac_3`), its clock, and the trigger cable of the rack.
 
-    Lines that the rack does not name exist on their instrument alone. `thresholds` are the volts
-    above which a line that switches something counts as on.
+    Lines that are not on the board exist only on their instrument. `thresholds` are the volts above
+    which a switching line counts as on.
     """
 
     def __init__(self, board: VirtualBoard, thresholds: Mapping[str, float] | None = None) -> None:
@@ -43,7 +43,7 @@ class Backplane:
         self._pending: dict[str, float] | None = None
 
     def drive(self, volts: Mapping[str, float]) -> None:
-        """Put lines at new levels, all at one instant."""
+        """Set lines to new levels, all at once."""
         if self._pending is not None:
             self._pending.update(volts)
             return
@@ -56,7 +56,7 @@ class Backplane:
             self.board.set_outputs(levels)
 
     def read(self, lines: Sequence[str], each_s: float) -> list[float]:
-        """Volts of inputs read one after the other, `each_s` apart; unknown lines read 0 V."""
+        """Read inputs in turn, `each_s` apart, and return volts; unknown lines read 0 V."""
         known = self.board.channels.input_numbers
         if self.board.is_clamped or each_s == 0:
             there = [line for line in lines if line in known]
@@ -65,7 +65,7 @@ class Backplane:
             return [volts.get(line, 0.0) for line in lines]
         found: list[float] = []
         for line in lines:
-            # A reading averages over its aperture; what it tells is taken to be the end of it.
+            # A reading is taken at the end of its aperture, in place of the mean over it.
             self.wait(each_s)
             found.append(float(self.board.read([line], 1)[0, 0]) if line in known else 0.0)
         return found
@@ -80,13 +80,13 @@ class Backplane:
         return self.board.seconds
 
     def listen(self, triggered: Callable[[], list[Program]]) -> None:
-        """Call `triggered` at every pulse on the cable; the programs that it returns begin."""
+        """Call `triggered` at every pulse on the cable, and start the programs that it returns."""
         self._triggered.append(triggered)
 
     def pulse(self, *also: Callable[[], list[Program]]) -> float:
-        """One trigger for all that listen and for `also`: all change and begin at once.
+        """Trigger all listeners and `also` at once.
 
-        How long the programs take comes back, in seconds.
+        Return the duration of the programs in seconds.
         """
         self._pending = {}
         programs = [program for triggered in (*self._triggered, *also) for program in triggered()]
@@ -95,7 +95,7 @@ class Backplane:
         return self.play(programs)
 
     def play(self, programs: Sequence[Program]) -> float:
-        """Play programs that begin together; how long the longest takes, in seconds."""
+        """Play programs that start together, and return the longest duration in seconds."""
         numbers = self.board.channels.output_numbers
         programs = [program for program in programs if program.line in numbers]
         if not programs:
@@ -123,14 +123,14 @@ class Backplane:
 
 
 def _played(program: Program, at: Float64Array) -> Float64Array:
-    """A program's volts at times since it began; its rest after its end."""
+    """Return a program's volts at times `at` since its start; after its end, its final level."""
     steps = np.floor(at * program.rate_hz + 1e-9).astype(np.int64)
     volts = np.append(program.volts, program.rest)
     return volts[np.minimum(steps, len(program.volts))]
 
 
 class RackClock(Instrument):
-    """Without it a rack is timed by its computer, as a real one is."""
+    """An instrument that waits on the board's clock; without it a rack uses the computer's."""
 
     def __init__(self, backplane: Backplane) -> None:
         super().__init__("oscilab,CLOCK,0,1.0")

@@ -1,8 +1,8 @@
 """A virtual Keysight DAQ970A: a voltmeter behind multiplexers, and digital ports.
 
-It reads DC volts on its multiplexers and bytes on a DAQM907A; other functions of the real one are
-unknown headers here. A scan takes its channels in ascending order, one after the other, and the
-board's clock runs on meanwhile.
+It reads DC volts on its multiplexers and bytes on a DAQM907A; other functions of the real
+instrument are unknown headers. A scan reads its channels one after the other in ascending order,
+while the board's clock runs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from oscilab_sim.scpi.instrument import CommandTree, Instrument, Setting, Settin
 from oscilab_sim.scpi.message import INFINITY, Call, block_of, channel_list, quoted
 
 MOST_READINGS = 100_000
-"""What its memory holds, and the most scans that one trigger count can ask for."""
+"""Size of its memory, and the largest trigger count."""
 WORDS = {"AUTO": 0.0, "DEF": 0.0, "DEFAULT": 0.0}
 INFINITE = {"INF": INFINITY, "INFINITY": INFINITY}
 SOURCES = ("IMMediate", "BUS", "EXTernal", "TIMer")
@@ -28,7 +28,7 @@ RESOLUTIONS = {"DEF": 0.0, "DEFAULT": 0.0, "MIN": 1e-9, "MAX": 1.0}
 
 
 def _add_settings(table: SettingsTable) -> None:
-    """All of them, with the values that `*RST` leaves."""
+    """Add all settings, with their values after `*RST`."""
     volts = "[SENSe]:VOLTage[:DC]"
     for setting in (
         Setting("range", f"{volts}:RANGe", 0.0, unit="V", low=0.1, high=300.0, words=WORDS),
@@ -55,7 +55,7 @@ def _add_settings(table: SettingsTable) -> None:
 
 @dataclass(frozen=True)
 class Module:
-    """What a plug-in module offers: channels with a voltmeter, ports, and readings a second."""
+    """A plug-in module: the numbers of voltmeter channels and of ports, and readings per second."""
 
     volts: int = 0
     ports: int = 0
@@ -72,7 +72,7 @@ MODULES = {
 
 
 def volt_rates(modules: Mapping[int, str]) -> dict[int, float]:
-    """Every channel with a voltmeter and its readings a second; `modules` are by slot."""
+    """Return the voltmeter channels and their readings per second; `modules` are by slot."""
     return {
         100 * slot + number: MODULES[module].rate_hz
         for slot, module in modules.items()
@@ -81,7 +81,7 @@ def volt_rates(modules: Mapping[int, str]) -> dict[int, float]:
 
 
 def port_numbers(modules: Mapping[int, str]) -> set[int]:
-    """Every digital port."""
+    """Return the numbers of the digital ports."""
     return {
         100 * slot + number
         for slot, module in modules.items()
@@ -90,7 +90,7 @@ def port_numbers(modules: Mapping[int, str]) -> set[int]:
 
 
 def named(call: Call, place: int, known: Collection[int]) -> list[int]:
-    """The channels of the list at `place`.
+    """Return the channels of the list at `place`.
 
     Raises:
         ScpiError: there is no list, or one names a channel that is not `known`.
@@ -106,7 +106,7 @@ def named(call: Call, place: int, known: Collection[int]) -> list[int]:
 
 @dataclass(frozen=True)
 class MemoryEntry:
-    """One reading in memory; what a digital port reads has no `unit`."""
+    """One reading in memory; that of a digital port has no `unit`."""
 
     value: float
     unit: str
@@ -115,9 +115,9 @@ class MemoryEntry:
 
 
 class ReadingMemory:
-    """Readings since the last scan was initiated, and the commands that fetch or take them.
+    """Readings since the last scan was initiated, and the commands that fetch or remove them.
 
-    `settings` has what is told with each of them: unit, time, channel, alarm.
+    `settings` says what is reported with each reading: unit, time, channel, alarm.
     """
 
     def __init__(self, settings: SettingsTable) -> None:
@@ -125,31 +125,31 @@ class ReadingMemory:
         self._readings: list[MemoryEntry] = []
 
     def add_commands(self, tree: CommandTree) -> None:
-        """Those that read memory and do nothing else."""
-        tree.add("FETCh", ask=lambda call: self.told())
+        """Add the commands that only read memory."""
+        tree.add("FETCh", ask=lambda call: self.formatted())
         tree.add("R", ask=lambda call: self._taken(call, as_block=True))
         tree.add("DATA:REMove", ask=lambda call: self._taken(call, as_block=False))
-        tree.add("DATA:LAST", ask=lambda call: self._all_told(self._readings[-1:]))
+        tree.add("DATA:LAST", ask=lambda call: self._format_all(self._readings[-1:]))
 
     def __len__(self) -> int:
         return len(self._readings)
 
     def add(self, readings: list[MemoryEntry]) -> None:
-        """Readings of one scan; the oldest of too many are lost."""
+        """Add the readings of one scan; if memory is full the oldest are lost."""
         self._readings += readings
         del self._readings[:-MOST_READINGS]
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all readings."""
         self._readings.clear()
 
-    def told(self) -> str:
-        """All readings, which stay.
+    def formatted(self) -> str:
+        """Return all readings as text, and keep them.
 
         Raises:
             ScpiError: there are none.
         """
-        return self._all_told(self._readings)
+        return self._format_all(self._readings)
 
     def _taken(self, call: Call, as_block: bool) -> str:
         call.expect(0 if as_block else 1, 1)
@@ -157,16 +157,16 @@ class ReadingMemory:
         if most > len(self) and not as_block:
             raise ScpiError(-222)
         readings, self._readings = self._readings[:most], self._readings[most:]
-        text = self._all_told(readings) if readings else ""
+        text = self._format_all(readings) if readings else ""
         return block_of(text.encode()) if as_block else text
 
-    def _all_told(self, readings: list[MemoryEntry]) -> str:
+    def _format_all(self, readings: list[MemoryEntry]) -> str:
         if not readings:
             raise ScpiError(-230)
         begin = readings[0].seconds
-        return ",".join(self._one_told(reading, begin) for reading in readings)
+        return ",".join(self._format_one(reading, begin) for reading in readings)
 
-    def _one_told(self, reading: MemoryEntry, begin: float) -> str:
+    def _format_one(self, reading: MemoryEntry, begin: float) -> str:
         parts = [figure(reading.value)]
         if self._settings.number("with unit") and reading.unit:
             parts[0] += f" {reading.unit}"
@@ -180,29 +180,29 @@ class ReadingMemory:
 
 
 def figure(value: float) -> str:
-    """A number as a DAQ970A writes it: `+1.50000000E+00`."""
+    """Return a number as a DAQ970A writes it: `+1.50000000E+00`."""
     return f"{value:+.8E}"
 
 
 class DigitalPorts:
-    """Ports by `numbers`: bit 3 of port 302 of the instrument `name` is the line `name_302_3`."""
+    """Digital ports; bit 3 of port 302 of the instrument `name` is the line `name_302_3`."""
 
     def __init__(self, name: str, backplane: Backplane, numbers: Collection[int]) -> None:
         self._name, self._backplane, self._numbers = name, backplane, numbers
         self._bytes: dict[int, int] = {}
 
     def add_commands(self, tree: CommandTree) -> None:
-        """Those that write and read bytes."""
+        """Add the commands that write and read bytes."""
         tree.add("SOURce:DIGital:DATA[:BYTE]", self._set, self._ask)
         tree.add("[SENSe]:DIGital:DATA[:BYTE]", ask=self._read)
 
     def reset(self) -> None:
-        """All lines low, all ports inputs."""
+        """Set all lines low and make all ports inputs."""
         self._write(dict.fromkeys(self._bytes, 0))
         self._bytes.clear()
 
     def byte(self, number: int) -> int:
-        """What was written to a port, or else what stands at it."""
+        """Return the byte that was written to a port, or else the levels of its lines."""
         if number in self._bytes:
             return self._bytes[number]
         lines = [f"{self._name}_{number}_{bit}" for bit in range(8)]
@@ -233,7 +233,7 @@ class DigitalPorts:
 
 
 class Daq970a(Instrument):
-    """`name` is the instrument's in the rack: its channel 101 reads the line `name_101`.
+    """The instrument `name` of a rack; its channel 101 reads the line `name_101`.
 
     Bit 3 of port 302 is the line `name_302_3`. `modules` are by slot.
     """
@@ -262,7 +262,7 @@ class Daq970a(Instrument):
         backplane.listen(lambda: self._triggered("EXT"))
 
     def reset(self) -> None:
-        """No scan list, nothing waiting, memory empty, ports as inputs."""
+        """Reset settings, scan list, trigger, memory and ports."""
         self.settings.reset()
         self._scan.clear()
         self._memory.clear()
@@ -270,13 +270,13 @@ class Daq970a(Instrument):
         self._ports.reset()
 
     def trigger(self) -> None:
-        """`*TRG` lets one scan begin that waits for the bus."""
+        """Start one scan that waits for the bus (`*TRG`)."""
         if self.settings.get("source") != "BUS" or not self._waiting:
             raise ScpiError(-211)
         self._triggered("BUS")
 
     def scan_seconds(self, channels: list[int]) -> float:
-        """What one scan over `channels` takes."""
+        """Return the duration of one scan over `channels` in seconds."""
         return sum(self._channel_seconds(number) for number in channels)
 
     def _add_measuring(self) -> None:
@@ -401,11 +401,11 @@ class Daq970a(Instrument):
         if self.settings.number("count") >= INFINITY or self.settings.get("source") == "BUS":
             raise ScpiError(-221)
         self._initiate()
-        return self._memory.told()
+        return self._memory.formatted()
 
     def _points(self) -> str:
         if self._endless:
-            # It goes on scanning while nobody looks; here it does so while somebody does.
+            # The real instrument scans in the background; here each query makes one scan.
             self._run(1)
         return f"{len(self._memory):+d}"
 
@@ -416,7 +416,7 @@ class Daq970a(Instrument):
 
 
 def _alike(timed: list[tuple[int, float]]) -> list[list[tuple[int, float]]]:
-    """Channels that the voltmeter reads, in runs that take the same time each."""
+    """Return the voltmeter's channels, in runs of equal reading times."""
     runs: list[list[tuple[int, float]]] = []
     for number, seconds in timed:
         if seconds == 0:

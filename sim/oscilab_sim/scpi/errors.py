@@ -1,4 +1,4 @@
-"""Errors as SCPI instruments keep them: a queue of codes with their standard messages."""
+"""The error queue of a SCPI instrument, and its standard codes and messages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ QUEUE_LENGTH = 20
 
 
 class ScpiError(Exception):
-    """A command that the instrument refuses; `message` in place of the standard one."""
+    """The refusal of a command; `message` replaces the standard one."""
 
     def __init__(self, code: int, message: str | None = None) -> None:
         self.code = code
@@ -52,7 +52,7 @@ class ScpiError(Exception):
 
     @property
     def is_command_error(self) -> bool:
-        """Whether the rest of the message cannot be understood either."""
+        """Whether the rest of the message cannot be parsed either."""
         return -199 <= self.code <= -100
 
     @property
@@ -66,7 +66,7 @@ class ScpiError(Exception):
 
 
 class ErrorQueue:
-    """First in, first out; the last place of a full queue tells that more were lost."""
+    """A first-in, first-out queue; the last entry of a full queue becomes "Queue overflow"."""
 
     def __init__(self, length: int = QUEUE_LENGTH) -> None:
         self._length = length
@@ -76,16 +76,16 @@ class ErrorQueue:
         return len(self._errors)
 
     def push(self, error: ScpiError) -> None:
-        """Keep one more, or that it was lost."""
+        """Add an error, or mark the overflow."""
         if len(self._errors) < self._length:
             self._errors.append((error.code, error.message))
         else:
             self._errors[-1] = (-350, MESSAGES[-350])
 
     def pop(self) -> tuple[int, str]:
-        """The oldest, or 0, "No error"."""
+        """Remove and return the oldest error, or 0, "No error"."""
         return self._errors.popleft() if self._errors else (0, "No error")
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all errors."""
         self._errors.clear()

@@ -1,4 +1,4 @@
-"""A virtual instrument that understands the commands by which a bench file describes it."""
+"""A virtual instrument with the commands of its description in a bench file."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ TEMPLATES = ("set", "get", "read", "upload", "trigger", "error", "off")
 
 
 class GenericInstrument(Instrument):
-    """`table` has commands such as `VSET{channel} {volts}`, by what they do.
+    """An instrument described by `table`, with command templates such as `VSET{channel} {volts}`.
 
-    Every line is compared with them, whatever its case; what fits none is looked for among the
-    commands of IEEE 488.2, and otherwise an unknown header.
+    Lines are matched with the templates regardless of case. A line that matches none is tried as
+    a command of IEEE 488.2.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class GenericInstrument(Instrument):
         return super().handle(message)
 
     def reset(self) -> None:
-        """Outputs to 0 V."""
+        """Set all outputs to 0 V."""
         self._put(dict.fromkeys(self._outputs, 0.0))
 
     def _do(self, what: str, values: Mapping[str, str | None]) -> str | None:
@@ -97,7 +97,7 @@ class GenericInstrument(Instrument):
         self._waveforms[channel] = values
 
     def _play(self, channel: str) -> None:
-        """Play one waveform, or all; outputs stay at its end."""
+        """Play one waveform or all; outputs stay at the final level."""
         names = [channel] if channel else list(self._waveforms)
         if not names or any(name not in self._waveforms for name in names):
             raise ScpiError(-221)
@@ -127,7 +127,7 @@ class GenericInstrument(Instrument):
 
 
 def _expression(template: str) -> str:
-    """A regular expression for a template; `{channel}` is a word, other fields are numbers."""
+    """Return the regular expression of a template; `{channel}` is a word, other fields numbers."""
     parts: list[str] = []
     for text, field in re.findall(r"([^{}]*)(?:\{(\w+)[^{}]*\})?", template):
         parts.append(re.escape(text))

@@ -1,4 +1,4 @@
-"""What every virtual instrument has: commands, settings, status registers and an error queue."""
+"""The base of every virtual instrument: commands, settings, status registers, error queue."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class _Entry:
 class CommandTree:
     """Commands by pattern: `[SOURce#]:VOLTage[:LEVel]`.
 
-    Capitals are the short form, brackets what may be left out, `#` where a number may follow
-    (1 where it does not).
+    Capitals are the short form, brackets mark optional parts, and `#` an optional number that is 1
+    by default.
     """
 
     def __init__(self) -> None:
@@ -39,14 +39,14 @@ class CommandTree:
         self._known: dict[str, tuple[_Entry, tuple[int, ...]]] = {}
 
     def add(self, pattern: str, set: Handler | None = None, ask: Handler | None = None) -> None:
-        """A command (`set`), a query (`ask`) or both."""
+        """Add a command (`set`), a query (`ask`) or both."""
         self._entries.append(_Entry(re.compile(_expression(pattern)), set, ask))
 
     def run(self, command: Command) -> str | None:
-        """Execute, and return the reply of a query.
+        """Execute a command, and return the reply of a query.
 
         Raises:
-            ScpiError: an unknown header, or whatever the handler refuses.
+            ScpiError: an unknown header, or a refusal of the handler.
         """
         entry, suffixes = self._find(command.header)
         handler = entry.ask if command.is_query else entry.set
@@ -69,7 +69,7 @@ class CommandTree:
 
 
 def _expression(pattern: str) -> str:
-    """A regular expression for whole headers, with a colon before every word."""
+    """Return the regular expression of whole headers, with a colon before every word."""
     parts: list[str] = []
     for opened, word, numbered, _ in _NODE.findall(pattern):
         short = re.sub("[a-z]", "", word)
@@ -81,9 +81,9 @@ def _expression(pattern: str) -> str:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a setting takes, and its value after `*RST`.
+    """The allowed values of a setting, and its value after `*RST`.
 
-    `words` stand for numbers (`INFinity`); of `choices` the capitals are the short form.
+    `words` stand for numbers (`INFinity`); capitals in `choices` are the short form.
     """
 
     name: str
@@ -97,7 +97,7 @@ class Setting:
     choices: tuple[str, ...] = ()
 
     def value(self, call: Call) -> Value:
-        """The first parameter, checked."""
+        """Return the first parameter as a checked value."""
         if self.kind == "number":
             return call.number(0, self.unit, self.low, self.high, self.words)
         if self.kind == "integer":
@@ -111,8 +111,8 @@ class Setting:
 class SettingsTable:
     """All settings of one instrument, by name and channel.
 
-    A channel comes from the header's number, or, where `lists` are allowed, from a channel list
-    behind the value, which may name several.
+    The channel is the number in the header or, where `lists` are allowed, a channel list after the
+    value, which may name several channels.
     """
 
     def __init__(
@@ -130,7 +130,10 @@ class SettingsTable:
     def add(
         self, setting: Setting, changed: Callable[[int], None] | None = None, lone: bool = False
     ) -> None:
-        """One more; `changed` is told of the channel afterwards. A `lone` one has no channels."""
+        """Add a setting. `changed` is called with the channel after a change.
+
+        A `lone` setting has no channels.
+        """
         self._settings[setting.name] = setting
 
         def set_it(call: Call) -> None:
@@ -154,14 +157,14 @@ class SettingsTable:
         self._tree.add(setting.pattern, set_it, ask_it)
 
     def keep(self, name: str, default: Value) -> None:
-        """A value without a command of its own, which `*RST` puts back as well."""
+        """Add a value without a command; `*RST` resets it as well."""
         self._settings[name] = Setting(name, "", default)
 
     def named(self, call: Call, place: int) -> list[int]:
-        """The channels that a call is about.
+        """Return the channels that a call addresses.
 
         Raises:
-            ScpiError: one that the instrument does not have.
+            ScpiError: a channel that the instrument does not have.
         """
         if call.has(place):
             if not self._lists:
@@ -187,7 +190,7 @@ class SettingsTable:
         self._values[name, channel] = value
 
     def reset(self) -> None:
-        """All values as after `*RST`."""
+        """Reset all values, as `*RST` does."""
         self._values.clear()
 
     def _written(self, setting: Setting, value: Value) -> str:
@@ -203,9 +206,9 @@ class SettingsTable:
 class Instrument:
     """An instrument that answers program messages.
 
-    `identity` is the reply to `*IDN?`. Errors are written as `sign` (Keysight puts a plus before
-    zero). Replies of one message are joined by semicolons. `busy_s` is how long the commands since
-    it was last looked at keep the instrument busy, in seconds of its own.
+    `identity` is the reply to `*IDN?`. `sign` is the sign that error codes have before zero: "+" on
+    Keysight instruments. Replies to one message are joined by semicolons. `busy_s` is the time in
+    seconds for which the commands since the last `take_busy` keep the instrument busy.
     """
 
     sign = ""
@@ -219,10 +222,10 @@ class Instrument:
         self._add_common()
 
     def handle(self, message: bytes | Overrun) -> str | None:
-        """Execute one message; what is wrong with it goes into the error queue.
+        """Execute one message; errors go into the error queue.
 
-        The reply, without a terminator, or None. A command error ends the message, an execution
-        error only its command.
+        Return the reply without a terminator, or None. A command error ends the message, an
+        execution error only its command.
         """
         if isinstance(message, Overrun):
             self.note(ScpiError(-363))
@@ -238,20 +241,20 @@ class Instrument:
         return ";".join(replies) if replies else None
 
     def note(self, error: ScpiError) -> None:
-        """Put an error into the queue, and its bit into the event register."""
+        """Add an error to the queue, and its bit to the event register."""
         logger.debug("%s: %s", self.identity, error)
         self._event |= error.event_bit
         self.errors.push(error)
 
     def reset(self) -> None:
-        """What `*RST` does beyond leaving queues and registers alone."""
+        """Reset the instrument (`*RST`); queues and registers stay as they are."""
 
     def trigger(self) -> None:
-        """What `*TRG` does."""
+        """Trigger the instrument (`*TRG`)."""
         raise ScpiError(-211)
 
     def take_busy(self) -> float:
-        """`busy_s`, which starts again from zero."""
+        """Return `busy_s` and reset it to zero."""
         busy, self.busy_s = self.busy_s, 0.0
         return busy
 

@@ -1,7 +1,7 @@
 """A virtual Keysight 33500B or 33600A: two channels that hold a level or play a waveform.
 
-The array feels a channel's offset and the arbitrary waveforms that a trigger starts. Of shapes that
-repeat by themselves (sine, square ...) it feels the mean, which is the offset.
+A channel's offset and its triggered arbitrary waveforms act on the array. Periodic shapes (sine,
+square ...) act by their mean, which is the offset.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ FREQUENCIES = {
     "33509B": 20e6, "33510B": 20e6, "33511B": 20e6, "33512B": 20e6, "33521B": 30e6,
     "33522B": 30e6, "33611A": 80e6, "33612A": 80e6, "33621A": 120e6, "33622A": 120e6,
 }  # fmt: skip
-"""The largest frequency of a sine, by model."""
+"""The largest frequency of a sine in Hz, by model."""
 LARGEST_V = 10.0
-"""Into an open circuit; half of it into 50 ohms, which is not checked here."""
+"""Limit into an open circuit. The limit into 50 ohms is half of it and is not checked."""
 INFINITE = {"INF": math.inf, "INFINITY": math.inf}
 FUNCTIONS = (
     "SINusoid", "SQUare", "TRIangle", "RAMP", "PULSe", "PRBS", "NOISe", "ARBitrary", "DC",
@@ -36,7 +36,10 @@ BUILT_IN = "INT:\\BUILTIN\\EXP_RISE.ARB"
 
 
 def _add_settings(table: SettingsTable, changed: Callable[[int], None], largest_hz: float) -> None:
-    """All of them, with the values that `*RST` leaves; `changed` is told where volts may change."""
+    """Add all settings, with their values after `*RST`.
+
+    `changed` is called where the volts of a channel may have changed.
+    """
     source = "[SOURce#]"
     low, high = 1e-6, largest_hz
     level = f"{source}:VOLTage"
@@ -112,10 +115,10 @@ def _add_instrument(table: SettingsTable) -> None:
 
 
 class Keysight33500(Instrument):
-    """`name` is the instrument's in the rack: its channel 2 drives the line `name_2`.
+    """The instrument `name` of a rack; its channel 2 drives the line `name_2`.
 
-    Levels are written for the load that `OUTPut:LOAD` states. The lines of the array draw no
-    current, so that they stand at twice what is asked for into the default 50 ohms.
+    Levels refer to the load that `OUTPut:LOAD` states. The lines of the array draw no current, so
+    with the default of 50 ohms they are at twice the requested level.
     """
 
     sign = "+"
@@ -133,7 +136,7 @@ class Keysight33500(Instrument):
         backplane.listen(lambda: self._start("EXT"))
 
     def reset(self) -> None:
-        """Outputs off, a sine of 100 mV, waveforms forgotten."""
+        """Switch outputs off, reset settings, and remove the waveforms."""
         self.settings.reset()
         self._on_load.clear()
         for number in CHANNELS:
@@ -141,7 +144,7 @@ class Keysight33500(Instrument):
             self._changed(number)
 
     def trigger(self) -> None:
-        """`*TRG` starts what waits for the bus."""
+        """Start the channels that wait for the bus (`*TRG`)."""
         self.busy_s += self._backplane.play(self._start("BUS"))
 
     def _add_levels(self) -> None:
@@ -210,7 +213,7 @@ class Keysight33500(Instrument):
         load = call.number(0, "OHM", 1.0, 1e4, {"INF": math.inf, "INFINITY": math.inf})
         before = self._open_circuit(number)
         self._on_load[number] = load
-        # What leaves the socket stays; what is told of it is for the new load.
+        # The voltage at the socket stays; the reported levels refer to the new load.
         for name in ("offset", "amplitude"):
             value = self.settings.number(name, number) * before / self._open_circuit(number)
             self.settings.put(name, number, value)

@@ -1,8 +1,8 @@
-"""Program messages of IEEE 488.2 and SCPI: from bytes to commands with checked parameters.
+"""Parsing of IEEE 488.2 and SCPI program messages, from bytes to commands with checked parameters.
 
-`Framer` cuts a stream into messages, in which blocks may hold any byte, and `commands` parses one.
-A `Call` checks and converts the parameters of one command for its handler. The functions at the end
-write values as replies carry them.
+`Framer` splits a stream into messages, whose blocks may contain any byte, and `commands` parses a
+message. A `Call` checks and converts the parameters of one command for its handler. The functions
+at the end format the values of replies.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from oscilab.types import Float64Array
 from oscilab_sim.scpi.errors import ScpiError
 
 MOST_TEXT = 1 << 20
-"""Bytes of a message outside its blocks."""
+"""Largest size of a message outside its blocks, in bytes."""
 MOST_BLOCK = 1 << 26
 _SPECIAL = re.compile(rb"""[\n"'#]""")
 _HEADER = re.compile(rb"\s*(\*[A-Za-z]+|:?[A-Za-z][A-Za-z0-9_]*(?::[A-Za-z][A-Za-z0-9_]*)*)(\?)?")
@@ -42,7 +42,7 @@ UNITS: Mapping[str, Mapping[str, float]] = {
     "": {},
 }
 INFINITY = 9.9e37
-"""What SCPI writes for infinity, and an overloaded meter for its reading."""
+"""SCPI's number for infinity, and the reading of an overloaded meter."""
 _CHANNELS = re.compile(r"\s*(\d+)\s*(?::\s*(\d+)\s*)?$")
 
 
@@ -52,10 +52,10 @@ class Overrun:
 
 
 class Framer:
-    """Takes bytes as they come and gives messages `bytes` without their terminator.
+    """Splits a stream of bytes into messages without their terminator.
 
-    A newline ends a message, also inside quotes, but not inside a block of definite length
-    (`#210ten bytes!`). What exceeds the buffer is dropped up to the next newline.
+    A newline ends a message, even inside quotes, but not inside a block of definite length
+    (`#210ten bytes!`). A message that exceeds the buffer is dropped up to the next newline.
     """
 
     def __init__(self, most_text: int = MOST_TEXT, most_block: int = MOST_BLOCK) -> None:
@@ -72,7 +72,7 @@ class Framer:
         return self._buffer[self._at : self._at + 1] == b"#"
 
     def feed(self, data: bytes) -> list[bytes | Overrun]:
-        """The messages that end within `data`, and overruns that it shows."""
+        """Return the messages that end within `data`, and the overruns found in it."""
         self._buffer += data
         found: list[bytes | Overrun] = []
         while True:
@@ -120,9 +120,10 @@ class Framer:
         return self._overrun() if self._at - self._in_blocks > self._most_text else None
 
     def _block_end(self, place: int) -> int | None:
-        """One past the block that begins at `place`, None where more bytes must tell.
+        """Return the end of the block that begins at `place`; None if more bytes are needed.
 
-        `place + 1` where there is no block: a hexadecimal number, a block of indefinite length.
+        Where there is no block of definite length (a hexadecimal number, a block of indefinite
+        length), return `place + 1`.
         """
         digits = self._buffer[place + 1 : place + 2]
         if not digits:
@@ -146,7 +147,7 @@ class Framer:
 
 
 class Kind(Enum):
-    """What a parameter is, by its look."""
+    """The syntactic kind of a parameter."""
 
     NUMBER = "number"
     WORD = "word"
@@ -167,7 +168,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Command:
-    """One command or query: the whole `header` from the root in capitals, without its `?`."""
+    """One command or query; `header` is complete, in capitals and without `?`."""
 
     header: str
     is_query: bool
@@ -175,12 +176,12 @@ class Command:
 
 
 def commands(message: bytes) -> Iterator[Command]:
-    """The commands of one message, one after the other, as an instrument executes them.
+    """Yield the commands of one message in the order of their execution.
 
-    A header without a leading colon goes on from the path of the one before it.
+    A header without a leading colon continues the path of the one before it.
 
     Raises:
-        ScpiError: where the rest of the message cannot be understood.
+        ScpiError: the rest of the message cannot be parsed.
     """
     path = ""
     at = _skip(message, 0)
@@ -282,25 +283,25 @@ def _skip(message: bytes, at: int) -> int:
 
 @dataclass
 class Call:
-    """A command that was found in an instrument's tree; `suffixes` are those of its header."""
+    """A call of a command in an instrument's tree; `suffixes` are the numbers in its header."""
 
     parameters: tuple[Parameter, ...]
     is_query: bool
     suffixes: tuple[int, ...] = ()
 
     def expect(self, least: int, most: int | None = None) -> None:
-        """Refuse fewer or more parameters."""
+        """Refuse a number of parameters below `least` or above `most`."""
         if len(self.parameters) < least:
             raise ScpiError(-109)
         if len(self.parameters) > (least if most is None else most):
             raise ScpiError(-108)
 
     def has(self, place: int) -> bool:
-        """Whether there is a parameter at `place`."""
+        """Return whether there is a parameter at `place`."""
         return place < len(self.parameters)
 
     def is_channel_list(self, place: int) -> bool:
-        """Whether the parameter at `place` is an expression such as `(@1:3)`."""
+        """Return whether the parameter at `place` is an expression such as `(@1:3)`."""
         return self.has(place) and self.parameters[place].kind is Kind.EXPRESSION
 
     def number(
@@ -311,7 +312,7 @@ class Call:
         high: float = math.inf,
         words: Mapping[str, float] | None = None,
     ) -> float:
-        """A number within bounds; MIN, MAX and `words` stand for some."""
+        """Return a number within bounds, given as such or as MIN, MAX or one of `words`."""
         parameter = self.parameters[place]
         if parameter.kind is Kind.WORD:
             ends = {"MIN": low, "MINIMUM": low, "MAX": high, "MAXIMUM": high}
@@ -338,11 +339,11 @@ class Call:
         return value
 
     def integer(self, place: int, low: float = -math.inf, high: float = math.inf) -> int:
-        """A whole number within bounds; others are rounded, as IEEE 488.2 has it."""
+        """Return an integer within bounds; other numbers are rounded, as in IEEE 488.2."""
         return round(self.number(place, low=low, high=high))
 
     def boolean(self, place: int) -> bool:
-        """ON, OFF, or a number that is zero or not."""
+        """Return a boolean, given as ON, OFF or a number."""
         parameter = self.parameters[place]
         if parameter.kind is Kind.WORD:
             if parameter.text not in ("ON", "OFF"):
@@ -351,7 +352,7 @@ class Call:
         return self.integer(place) != 0
 
     def word(self, place: int, choices: Collection[str]) -> str:
-        """One of `choices`, written as `TRIGgered`; the short form in capitals comes back."""
+        """Return the short form of one of `choices`, which are written as `TRIGgered`."""
         parameter = self.parameters[place]
         if parameter.kind is not Kind.WORD:
             raise ScpiError(-104)
@@ -362,14 +363,14 @@ class Call:
         raise ScpiError(-224)
 
     def text(self, place: int) -> str:
-        """A string, or a bare word, as the names of waveforms may be."""
+        """Return a string or a bare word."""
         parameter = self.parameters[place]
         if parameter.kind not in (Kind.STRING, Kind.WORD):
             raise ScpiError(-104)
         return parameter.text
 
     def channels(self, place: int, known: Collection[int]) -> list[int]:
-        """The numbers of a channel list such as `(@1,3:5)`, in the order given.
+        """Return the numbers of a channel list such as `(@1,3:5)`, in the order given.
 
         Raises:
             ScpiError: a number that is not among `known`.
@@ -392,9 +393,9 @@ class Call:
 
     def numbers(self, place: int, swapped: bool = False, low: float = -math.inf,
                 high: float = math.inf) -> Float64Array:  # fmt: skip
-        """All further parameters: one block of float32, or numbers one by one.
+        """Return the remaining parameters: one block of float32, or individual numbers.
 
-        `swapped` blocks are little-endian. A block that is no whole number of values is refused.
+        `swapped` blocks are little-endian. A block with an incomplete value is refused.
         """
         self.expect(place + 1, len(self.parameters))
         parameter = self.parameters[place]
@@ -408,7 +409,7 @@ class Call:
         return values
 
     def block(self, place: int, dtype: str) -> Float64Array:
-        """The values of a block, which must be the last parameter."""
+        """Return the values of a block, which must be the last parameter."""
         self.expect(place + 1)
         data = self.parameters[place].data
         if not data or len(data) % np.dtype(dtype).itemsize:
@@ -418,26 +419,26 @@ class Call:
 
 
 def quoted(text: str) -> str:
-    """A string in quotes, as replies carry it."""
+    """Return a string in quotes, as in replies."""
     return '"' + text.replace('"', '""') + '"'
 
 
 def real(value: float) -> str:
-    """A number as Keysight writes it: `+1.50000000000000E+00`."""
+    """Return a number as Keysight writes it: `+1.50000000000000E+00`."""
     return f"{INFINITY if math.isinf(value) else value:+.14E}"
 
 
 def plain(value: float) -> str:
-    """A number in the fewest digits that tell it apart."""
+    """Return a number with the fewest digits that identify it."""
     return repr(float(value)).removesuffix(".0")
 
 
 def block_of(data: bytes) -> str:
-    """A block of definite length, as latin-1 text."""
+    """Return a block of definite length, as latin-1 text."""
     length = str(len(data))
     return f"#{len(length)}{length}" + data.decode("latin-1")
 
 
 def channel_list(numbers: Sequence[int]) -> str:
-    """`(@1,2,3)`."""
+    """Return a channel list such as `(@1,2,3)`."""
     return f"(@{','.join(map(str, numbers))})"

@@ -1,8 +1,8 @@
-"""A virtual QDevil QDAC-II: 24 precise sources, triggers and waveforms.
+"""A virtual QDevil QDAC-II: 24 precision voltage sources, triggers and waveforms.
 
-Commands, forms and replies as the public drivers of QCoDeS use them. Sine, square, triangle and
-sweep generators take their settings and answer, but do not move the array; what is played from a
-trace or a list does. Its current sensors read zero.
+Commands and replies are those that the public drivers of QCoDeS use. Sine, square, triangle and
+sweep generators keep their settings but do not act on the array; traces and lists do. The current
+sensors read zero.
 """
 
 from __future__ import annotations
@@ -37,10 +37,9 @@ AWG_HZ = 1e6
 
 
 def _add_settings(table: SettingsTable, rearmed: Callable[[str, int], None]) -> None:
-    """All of them, with the values that `*RST` leaves.
+    """Add all settings, with their values after `*RST`.
 
-    `rearmed` is told of the generator and the channel that is to start at every trigger, or at
-    none any more.
+    `rearmed` is called with the generator and the channel when continuous initiation changes.
     """
     _add_sources(table)
     for generator in ("DC", *GENERATORS):
@@ -155,14 +154,14 @@ def _add_instrument(table: SettingsTable) -> None:
 
 
 class Waveforms:
-    """`traces` by name, for the AWG of any channel, and `lists` by channel."""
+    """The AWG's `traces` by name, and `lists` by channel."""
 
     def __init__(self) -> None:
         self.traces: dict[str, Volts] = {}
         self.lists: dict[int, Volts] = {}
 
     def add_commands(self, tree: CommandTree) -> None:
-        """Those that fill, remove and tell of them."""
+        """Add the commands that fill, remove and list them."""
         tree.add("TRACe:DEFine", self._define)
         tree.add("TRACe:DATA", self._fill)
         tree.add("TRACe:REMove", self._remove)
@@ -173,7 +172,7 @@ class Waveforms:
         tree.add("SOURce#:LIST:POINts", ask=lambda call: str(len(self._list_of(call))))
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all traces and lists."""
         self.traces.clear()
         self.lists.clear()
 
@@ -212,8 +211,7 @@ class Waveforms:
 
 
 def repeated(volts: Volts, count: float) -> Volts:
-    """`volts` played `count` times, or once where that is for ever."""
-    # A generator that runs for ever is stopped by the next command; one round tells its shape.
+    """Return `volts` repeated `count` times; once for an endless or very long repetition."""
     times = int(count) if 0 < count < MOST_POINTS / len(volts) else 1
     return np.tile(volts, times)
 
@@ -226,7 +224,7 @@ def _channel(call: Call) -> int:
 
 
 class Qdac2(Instrument):
-    """`name` is the instrument's in the rack: its channel 3 drives the line `name_3`."""
+    """The instrument `name` of a rack; its channel 3 drives the line `name_3`."""
 
     def __init__(self, name: str, serial: str, backplane: Backplane) -> None:
         super().__init__(f"QDevil, QDAC-II, {serial}, 13-1.57")
@@ -244,7 +242,7 @@ class Qdac2(Instrument):
         backplane.listen(lambda: self._on_trigger("EXT1"))
 
     def reset(self) -> None:
-        """Every channel to 0 V, nothing armed, no traces."""
+        """Set every channel to 0 V, disarm the generators, and remove the traces."""
         self.settings.reset()
         self._armed.clear()
         self._staged.clear()
@@ -252,7 +250,7 @@ class Qdac2(Instrument):
         self._drive(dict.fromkeys(CHANNELS, 0.0))
 
     def trigger(self) -> None:
-        """`*TRG` starts what waits for the bus."""
+        """Start the generators that wait for the bus (`*TRG`)."""
         self.busy_s += self._backplane.play(self._on_trigger("BUS"))
 
     def _add_levels(self) -> None:
@@ -354,7 +352,7 @@ class Qdac2(Instrument):
         call.expect(1)
         source = f"INT{call.integer(0, 1, 14)}"
         if source in [self.settings.get("trigger source", number) for number in TRIGGERS]:
-            # The cable is part of the rack: what the output sends reaches every input at once.
+            # The trigger output is wired to all instruments of the rack.
             self.busy_s += self._backplane.pulse(lambda: self._on_trigger(source))
         else:
             self.busy_s += self._backplane.play(self._on_trigger(source))

@@ -1,4 +1,4 @@
-"""Virtual instruments on sockets and pseudo-terminals, all in one thread beside the caller's."""
+"""A server of virtual instruments on sockets and pseudo-terminals, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Result = TypeVar("Result")
 
 
 class ScpiServer:
-    """Serves instruments until it is stopped; everything about them happens in its own thread.
+    """Serves instruments until it is stopped; all access to them is in its own thread.
 
-    `pace` is how many seconds of real time pass for a second that an instrument is busy.
+    `pace` is the real time in seconds that passes per second of an instrument's busy time.
     """
 
     def __init__(self, pace: float = 0.0) -> None:
@@ -37,10 +37,10 @@ class ScpiServer:
         self._thread.start()
 
     def listen(self, instrument: Instrument, host: str, port: int) -> int:
-        """Serve on a TCP port (0 for any that is free) and return its number.
+        """Serve on a TCP port (0 for any free one) and return its number.
 
         Raises:
-            InvalidInput: it cannot be had.
+            InvalidInput: the port is not available.
         """
 
         async def start() -> int:
@@ -67,7 +67,7 @@ class ScpiServer:
         """
 
         async def start() -> str:
-            reader, writer, path, close = await opened()
+            reader, writer, path, close = await open_pty()
             self._closers.append(close)
             self._keep(asyncio.ensure_future(self._session(instrument, reader, writer)), instrument)
             return path
@@ -89,7 +89,7 @@ class ScpiServer:
         return self._in_loop(run())
 
     def switch_off(self, instrument: Instrument) -> None:
-        """End what listens for one instrument, and every session with it."""
+        """End the server and all sessions of one instrument."""
         self._in_loop(self._end([instrument]))
 
     def stop(self) -> None:
@@ -117,7 +117,7 @@ class ScpiServer:
         self._sessions.pop(task, None)
         fault = None if task.cancelled() else task.exception()
         if fault is not None:
-            logger.error("a session with a virtual instrument broke", exc_info=fault)
+            logger.error("a session with a virtual instrument failed", exc_info=fault)
 
     async def _session(
         self, instrument: Instrument, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -137,19 +137,19 @@ class ScpiServer:
                         writer.write(reply.encode("latin-1") + b"\n")
                         await writer.drain()
         except ConnectionError as error:
-            logger.debug("a client of %s went away: %s", instrument.identity, error)
+            logger.debug("a client of %s disconnected: %s", instrument.identity, error)
         except asyncio.CancelledError:
-            logger.debug("a session with %s was cut", instrument.identity)
+            logger.debug("a session with %s was cancelled", instrument.identity)
         finally:
             if framer.in_block:
-                # Drop the unfinished block, as on a device clear; the next client sees the error.
+                # Drop the unfinished block, as on a device clear; the next client gets the error.
                 instrument.note(ScpiError(-161))
             writer.close()
             with suppress(ConnectionError, OSError, asyncio.CancelledError):
                 await writer.wait_closed()
 
     async def _end(self, instruments: list[Instrument] | None) -> None:
-        """End servers and sessions of some instruments, or of all."""
+        """End the servers and sessions of `instruments`, or of all for None."""
         for server, instrument in list(self._servers):
             if instruments is None or instrument in instruments:
                 server.close()
@@ -168,15 +168,15 @@ class ScpiServer:
             self._closers.clear()
 
 
-async def opened() -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str, Callable[[], None]]:
-    """Streams of the instrument's side, the path of the other side, and what closes both."""
-    # Windows has neither.
+async def open_pty() -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str, Callable[[], None]]:
+    """Return the instrument's reader and writer, the client's path, and a closing function."""
+    # Not available on Windows.
     import pty
     import tty
 
     ours, theirs = pty.openpty()
-    # Bytes as they are: no echo, no line ends changed. Kept open, so that nobody hanging up on
-    # the other side ends it.
+    # No echo and no conversion of line ends. The client's side is kept open, so that the terminal
+    # survives when a client closes it.
     tty.setraw(theirs)
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()

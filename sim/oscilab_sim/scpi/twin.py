@@ -34,23 +34,23 @@ from oscilab_visa.connection import (
 from oscilab_visa.rack import find_instrument, read_connection
 
 HOST = "127.0.0.1"
-PATIENCE_S = 30.0
-"""For an answer of a virtual instrument: its computer may be busy where a real one is not."""
+TIMEOUT_S = 30.0
+"""Timeout for virtual instruments, whose computer may be busy."""
 
 
 class RackTable(BoardTable):
-    """What a bench file says of a virtual rack; see `BoardTable`.
+    """The table `twin` of a rack; see `BoardTable`.
 
-    `models` are of the waveform generators, by instrument: `{ awg = "33622A" }`.
+    `models` are the models of waveform generators by instrument, as in `{ awg = "33622A" }`.
     """
 
     models: dict[str, str] = Field(default_factory=dict[str, str])
 
 
 class RackTwin:
-    """Virtual instruments, one port or pseudo-terminal each.
+    """Virtual instruments, each on its own port or pseudo-terminal.
 
-    `board` and `instruments` by name are for tests in the same process; `server.do` reaches them
+    Tests in the same process use `board` and `instruments` (by name); `server.do` accesses them
     between two messages.
     """
 
@@ -86,14 +86,14 @@ class RackTwin:
         address = f"TCPIP::{host}::{used}::SOCKET"
         self.connection: Mapping[str, object] = {
             "library": "@py",
-            "timeout_s": max(described.timeout_s, PATIENCE_S),
+            "timeout_s": max(described.timeout_s, TIMEOUT_S),
             "clock": {"resource": address, "wait": WAIT, "now": NOW},
             "instruments": _pointed(described, self._addresses),
         }
 
     @classmethod
     def start(cls, device: Device, endpoint: str | None) -> RackTwin:
-        """The twin of `device`; with an endpoint HOST:PORT the instruments take ports from there.
+        """Start the twin of `device`; with an endpoint HOST:PORT, on ports from PORT up.
 
         Raises:
             InvalidInput: a twin table or an endpoint that cannot be used.
@@ -106,7 +106,7 @@ class RackTwin:
 
 
 def _warm(spare: VirtualBoard) -> None:
-    """Compile what motion and forces need, which takes longer than a driver waits for an answer."""
+    """Compile the kernels for motion and forces, which takes longer than a driver's timeout."""
     spare.advance(1e-9)
     spare.set_outputs(spare.channels.digital_outputs.astype(np.float64))
     spare.read([channel.name for channel in spare.channels.inputs], 1)
@@ -152,7 +152,7 @@ def _instrument(unit: Unit, backplane: Backplane, table: RackTable) -> Instrumen
 
 
 def _pointed(described: Connection, addresses: Mapping[str, str]) -> dict[str, Any]:
-    """The instruments of the bench, with the addresses of their twins."""
+    """Return the tables of the bench's instruments with the addresses of their twins."""
     found: dict[str, Any] = {}
     for name, table in described.instruments.items():
         values = table.model_dump(mode="json", exclude_unset=True)
