@@ -96,24 +96,35 @@ SMALL = {"steps": 2, "slices": 2, "samples": 40, "batch": 50, "checkpoint_every"
 
 
 def trained(path, seed):
-    """Every set-point and recorded position of a run, and the set-points of its noisiest node."""
+    """Every set-point and recorded position of a run, and the set-points of some of its nodes."""
     oscilab.train("two-gaussians", overrides={**SMALL, "seed": seed}, out=path, log_batches="all")
     with open_run(path) as run:
         points = run.tree["readings"].set_points.values
-        noisiest = points[run.tree["training"].node_number.values == 2]
-        return points, run.tree["trajectory"].positions.values, noisiest
+        nodes = run.tree["training"].node_number.values
+        return (
+            points,
+            run.tree["trajectory"].positions.values,
+            points[nodes == 2],
+            points[nodes == 0],
+        )
 
 
 def test_seeds_draw_different_points_noise_and_bath(tmp_path):
-    """Where noise has drowned the data, 200 points of two seeds are uncorrelated: 5 / sqrt(200)."""
+    """Points of two seeds are uncorrelated: 200 numbers where noise has drowned the data, and the
+    first coordinates of 100 points where there is hardly any noise. To 5 / sqrt(number).
+    """
     first = trained(tmp_path / "first.h5", 1)
     again = trained(tmp_path / "again.h5", 1)
     other = trained(tmp_path / "other.h5", 2)
     for one, same, different in zip(first, again, other, strict=True):
         np.testing.assert_array_equal(one, same)
         assert (one != different).any(axis=-1).mean() > 0.99
-    assert first[2].size >= 200
-    assert abs(np.corrcoef(first[2].ravel(), other[2].ravel())[0, 1]) < SIGMAS / 200**0.5
+    for one, different, number in (
+        (first[2], other[2], 200),
+        (first[3][..., 0], other[3][..., 0], 100),
+    ):
+        assert one.size == number
+        assert abs(np.corrcoef(one.ravel(), different.ravel())[0, 1]) < SIGMAS / number**0.5
 
 
 def test_error_of_work_and_heat_is_the_spread_over_the_root_of_their_number(tmp_path):
@@ -165,7 +176,10 @@ def test_offset_of_a_position_sensor_cancels_in_a_displacement():
     right, shifted = estimated("displacement", 0.0), estimated("displacement", 0.3)
     assert shifted.loss == pytest.approx(right.loss, rel=1e-9)
     np.testing.assert_allclose(shifted.gradient, right.gradient, rtol=1e-9, atol=1e-9)
-    assert estimated("cd1", 0.3).loss == pytest.approx(estimated("cd1", 0.0).loss, rel=1e-9)
+    right, shifted = estimated("cd1", 0.0), estimated("cd1", 0.3)
+    assert shifted.loss == pytest.approx(right.loss, rel=1e-9)
+    where = POTENTIAL.family("bias").where
+    np.testing.assert_allclose(shifted.gradient[where], right.gradient[where], rtol=1e-9, atol=1e-9)
 
 
 def test_codes_count_from_their_offset(tmp_path):
@@ -222,6 +236,25 @@ def test_kT_by_equipartition():
     kT, error = springs.kT(np.array([[-1.0], [1.0], [-1.0], [1.0]]), 0.1)
     assert kT == pytest.approx(4.366667, rel=1e-6)
     assert error == pytest.approx((0.060844 + 0.032889 + 0.16) ** 0.5, rel=1e-5)
+
+
+def test_error_of_what_is_left_is_the_spread_over_likely_springs():
+    """Over 2000 pairs k, c drawn with a correlation of -0.9, to 5 of the spread's standard errors.
+
+    Of two oscillators the other's spring is known exactly, so that the error of their mean is half.
+    Without the correlation it would be 1.5 times as large.
+    """
+    covariance = 1e-4 * np.array([[4.0, -1.08], [-1.08, 0.36]])
+    known = 1e-12 * np.eye(2)
+    drawn = np.random.default_rng(8).multivariate_normal([2.0, 0.3], covariance, 2000)
+    duration = np.array([0.5])
+    left = [
+        Springs(k, c, known[np.newaxis]).left(1.0, 1.0, duration)[0]
+        for k, c in drawn[:, :, np.newaxis]
+    ]
+    springs = Springs(np.full(2, 2.0), np.full(2, 0.3), np.stack([covariance, known]))
+    expected = np.std(left, ddof=1) / 2
+    assert springs.left_error(1.0, 1.0, 0.5) == pytest.approx(expected, rel=SIGMAS / 4000**0.5)
 
 
 def test_inverted_line_keeps_the_covariance_of_slope_and_constant():
