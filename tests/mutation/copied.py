@@ -34,4 +34,4 @@ def pytest_exit(tests: Sequence[str]) -> tuple[int, str]:
     done = subprocess.run(
         [*PYTEST, *tests], env=environment, capture_output=True, text=True, check=False
     )
-    return done.returncode, done.stdout
+    return done.returncode, done.stdout + done.stderr

@@ -33,6 +33,7 @@ NUMBERS = "tests/system/test_independent_numbers.py::"
 MODES = "tests/unit/test_merit_modes.py::"
 LIMITS = f"{NUMBERS}test_limits_narrow_the_box_and_the_clamps"
 SEEDS = f"{NUMBERS}test_seeds_draw_different_points_noise_and_bath"
+DRAWN = f"{NUMBERS}test_points_take_other_data_and_other_noise_with_another_generator"
 SI = f"{NUMBERS}test_units_in_SI"
 CODES = f"{NUMBERS}test_codes_count_from_their_offset"
 CROSSTALK = f"{NUMBERS}test_crosstalk_is_named_from_a_ten_thousandth_on"
@@ -95,13 +96,13 @@ FAULTS = {
             "3 same samples of the data for every seed",
             "self.data[rng.integers(len(self.data), size=count)]",
             "self.data[np.random.default_rng(0).integers(len(self.data), size=count)]",
-            SEEDS,
+            DRAWN,
         ),
         Fault(
             "3 same noise for every seed",
             "rng.standard_normal(data.shape)",
             "np.random.default_rng(0).standard_normal(data.shape)",
-            SEEDS,
+            DRAWN,
         ),
     ],
     "oscilab/wired/units.py": [
