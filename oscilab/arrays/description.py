@@ -25,7 +25,7 @@ class Capability(StrEnum):
     CLAMP = "clamp"
     """Oscillators can be held at set-points."""
     RELEASE = "release"
-    """Clamps can let go, and positions be read before and after."""
+    """Clamps can be released, and positions be read before and after."""
     PLAY = "play"
     """A protocol can be played from a thermal start, and the end read."""
     HARDWARE_TIMED = "hardware_timed"
@@ -82,11 +82,11 @@ class ArrayDescription:
 
     @cached_property
     def _tightest_clamp(self) -> tuple[float, float]:
-        """Bounds within which a set-point suits every oscillator, which is quick to tell."""
+        """Bounds within which a set-point suits every oscillator: a quick check of most batches."""
         return float(self.clamp_lower.max()), float(self.clamp_upper.min())
 
     def check_parameters(self, parameters: ArrayLike) -> Float64Array:
-        """`parameters` as a vector, refused unless finite, in the box and confining.
+        """Return `parameters` `[parameter]`, if they are finite, in the box and confining.
 
         Raises:
             OutOfBox: naming the parameter or oscillator.
@@ -96,7 +96,7 @@ class ArrayDescription:
         return vector
 
     def check_set_points(self, positions: ArrayLike) -> Float64Array:
-        """`positions` `[batch, oscillator]`, refused unless finite and within the clamps' reach.
+        """Return `positions` `[batch, oscillator]`, if finite and within the clamps' reach.
 
         Raises:
             InvalidInput: another shape.

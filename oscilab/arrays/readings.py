@@ -1,4 +1,4 @@
-"""What an array hands back: set-points beside measured values, always."""
+"""What an array returns: set-points always stand beside measured values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ForceReading:
 
 @dataclass(frozen=True, eq=False)
 class PositionReading:
-    """Where oscillators went after the clamps let go.
+    """Positions before and after a release of the clamps.
 
     `set_points`, `start` and `end` are `[batch, oscillator]`; start and end come from the same
     sensor, so its offset cancels in the displacement. `duration` is in array time.
@@ -42,7 +42,7 @@ class PositionReading:
 
 
 def joined(readings: Sequence[ForceReading | PositionReading]) -> ForceReading | PositionReading:
-    """Readings of one kind, one after the other, as one."""
+    """Return readings of one kind, in the order given, as one reading."""
     first = readings[0]
     if len(readings) == 1:
         return first
@@ -60,8 +60,8 @@ class Trajectory:
 
     `positions` is `[copy, time, oscillator]` at the array times `times` `[time]`, counted from the
     start of the protocol; the first and the last instant are always among them. `work` and `heat`
-    `[copy]`, in kT, are what the drive put in and the bath took up, or None where the array could
-    not read positions at every switch of the drive.
+    `[copy]`, in kT, are what the drive put in and the bath took up, or None where the array cannot
+    read positions at every switch of the drive.
     """
 
     times: Float64Array

@@ -1,4 +1,4 @@
-"""What a device with lines says of them, so that a run file can keep it."""
+"""What a device says of its lines, for run files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class LineRecord:
     """One line and what its volts mean: quantity = (volts - offset) / gain, in core units.
 
     `target` is what it is wired to, such as `stiffness[0]` or `force[3]`. It spans `lower` to
-    `upper` volts in steps of `resolution` (0 where nobody stated it). The errors are standard
+    `upper` volts in steps of `resolution` (0 where it is not stated). The errors are standard
     errors of `gain` and `offset`, `residual` what the straight line leaves, in volts.
     """
 
@@ -39,8 +39,8 @@ class DeviceRecord:
 
 @runtime_checkable
 class Recorded(Protocol):
-    """An array that knows its lines."""
+    """An array that has lines."""
 
     def record(self) -> DeviceRecord:
-        """Its lines as they are calibrated now."""
+        """Return its lines as they are calibrated now."""
         ...

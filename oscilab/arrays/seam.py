@@ -1,8 +1,8 @@
-"""The first seam: an array of oscillators, in dimensionless physics.
+"""The array seam: an array of oscillators, in dimensionless physics.
 
 Everything above it (learning rules, experiments, run files) sees positions in thermal amplitudes,
-forces in kT per amplitude and time in relaxation times of a unit spring, and never asks what is
-below.
+forces in kT per amplitude and time in relaxation times of a unit spring, and never asks whether
+the array is real or simulated.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class OscillatorArray(Protocol):
     def measure_forces(self, parameters: ArrayLike, positions: ArrayLike) -> ForceReading:
         """Clamp at `positions` `[batch, oscillator]`, settle, read the forces.
 
-        `parameters` `[parameter]` are held meanwhile.
+        `parameters` `[parameter]` are held during the measurement.
 
         Raises:
             OutOfBox, OutOfClamp, InvalidInput: before anything is driven.
@@ -56,7 +56,7 @@ class OscillatorArray(Protocol):
         initial: ArrayLike | None = None,
         record_every: float | None = None,
     ) -> Trajectory:
-        """Play a protocol and read where the oscillators went.
+        """Play a protocol and read the positions of the oscillators.
 
         The start is `initial` `[copy, oscillator]`, or `copies` thermal starts, prepared by
         relaxing at least five relaxation times in the noising potential. Positions are recorded
@@ -75,24 +75,26 @@ class OscillatorArray(Protocol):
 
 @runtime_checkable
 class Hardware(Protocol):
-    """An array with a device behind it that must be let go of, and whose user should be warned."""
+    """An array on a device, which must be released, and about which its user should be warned."""
 
     @property
     def calibration_hash(self) -> str:
-        """Of the calibration in use, empty where there is none."""
+        """The hash of the calibration in use, empty where there is none."""
         ...
 
     @property
     def faults(self) -> str:
-        """Faults put in on purpose, in words; empty where there are none."""
+        """Faults that were injected on purpose, in words; empty where there are none."""
         ...
 
     def plan(self, points: int, played: float) -> dict[str, str]:
-        """What clamping at `points` and playing for `played` (array time) does to the hardware."""
+        """Return, by name, what the hardware does when it clamps `points` points and plays for
+        `played` (array time).
+        """
         ...
 
     def close(self) -> None:
-        """Make safe and let go of the device; idempotent."""
+        """Make safe and release the device; idempotent."""
         ...
 
 
@@ -112,7 +114,7 @@ class Condition:
     """Outputs and interlocks as last known, for an operator.
 
     `nearest` is the output that is nearest to a limit, at `volts` between `lower` and `upper`;
-    these are None where nobody knows. `watching` says when the interlocks are looked at.
+    these are None where they are not known. `watching` says when the host looks at interlocks.
     """
 
     outputs: int
@@ -127,17 +129,18 @@ class Condition:
 
 @runtime_checkable
 class Supervised(Protocol):
-    """An array with outputs that an operator looks after, beside the thread that drives them."""
+    """An array whose outputs an operator can stop, from another thread than the one that drives."""
 
     def stop(self, reason: BaseException) -> None:
         """Bring every output to its safe value, whatever plays; nothing drives afterwards.
 
-        From any thread. The one that drives finds `reason` raised, now or in its next call.
+        May be called from any thread. In the thread that drives, `reason` is raised, now or in its
+        next call.
         """
         ...
 
     def look(self) -> None:
-        """Whether outputs may be held as they are.
+        """Look at the interlocks, and return if outputs may be held as they are.
 
         Raises:
             InterlockTripped: outputs are safe then.
@@ -145,7 +148,7 @@ class Supervised(Protocol):
         ...
 
     def condition(self) -> Condition:
-        """From any thread; nothing is read or driven for it."""
+        """Return what is known, from any thread; nothing is read or driven."""
         ...
 
 
@@ -154,9 +157,9 @@ class SavedState(Protocol):
     """An array whose random state can be saved and restored exactly."""
 
     def save_state(self) -> bytes:
-        """Everything that the next reading depends on, in a fixed number of bytes."""
+        """Return everything that the next reading depends on, in a fixed number of bytes."""
         ...
 
     def restore_state(self, state: bytes) -> None:
-        """Continue from `save_state`'s answer, bit for bit."""
+        """Continue from a state that `save_state` returned, bit for bit."""
         ...

@@ -9,7 +9,6 @@ from oscilab.bench.devices import (
     list_devices,
     open_array,
 )
-from oscilab.bench.file import Bench, read_bench
 from oscilab.bench.find import (
     example_benches,
     find_bench,
@@ -18,6 +17,7 @@ from oscilab.bench.find import (
     user_benches,
     user_folder,
 )
+from oscilab.bench.schema import Bench, read_bench
 from oscilab.bench.tables import Table, read_toml, validated
 
 __all__ = [

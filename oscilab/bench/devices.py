@@ -8,9 +8,8 @@ from typing import Any, ClassVar, Protocol, cast
 from pydantic import BaseModel
 
 from oscilab.arrays import OscillatorArray
-from oscilab.bench.file import Bench, read_bench
 from oscilab.bench.find import example_benches, find_bench, search_order
-from oscilab.bench.schema import BUILT_IN_DEVICE, DeviceTable
+from oscilab.bench.schema import BUILT_IN_DEVICE, Bench, DeviceTable, read_bench
 from oscilab.bench.tables import validated
 from oscilab.errors import InvalidInput
 from oscilab.physics import Potential, Topology
@@ -91,12 +90,13 @@ SIM = Device(BUILT_IN_DEVICE, DeviceTable(array="simulated"))
 
 
 def devices_of(bench: Bench) -> list[Device]:
-    """The devices that one bench file describes."""
+    """Return the devices that one bench file describes."""
     return [Device(name, table, bench) for name, table in bench.devices.items()]
 
 
 def list_devices(bench: str | None = None) -> list[Device]:
-    """Every device that can be named: the built-in one first, then those of the bench that counts.
+    """Return every device that can be named: the built-in one first, then those of the bench file
+    that `find_bench` finds.
 
     Where neither `bench` nor OSCILAB_BENCH names a bench, the devices of the examples follow.
 
@@ -115,13 +115,13 @@ def list_devices(bench: str | None = None) -> list[Device]:
 
 
 def device_named(name: str, bench: str | None = None) -> Device:
-    """The device called `name`.
+    """Return the device called `name`.
 
     Raises:
         InvalidInput: there is none, or its bench cannot be used.
     """
     if name == SIM.name and bench is None:
-        # The built-in device works whatever is wrong with a bench file that lies about.
+        # The built-in device works even where a bench file in the working folder is wrong.
         return SIM
     devices = {device.name: device for device in list_devices(bench)}
     if name not in devices:
@@ -148,10 +148,10 @@ def array_class(device: Device) -> type[ArrayKind]:
 
 
 def check_device(device: Device) -> list[str]:
-    """Refuse a device that cannot be opened for a reason that its files tell.
-
-    Neither hardware is touched nor an array built. What comes back are warnings, such as that a
+    """Refuse a device whose files show that it cannot be opened; return warnings, such as that a
     calibration is old.
+
+    No hardware is touched, and no array is built.
 
     Raises:
         InvalidInput: an unknown kind of array, a setting that it does not take, a file that is
@@ -167,7 +167,7 @@ def check_device(device: Device) -> list[str]:
 
 
 def open_array(device: Device, potential: Potential, seed: int) -> OscillatorArray:
-    """The array of `device` under `potential`, its random numbers drawn from `seed`.
+    """Open the array of `device` under `potential`, its random numbers drawn from `seed`.
 
     Raises:
         InvalidInput: settings that cannot be used, or a potential that the device does not have.
@@ -192,8 +192,8 @@ def _check_files(device: Device) -> None:
         if device.bench and isinstance(name, str) and not (device.bench.folder / name).is_file():
             raise InvalidInput(
                 f"{device.where}: devices.{device.name}.{key} names the file "
-                f"{device.bench.folder / name}, which does not exist; mend the path, which starts "
-                "from the bench file's folder"
+                f"{device.bench.folder / name}, which does not exist; correct the path, which "
+                "starts from the bench file's folder"
             )
 
 

@@ -1,4 +1,4 @@
-"""Where bench files are looked for."""
+"""Where bench files are looked for, and which one is used."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Place:
 
 
 def user_folder() -> Path:
-    """The user's configuration folder; `bench.toml` is taken from it, others by their names."""
+    """Return the user's configuration folder, which may hold `bench.toml` and benches by name."""
     return user_config_path("oscilab", appauthor=False)
 
 
 def search_order(bench: str | None = None) -> list[Place]:
-    """Every place, the first that holds a bench file being the one that counts.
+    """Return every place, in order: the first that holds a bench file is the one that is used.
 
     Raises:
         InvalidInput: `bench` (from `--bench`) or OSCILAB_BENCH names no bench file.
@@ -52,7 +52,7 @@ def search_order(bench: str | None = None) -> list[Place]:
 
 
 def find_bench(bench: str | None = None) -> Path | None:
-    """The bench file that counts, or None where there is none.
+    """Return the bench file that is used, or None where there is none.
 
     Raises:
         InvalidInput: `bench` or OSCILAB_BENCH names no bench file.
@@ -61,7 +61,7 @@ def find_bench(bench: str | None = None) -> Path | None:
 
 
 def named_bench(name: str, given_by: str = "--bench") -> Path:
-    """The bench file called `name`: a path, or a name in the user's folder or of an example.
+    """Return the bench file called `name`: a path, or a name in the user's folder or of an example.
 
     Raises:
         InvalidInput: there is none; the message lists the names that there are.
@@ -85,12 +85,12 @@ def named_bench(name: str, given_by: str = "--bench") -> Path:
 
 
 def user_benches() -> dict[str, Path]:
-    """The bench files in the user's folder by name."""
+    """Return the bench files in the user's folder by name."""
     return _benches_in(user_folder())
 
 
 def example_benches() -> dict[str, Path]:
-    """The benches that come with installed packages, by name.
+    """Return the benches that come with installed packages, by name.
 
     An entry of the group is a package; every TOML file in it is a bench.
     """

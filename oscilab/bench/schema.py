@@ -1,15 +1,20 @@
-"""The schema of a bench file: which devices there are and what each is made of."""
+"""The bench file: its schema, and one file read and checked.
+
+A bench file says which devices there are and what each is made of.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt, field_validator
 from pydantic import model_validator as model_check
 
-from oscilab.bench.tables import Table
+from oscilab.bench.tables import Table, read_toml, validated
 from oscilab.physics import Topology, all_to_all, from_file, is_known_term, known_terms, lattice
 from oscilab.plugins import choices
 
@@ -29,7 +34,7 @@ class LatticeTable(Table):
     radius: Annotated[NonNegativeFloat, Field(allow_inf_nan=False)]
 
     def build(self, folder: Path) -> Topology:
-        """The topology; `folder` is of no account."""
+        """Return the topology; `folder` is not used."""
         return lattice(self.rows, self.columns, self.radius)
 
 
@@ -41,7 +46,7 @@ class AllToAllTable(Table):
     columns: PositiveInt
 
     def build(self, folder: Path) -> Topology:
-        """The topology; `folder` is of no account."""
+        """Return the topology; `folder` is not used."""
         return all_to_all(self.rows, self.columns)
 
 
@@ -55,7 +60,7 @@ class EdgeFileTable(Table):
     columns: PositiveInt
 
     def build(self, folder: Path) -> Topology:
-        """The topology; a relative path starts from `folder`, where the bench file lies.
+        """Return the topology; a relative path starts from `folder`, that of the bench file.
 
         Raises:
             InvalidInput: the file is missing or wrong, or rows * columns is not `oscillators`.
@@ -69,8 +74,8 @@ TopologyTable = Annotated[LatticeTable | AllToAllTable | EdgeFileTable, Field(di
 class DeviceTable(Table):
     """One device: `[devices.NAME]`.
 
-    The tables typed as plain dictionaries belong to the plugins that `array` and `front_end` name,
-    and are checked by these: `settings` by the array, the others by the front end.
+    The plugins that `array` and `front_end` name check the tables typed as plain dictionaries:
+    the array checks `settings`, the front end the others.
     """
 
     array: Annotated[str, Field(min_length=1)]
@@ -131,3 +136,33 @@ class BenchTable(Table):
                     "digits, '_', '-' and '.'; rename it"
                 )
         return devices
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """The devices that one file describes, and the hash by which a run file identifies it."""
+
+    path: Path
+    sha256: str
+    devices: Mapping[str, DeviceTable]
+
+    @property
+    def name(self) -> str:
+        """The name by which `--bench NAME` finds it in a folder of benches."""
+        return self.path.stem
+
+    @property
+    def folder(self) -> Path:
+        """The folder from which relative paths in the file start."""
+        return self.path.parent
+
+
+def read_bench(path: Path) -> Bench:
+    """Read the bench file `path`; neither plugins nor hardware are touched.
+
+    Raises:
+        InvalidInput: it cannot be read, is not TOML, or does not fit the schema.
+    """
+    file = read_toml(path.absolute(), "bench file")
+    table = validated(BenchTable, file.values, f"bench file {file.path}")
+    return Bench(file.path, file.sha256, table.devices)

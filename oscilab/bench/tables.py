@@ -1,4 +1,4 @@
-"""TOML files as checked tables, and every mistake in one as a sentence for its author."""
+"""TOML files as checked tables, and mistakes in them as sentences for their authors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Table(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _refuse_unknown_keys(cls, values: object) -> object:
-        # Ahead of pydantic's own check, whose error does not say which keys there are.
+        # Before pydantic's own check, whose error does not list the known keys.
         known = _keys_of(cls)
         for key in _children(values):
             if key not in known:
@@ -60,23 +60,25 @@ def read_toml(path: Path, what: str) -> TomlFile:
             f"{what} {path} cannot be read: {error.strerror or error}; check its path"
         ) from error
     try:
-        # Editors on Windows like to put a byte order mark first, which TOML does not know.
+        # Editors on Windows often write a byte order mark, which TOML does not allow.
         values = tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise InvalidInput(f"{what} {path}, line {line}: not UTF-8; save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
-        raise InvalidInput(f"{what} {path} is not valid TOML: {error}; mend that line") from error
+        raise InvalidInput(
+            f"{what} {path} is not valid TOML: {error}; correct that line"
+        ) from error
     return TomlFile(path, hashlib.sha256(content).hexdigest(), values)
 
 
 def validated(
     model: type[Model], values: Mapping[str, Any], where: str, prefix: Sequence[str] = ()
 ) -> Model:
-    """`values` as a `model`, from the file or table called `where`, under the keys `prefix`.
+    """Return `values` as a `model`; they come from `where`, a file or table, below keys `prefix`.
 
     Raises:
-        InvalidInput: one sentence on the first mistake: where, key path, value and remedy.
+        InvalidInput: one sentence on the first mistake: file, key path, value and remedy.
     """
     try:
         return model.model_validate(values)
@@ -114,14 +116,14 @@ def _problem(
 def _demand(kind: str, message: str) -> str:
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return "must be a table"
-    # "Input should be a valid number, unable to parse string as a number": half of it says it.
+    # Of "Input should be a valid number, unable to parse string as a number" half is enough.
     message = message.replace("Input should", "must").partition(", unable")[0]
     message = message.replace("a valid integer", "an integer").replace("a valid ", "a ")
     return message[0].lower() + message[1:]
 
 
 def key_path(keys: Sequence[str | int]) -> str:
-    """`keys` as TOML writes them, such as `devices.daq0.terms[1]`."""
+    """Return `keys` as TOML writes them, such as `devices.daq0.terms[1]`."""
     path = ""
     for key in keys:
         if isinstance(key, int):
@@ -133,7 +135,7 @@ def key_path(keys: Sequence[str | int]) -> str:
 
 
 def _keys_in(location: tuple[int | str, ...], values: object, keep_last: bool) -> list[int | str]:
-    # pydantic puts the branch of a union into its location; the file has no such key.
+    # pydantic adds the branch of a union to its location; the file has no such key.
     keys: list[int | str] = []
     for part in location:
         children = _children(values)

@@ -34,13 +34,13 @@ class Judge(Protocol):
     def __call__(
         self, settings: Settings, dataset: Dataset, generated: Generated
     ) -> dict[str, float]:
-        """The figures of `generated` beside `dataset`."""
+        """Return the figures of `generated`, compared with `dataset`."""
         ...
 
 
 def judge_data(settings: Settings, dataset: Dataset, generated: Generated) -> dict[str, float]:
-    """The figures that any data set allows."""
-    # Imported here: it is needed at the end of a run only.
+    """Return the figures that any data set allows."""
+    # Imported here: it is needed only at the end of a run.
     from oscilab.merit.figures import data_figures
 
     return data_figures(generated.shown, dataset)
@@ -51,10 +51,10 @@ JUDGES: Mapping[str, Judge] = {"data": judge_data}
 
 
 def find_judge(name: str) -> Judge:
-    """The judge of that name, oscilab's own or installed.
+    """Return the judge of that name, oscilab's own or installed.
 
     Raises:
-        InvalidInput: there is none; the message lists those that there are.
+        InvalidInput: there is none; the message lists those that exist.
         OscilabError: it is installed but cannot be used.
     """
     return find(GROUP, name, JUDGES, Judge)

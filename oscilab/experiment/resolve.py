@@ -1,17 +1,23 @@
-"""From what the user named to a recipe and its complete settings."""
+"""From what the user named to a recipe and its complete settings.
+
+Settings that name nothing, or that have no effect beside the others, are refused, not ignored.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from oscilab.bench.tables import read_toml, validated
+from oscilab.data.encoder import find_encoder
 from oscilab.errors import InvalidInput, OscilabError
 from oscilab.experiment.recipe import Judge, Recipe, find_judge
 from oscilab.experiment.settings import Settings, is_path
-from oscilab.experiment.useless import refuse_unknown, refuse_useless
-from oscilab.plugins import installed, load
+from oscilab.learning.optimisers import find_optimiser
+from oscilab.learning.rules import RULE_SETTINGS, RULES, find_rule
+from oscilab.plugins import choices, installed, load
 
 GROUP = "oscilab.experiments"
 ARRAY_FILES = (".npy", ".npz")
@@ -20,14 +26,16 @@ OWN_DATA = "array"
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """A recipe with settings; `given` are the keys that the user set, whatever the recipe says."""
+    """A recipe with settings; `given` are the keys that the user set, as against those that the
+    recipe sets.
+    """
 
     recipe: Recipe
     settings: Settings
     given: frozenset[str]
 
     def judge(self) -> Judge:
-        """The judge that the settings name, or else the recipe's own.
+        """Return the judge that the settings name, or else the recipe's own.
 
         Raises:
             InvalidInput, OscilabError: as `find_judge`.
@@ -37,7 +45,7 @@ class Experiment:
 
 
 def list_experiments() -> dict[str, str]:
-    """The installed experiments: name and one line on each, or why it cannot be used."""
+    """Return the installed experiments: name and one line on each, or why it cannot be used."""
     return {name: _described(name) for name in installed(GROUP)}
 
 
@@ -50,7 +58,7 @@ def _described(name: str) -> str:
 
 
 def recipe_named(name: str) -> Recipe:
-    """The installed recipe of that name.
+    """Return the installed recipe of that name.
 
     Raises:
         InvalidInput: there is none.
@@ -63,10 +71,10 @@ def recipe_named(name: str) -> Recipe:
 
 
 def resolve(experiment: str | Path, overrides: Mapping[str, object] | None = None) -> Experiment:
-    """The experiment called `experiment`, or described by that TOML file, with `overrides`.
+    """Return the experiment called `experiment`, or described by that TOML file, with `overrides`.
 
     A file's keys are those of `Settings`; its `experiment` names the recipe it starts from. A
-    `.npy` or `.npz` file is taken as one's own data. Keys of `overrides` may be dotted, such as
+    `.npy` or `.npz` file is the user's own data. Keys of `overrides` may be dotted, such as
     `encoder.rms`.
 
     Raises:
@@ -93,7 +101,7 @@ def resolve(experiment: str | Path, overrides: Mapping[str, object] | None = Non
     for key, value in (overrides or {}).items():
         if key in named:
             raise InvalidInput(
-                f"{where}: it cannot be given {key} = {value!r} as well; leave one of the two away"
+                f"{where}: it cannot be given {key} = {value!r} as well; leave one of the two out"
             )
         _put(given, key.split("."), value, where)
     values: dict[str, object] = {}
@@ -105,10 +113,10 @@ def resolve(experiment: str | Path, overrides: Mapping[str, object] | None = Non
     if useless:
         raise InvalidInput(
             f"{where}: recipe {recipe.name} has no use for {', '.join(sorted(useless))}; leave "
-            "that away"
+            "that out"
         )
-    refuse_unknown(settings, where)
-    refuse_useless(given, settings, where)
+    _refuse_unknown(settings, where)
+    _refuse_useless(given, settings, where)
     if settings.t_min >= settings.t_max:
         raise InvalidInput(
             f"{where}: t_min is {settings.t_min:g}, not below t_max {settings.t_max:g}; lower it"
@@ -117,7 +125,7 @@ def resolve(experiment: str | Path, overrides: Mapping[str, object] | None = Non
 
 
 def _from_folder(folder: Path, values: Mapping[str, object]) -> dict[str, object]:
-    # Like a bench file's, the paths of an experiment file start from its own folder.
+    # Paths in an experiment file start from its own folder, as in a bench file.
     found = dict(values)
     for key in ("data", "topology"):
         path = found.get(key)
@@ -135,7 +143,7 @@ def _put(values: dict[str, object], keys: list[str], value: object, where: str) 
     if not isinstance(old, dict):
         raise InvalidInput(
             f"{where}: {'.'.join(keys)} is set, but {first} is {old!r} and not a table; leave one "
-            "of the two away"
+            "of the two out"
         )
     table: dict[str, object] = {**old}
     _put(table, rest, value, where)
@@ -149,3 +157,51 @@ def _merge(values: dict[str, object], layer: Mapping[str, object]) -> None:
             values[key] = {**old, **value}
         else:
             values[key] = value
+
+
+def _refuse_unknown(settings: Settings, where: str) -> None:
+    """Refuse the name of a rule, optimiser, encoder or judge that does not exist.
+
+    Raises:
+        InvalidInput: naming it, and those that exist.
+        OscilabError: it is installed but cannot be used.
+    """
+    try:
+        find_rule(settings.rule)
+        find_optimiser(settings.optimiser)
+        find_encoder(settings.encoder.kind)
+        if settings.judge is not None:
+            find_judge(settings.judge)
+    except InvalidInput as error:
+        raise InvalidInput(f"{where}: {error}") from error
+
+
+def _refuse_useless(given: Mapping[str, object], settings: Settings, where: str) -> None:
+    """Refuse a radius without a lattice, and what the rule or the encoder's kind does not take.
+
+    Raises:
+        InvalidInput: naming the setting and what it would need.
+    """
+    if "radius" in given and settings.topology != "lattice":
+        raise InvalidInput(
+            f"{where}: a radius of {settings.radius:g} means nothing to the topology "
+            f"{settings.topology}; add topology = lattice, or leave the radius out"
+        )
+    rule = find_rule(settings.rule)
+    for key in sorted(RULE_SETTINGS & given.keys()):
+        if key not in rule.uses:
+            able = [each.name for each in RULES.values() if key in each.uses]
+            raise InvalidInput(
+                f"{where}: {key} means nothing to the rule {rule.name}; leave it out, or use the "
+                f"rule {' or '.join(able)}"
+            )
+    encoder = given.get("encoder")
+    kind = settings.encoder.kind
+    uses = find_encoder(kind).uses
+    keys = list(cast(Mapping[str, object], encoder)) if isinstance(encoder, Mapping) else []
+    for key in keys:
+        if key not in ("kind", *uses):
+            raise InvalidInput(
+                f"{where}: encoder.{key} means nothing to an encoder of kind {kind!r}; "
+                f"{choices(key, uses, 'it takes')}"
+            )

@@ -11,17 +11,17 @@ from oscilab.bench.tables import Table
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Time = Annotated[float, Field(ge=1e-6, le=1000, allow_inf_nan=False)]
-"""Beyond, noise or data are lost in rounding."""
+"""Outside this range noise or data are lost in rounding."""
 Factor = Annotated[float, Field(ge=1e-3, le=1e3, allow_inf_nan=False)]
 
 
 class EncoderSettings(Table):
-    """Between data and oscillators.
+    """How data become positions of oscillators.
 
     `identity` takes data as positions; `range` takes the ends of the data's range to -reach and
-    +reach; `scale` centres them and gives them the RMS `rms`;
-    `principal` takes `components` whitened principal components, whose deviations count at least
-    `floor`. Installed packages may bring other kinds.
+    +reach; `scale` centres them and gives them the RMS `rms`; `principal` takes `components`
+    whitened principal components, whose deviations are at least `floor`. Installed packages may
+    bring other kinds.
     """
 
     kind: str = "scale"
@@ -58,9 +58,10 @@ class Settings(Table):
     online: bool = False
     """Correct after every single measurement instead of after every batch."""
     delta: Annotated[float, Field(ge=1e-4, le=0.5)] = 0.1
-    """For how long rules that let go of the clamps do so, in units of sigma_t^2.
+    """For how long rules that release the clamps do so, in units of sigma_t^2.
 
-    What a force does within much less is lost in the rounding of positions, and nothing is learned.
+    In much less time a force moves oscillators by less than the rounding of positions, and nothing
+    is learned.
     """
     slices: Count = 24
     t_min: Time = 0.02
@@ -93,5 +94,5 @@ class Settings(Table):
 
 
 def is_path(topology: str) -> bool:
-    """Whether a topology's name is meant as the path of an edge list."""
+    """Whether a topology's name is the path of an edge list."""
     return any(mark in topology for mark in "./\\")

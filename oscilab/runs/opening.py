@@ -14,15 +14,15 @@ from oscilab.bench.devices import Device, device_named, open_array
 from oscilab.bench.tables import validated
 from oscilab.data.dataset import Dataset
 from oscilab.data.encoder import Encoder, encoder_from_table
-from oscilab.experiment.recipe import Judge
-from oscilab.experiment.resolve import Experiment
-from oscilab.experiment.setting_up import (
+from oscilab.experiment.build import (
     array_shape,
     build_noising,
     build_potential,
     build_schedule,
     fit_encoder,
 )
+from oscilab.experiment.recipe import Judge
+from oscilab.experiment.resolve import Experiment
 from oscilab.experiment.settings import Settings
 from oscilab.interruption import terminations_raise
 from oscilab.learning.measurement import Sampling

@@ -92,5 +92,7 @@ class ClosedView(io.RawIOBase):
 
     def close(self) -> None:
         """Close the file beneath as well."""
-        self._file.close()
+        # Python closes an object whose file could not be opened as well, and from 3.14 on tells.
+        if hasattr(self, "_file"):
+            self._file.close()
         super().close()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from oscilab.experiment import recipe_named, resolve
-from oscilab.experiment.setting_up import array_shape, build_topology, fit_encoder
+from oscilab.experiment.build import array_shape, build_topology, fit_encoder
 from oscilab.learning.measurement import PointSource, Sampling
 from oscilab.learning.optimisers import optimiser_named
 from oscilab.learning.oracle import quadratic_loss

@@ -85,7 +85,7 @@ def measure(folder: Path, rule: str, delta: float, seed: int, batches: int) -> d
     share of what there is to learn.
     """
     from oscilab.experiment import recipe_named, resolve
-    from oscilab.experiment.setting_up import build_topology
+    from oscilab.experiment.build import build_topology
     from oscilab.learning.measurement import PointSource, Sampling
     from oscilab.learning.oracle import quadratic_loss
     from oscilab.learning.rules import RULES as KNOWN

@@ -14,7 +14,7 @@ from oscilab.arrays import OscillatorArray
 from oscilab.data.encoder import encoder_from_table
 from oscilab.data.mixture import GaussianMixture, two_gaussians
 from oscilab.experiment import Settings, recipe_named, resolve
-from oscilab.experiment.setting_up import build_noising, build_schedule, build_topology
+from oscilab.experiment.build import build_noising, build_schedule, build_topology
 from oscilab.learning.measurement import PointSource
 from oscilab.learning.oracle import QuadraticLoss, quadratic_loss
 from oscilab.learning.rules import confined

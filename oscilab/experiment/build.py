@@ -1,4 +1,4 @@
-"""From settings to the pieces that a run is made of: encoder, topology, potential, schedule."""
+"""From settings to what a run is made of: encoder, topology, potential, schedule, noising."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from oscilab.physics.topology import from_file
 
 
 def fit_encoder(settings: EncoderSettings, dataset: Dataset) -> Encoder:
-    """The encoder that the settings ask for, fitted to the training data alone.
+    """Fit the encoder that the settings ask for, to the training data alone.
 
     Raises:
         InvalidInput: no such kind of encoder, or data that it cannot be fitted to.
@@ -34,14 +34,15 @@ def fit_encoder(settings: EncoderSettings, dataset: Dataset) -> Encoder:
 
 
 def array_shape(encoder: Encoder, dataset: Dataset) -> tuple[int, int]:
-    """Rows and columns of the array: the picture's own, or as near to a square as there is."""
+    """Return the rows and columns of the array: the picture's own, or a near square."""
     if encoder.is_per_feature:
         return dataset.shape
     return near_square(encoder.oscillators)
 
 
 def build_potential(experiment: Experiment, device: Device, shape: tuple[int, int]) -> Potential:
-    """The potential to train: the device's own topology and terms, unless the user chose.
+    """Return the potential to train: the device's own topology and terms, unless the user chose
+    others.
 
     Raises:
         InvalidInput: a topology or term that does not exist, or terms that cannot be confined.
@@ -58,14 +59,14 @@ def build_potential(experiment: Experiment, device: Device, shape: tuple[int, in
         if family.name.startswith("gate") and not len(family.ends):
             raise InvalidInput(
                 f"term {family.name} needs gates, and the topology {topology.name} has none; leave "
-                "that term away"
+                "that term out"
             )
     Confinement(potential).check_terms()
     return potential
 
 
 def build_topology(name: str, radius: float, shape: tuple[int, int]) -> Topology:
-    """The topology called `name` on `shape` (rows, columns), or read from the file of that name.
+    """Return the topology called `name` on `shape` (rows, columns), or read the file of that name.
 
     Raises:
         InvalidInput: no such topology and no such file.
@@ -86,7 +87,7 @@ def build_topology(name: str, radius: float, shape: tuple[int, int]) -> Topology
 
 
 def build_schedule(experiment: Experiment) -> Schedule:
-    """The slices."""
+    """Return the schedule, in slices of noising time."""
     settings = experiment.settings
     return geometric(
         settings.slices, settings.t_min, settings.t_max, settings.interpolation, settings.stretch
@@ -94,5 +95,5 @@ def build_schedule(experiment: Experiment) -> Schedule:
 
 
 def build_noising(experiment: Experiment, temperature: float) -> Noising:
-    """The noising at the settings' speed, for a bath at `temperature`."""
+    """Return the noising at the settings' speed, for a bath at `temperature` (kT = 1)."""
     return Noising(experiment.settings.speed, temperature)

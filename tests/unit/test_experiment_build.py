@@ -11,7 +11,7 @@ from oscilab.bench import device_named
 from oscilab.data import Dataset, PrincipalEncoder, ScaleEncoder
 from oscilab.errors import InvalidInput
 from oscilab.experiment import EncoderSettings, resolve
-from oscilab.experiment.setting_up import (
+from oscilab.experiment.build import (
     array_shape,
     build_noising,
     build_potential,
