@@ -73,10 +73,11 @@ class ArrayDescription:
         Raises:
             CannotDo: naming the purpose and the capabilities that are missing.
         """
-        missing = [capability.value for capability in needed if capability not in self.capabilities]
+        missing = {*needed} - self.capabilities
         if missing:
             raise CannotDo(
-                f"{purpose} needs {', '.join(missing)}, which device {self.identity.name} lacks; "
+                f"{purpose} needs {', '.join(sorted(missing))}, which device "
+                f"{self.identity.name} lacks; "
                 f"it offers {', '.join(sorted(self.capabilities)) or 'nothing'}"
             )
 
@@ -85,6 +86,10 @@ class ArrayDescription:
         """Bounds within which a set-point suits every oscillator: a quick check of most batches."""
         return float(self.clamp_lower.max()), float(self.clamp_upper.min())
 
+    @cached_property
+    def _confinement(self) -> Confinement:
+        return Confinement(self.potential)
+
     def check_parameters(self, parameters: ArrayLike) -> Float64Array:
         """Return `parameters` `[parameter]`, if they are finite, in the box and confining.
 
@@ -92,7 +97,7 @@ class ArrayDescription:
             OutOfBox: naming the parameter or oscillator.
         """
         vector = self.box.check(parameters)
-        Confinement(self.potential).check(vector)
+        self._confinement.check(vector)
         return vector
 
     def check_set_points(self, positions: ArrayLike) -> Float64Array:

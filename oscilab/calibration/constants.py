@@ -14,7 +14,7 @@ from oscilab.errors import DeviceFailed
 from oscilab.types import FloatArray
 from oscilab.wired.array import WiredArray
 from oscilab.wired.plays import Play
-from oscilab.wired.waveform import Waveform, clock_for_ramps, with_ramps
+from oscilab.wired.waveform import Waveform, clock_for_ramp, with_ramps
 
 # Response to steps of the clamps.
 WINDOW = 200
@@ -76,7 +76,7 @@ def measure_response(array: WiredArray) -> Response:
     clamps, reach = array.lines.clamps, STEP_REACH * _clamp_reach(array)
     span = np.ptp(array.lines.clamp_scale.volts_by_line(np.stack([-reach, reach])))
     ramp_s = float(span / array.drive.limits.slew[clamps].min())
-    rate = clock_for_ramps(array.planner.fastest_hz, ramp_s)
+    rate, _ = clock_for_ramp(ramp_s, array.planner.fastest_hz)
     while True:
         lags, followed = _lags(array, rate)
         seconds = lags.mean(axis=1)

@@ -14,7 +14,7 @@ import numpy as np
 from oscilab.types import FloatArray
 from oscilab.wired.array import WiredArray
 from oscilab.wired.plays import Play
-from oscilab.wired.waveform import Waveform, clock_for_ramps, last_samples, with_ramps
+from oscilab.wired.waveform import Waveform, clock_for_ramp, last_samples, with_ramps
 
 SHARE = 0.4
 """Share of a line's range that a sweep covers, so that sensors do not saturate."""
@@ -103,7 +103,7 @@ def sweep_lines(
     average = array.wired.settings.average
     # The largest step that can occur between two random settings.
     ramp_s = float(((upper - lower) / limits.slew[which]).max())
-    rate = clock_for_ramps(array.planner.fastest_hz, ramp_s)
+    rate, _ = clock_for_ramp(ramp_s, array.planner.fastest_hz)
     held = array.planner.settle_samples(rate) + average
     for first in range(0, points, POINTS_AT_ONCE):
         levels = volts[first : first + POINTS_AT_ONCE].T

@@ -1,25 +1,27 @@
-"""Whether a potential holds its oscillators in, and the least change that makes it.
+"""Test whether a potential confines its oscillators, and make the least change so that it does.
 
 At large |x| the terms of highest order decide. Each term states how it grows at its ends
-(`Demand`). Going down the even degrees d from the highest, an oscillator is held by x^d where the
-coefficient of its own x^d exceeds what the other terms of that degree take away, such as
-sum_j max(0, -c_ij) of its c_ij x_i^2 x_j^2 / 2 beside a quartic x_i^4 / 4, or
-8 sum_j max(0, -s_ij) of its s_ij (x_i - x_j)^4 / 4. The excess may be exactly zero where nothing
-is taken away and no term of degree d - 1 reaches that oscillator: the next lower degree then
-decides. What no degree above the second holds needs a stiffness matrix, restricted to all such
-oscillators, that is positive definite: elsewhere the higher degree outgrows whatever couples to it.
+(`Demand`). Take the even degrees d from the highest down. An oscillator is held by x^d if the
+coefficient of its own x^d exceeds what the other terms of that degree subtract: for example
+sum_j max(0, -c_ij) for c_ij x_i^2 x_j^2 / 2 beside a quartic x_i^4 / 4, or
+8 sum_j max(0, -s_ij) for s_ij (x_i - x_j)^4 / 4. The excess may be exactly zero if nothing is
+subtracted and no term of degree d - 1 reaches that oscillator: the next lower degree then decides.
+For the oscillators that no degree above the second holds, the stiffness matrix restricted to them
+must be positive definite: elsewhere the higher degree outgrows every coupling.
 
-One on-site term of each degree (quartic, or one of a higher even degree) is raised where something
-is lacking; where there is none, or the stiffness is what lacks, the stiffness is.
+If the bound is not met, the on-site term of that degree (quartic, or one of a higher even degree)
+is raised. If there is no such term, or the stiffness matrix is not positive definite, the stiffness
+is raised.
 
-The margin is how far above its bound such a term is put that lacks something, so that a projected
-array is held within a reach that can be seen. One that is above its bound already is left alone,
-however little that is: it confines, and raising it would move what was learned.
+A term that is raised is put above its bound by a margin, so that the oscillators of a projected
+array stay within a finite reach. A term already above its bound is left alone, however close it
+is: it confines, and raising it would change what was learned.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -32,14 +34,14 @@ from oscilab.types import BoolArray, Float64Array, IndexArray
 
 STIFFNESS = "stiffness"
 ROUNDING = 1e-9
-"""Stiffness to spare, so that a projected matrix is positive definite after rounding as well."""
+"""Extra stiffness, so that a projected matrix is still positive definite after rounding."""
 
 
 @dataclass(frozen=True)
 class Confinement:
-    """The constraint, with the margins that stand for "above": of quartic and of stiffness.
+    """The constraint that a potential confines its oscillators, with margins.
 
-    `quartic_margin` is that of every on-site term of fourth or higher degree.
+    `quartic_margin` applies to every on-site term of fourth or higher degree.
     """
 
     potential: Potential
@@ -47,13 +49,14 @@ class Confinement:
     stiffness_margin: float = 1e-3
 
     def check_terms(self) -> None:
-        """Refuse terms that no setting but zero could confine.
+        """Refuse terms that only a zero parameter could confine.
 
         Raises:
-            InvalidInput: naming a term that does not say how it grows, or those that fall without
-                end at either sign and lack an on-site term of higher degree beside them.
+            InvalidInput: a term has no `demands`, or a term is unbounded below for either sign of
+                its parameter and there is no on-site term of higher degree.
         """
-        highest = max((each for each in self._degrees() if self._holder(each)), default=2)
+        degrees = _degrees_of(self.potential)
+        highest = max((degree.number for degree in degrees if degree.holder), default=2)
         loose: dict[str, int] = {}
         for name, family in self.potential.families.items():
             for demand in _demands(family):
@@ -73,14 +76,14 @@ class Confinement:
         )
 
     def shortfall(self, parameters: Float64Array) -> Float64Array:
-        """How much quartic each oscillator lacks, `[oscillator]`; zero all over where it confines.
+        """Return how much quartic each oscillator lacks, `[oscillator]`: zeros if it confines.
 
-        Where an on-site term of another degree holds an oscillator, it lacks that. One without any
-        such term lacks stiffness, by the same amount everywhere.
+        If an on-site term of another degree holds the oscillator, the amount is in that term. If
+        none does, it is in stiffness, and the same for all such oscillators.
 
         Raises:
-            InvalidInput: naming a term that does not say how it grows.
-            OutOfBox: naming a parameter that only a term that there is not could hold.
+            InvalidInput: a term has no `demands`.
+            OutOfBox: a parameter could only be confined by a term that the potential lacks.
         """
         total = np.zeros(self.potential.oscillators)
         for lack in self._lacking(parameters).values():
@@ -88,11 +91,11 @@ class Confinement:
         return total
 
     def project(self, parameters: Float64Array, box: ParameterBox) -> Float64Array:
-        """`parameters` with as much quartic (or stiffness) added as is lacking.
+        """Return `parameters` with the lacking quartic (or stiffness) added.
 
         Raises:
             InvalidInput: as `shortfall`.
-            OutOfBox: as `shortfall`, or the box leaves no room.
+            OutOfBox: as `shortfall`, or an upper bound of the box is too low.
         """
         lacking = self._lacking(parameters)
         if not lacking:
@@ -120,7 +123,7 @@ class Confinement:
 
         Raises:
             InvalidInput: as `shortfall`.
-            OutOfBox: naming the oscillator that is held least.
+            OutOfBox: an oscillator could escape; the message names the loosest one.
         """
         for name, lack in self._lacking(parameters).items():
             loosest = self._loosest(parameters, np.flatnonzero(lack == lack.max()))
@@ -130,69 +133,32 @@ class Confinement:
             )
 
     def _lacking(self, parameters: Float64Array) -> dict[str, Float64Array]:
-        """By family, what each oscillator lacks of it; empty where the potential confines."""
+        """Return what each oscillator lacks of each family; empty if the potential confines."""
         loose = np.ones(self.potential.oscillators, np.bool_)
-        degrees: list[_Degree] = []
-        for number in self._degrees():
-            degree = self._degree(number, parameters, loose)
-            degrees.append(degree)
-            at_floor = loose & (degree.has <= degree.needed)
-            strict = at_floor & ((degree.needed > 0) | degree.reached)
-            left = _raise(degrees, strict)
+        balances: list[_Balance] = []
+        for degree in _degrees_of(self.potential):
+            balance = degree.balance(parameters, loose)
+            at_floor = loose & (balance.has <= balance.needed)
+            if not balances and not at_floor.any():
+                return {}  # The highest degree holds every oscillator; training mostly ends here.
+            balances.append(balance)
+            strict = at_floor & ((balance.needed > 0) | balance.reached)
+            left = _raise(balances, strict)
             if left.any():
-                self._refuse(number, left, parameters)
+                self._refuse(degree.number, left, parameters)
             loose = at_floor & ~strict
-        movable = loose & np.any([degree.raisable for degree in degrees], axis=0)
+        movable = loose & np.any([balance.degree.raisable for balance in balances], axis=0)
         soft = np.zeros(self.potential.oscillators)
         if loose.any() and not (movable.any() and self._is_stiff(parameters, loose)):
-            _raise(degrees, movable)
+            _raise(balances, movable)
             fixed = np.flatnonzero(loose & ~movable)
             if fixed.size:
                 block = self.potential.stiffness_matrix(parameters)[np.ix_(fixed, fixed)]
                 lowest = float(np.linalg.eigvalsh(block)[0])
                 soft[fixed] = max(0.0, self.stiffness_margin - lowest)
-        lacking = {degree.name: degree.lack(self.quartic_margin) for degree in degrees}
+        lacking = {balance.degree.name: balance.lack(self.quartic_margin) for balance in balances}
         lacking[STIFFNESS] = soft
         return {name: lack for name, lack in lacking.items() if lack.any()}
-
-    def _degrees(self) -> list[int]:
-        """The even degrees above the second that decide something, from the highest."""
-        families = self.potential.families.values()
-        found = [demand.degree for family in families for demand in _demands(family)]
-        highest = max(found, default=2)
-        return list(range(highest + highest % 2, 2, -2))
-
-    def _holder(self, degree: int) -> Family | None:
-        """The family that is raised where something of that degree is lacking."""
-        for family in self.potential.families.values():
-            demands = _demands(family)
-            if len(demands) == 1 and demands[0].degree == degree and family.term.ends == 1:
-                (unit,), (fall,) = demands[0].positive, demands[0].negative
-                if unit > 0 and fall == -unit and len(np.unique(family.ends)) == len(family.ends):
-                    return family
-        return None
-
-    def _degree(self, number: int, parameters: Float64Array, open_: BoolArray) -> _Degree:
-        has, needed = np.zeros((2, self.potential.oscillators))
-        reached = np.zeros(self.potential.oscillators, np.bool_)
-        raisable = np.zeros(self.potential.oscillators, np.bool_)
-        holder, unit = self._holder(number), 1.0
-        if holder is not None:
-            unit = _demands(holder)[0].positive[0]
-            has[holder.ends[:, 0]] = parameters[holder.where]
-            raisable[holder.ends[:, 0]] = True
-        for family in self.potential.families.values():
-            theta = parameters[family.where]
-            for demand in _demands(family):
-                for end, grows in enumerate(zip(demand.positive, demand.negative, strict=True)):
-                    at = family.ends[:, end]
-                    if demand.degree == number - 1:
-                        reached[at[_falls(theta, *grows)]] = True
-                    elif demand.degree == number and family is not holder:
-                        for each, part in zip(grows, (theta, -theta), strict=True):
-                            if each:
-                                np.add.at(needed, at, (-each / unit) * np.maximum(0.0, part))
-        return _Degree(holder, open_, raisable, has, needed, reached, np.zeros_like(reached))
 
     def _refuse(self, degree: int, sites: BoolArray, parameters: Float64Array) -> None:
         for family in self.potential.families.values():
@@ -211,7 +177,7 @@ class Confinement:
                 )
 
     def _loosest(self, parameters: Float64Array, sites: IndexArray) -> int:
-        # Where a whole block is too soft, the one that moves most in its softest mode.
+        # If a whole block is too soft, name the oscillator that moves most in the softest mode.
         block = self.potential.stiffness_matrix(parameters)[np.ix_(sites, sites)]
         mode = np.abs(np.linalg.eigh(block)[1][:, 0])
         return int(sites[mode.round(6).argmax()])
@@ -221,7 +187,7 @@ class Confinement:
         if not sites.all():
             matrix = matrix[np.ix_(sites, sites)]
         diagonal = np.diagonal(matrix)
-        # Dominant diagonal is sufficient and cheap; training asks at every step.
+        # A dominant diagonal is sufficient and cheap to test; training calls this at every step.
         if (2 * diagonal - np.abs(matrix).sum(axis=1) > self.stiffness_margin).all():
             return True
         shifted = matrix - self.stiffness_margin * np.eye(len(matrix))
@@ -234,37 +200,115 @@ class Confinement:
 
 @dataclass(frozen=True, eq=False)
 class _Degree:
-    """What holds the oscillators at one even degree, `[oscillator]` each.
+    """The families that matter at one even degree `number`.
 
-    `has` are the parameters of the family `holder`, in whose unit is `needed`, what other terms of
-    that degree take away. `open` marks the oscillators that no higher degree holds, `raisable`
-    those with an instance of the holder, `reached` those that a term of one degree less reaches,
-    `strict` those that need more than exactly `needed`.
+    `holder` is the on-site family that is raised where something is lacking, `held` the oscillators
+    of its instances, `raisable` `[oscillator]` marks them. `takes` are the ends of families that
+    subtract from it, in its unit: where their parameters are, the oscillators, and what a positive
+    or a negative parameter subtracts. `reaches` is the same for families of one degree less.
     """
 
+    number: int
     holder: Family | None
-    open: BoolArray
+    held: IndexArray
     raisable: BoolArray
-    has: Float64Array
-    needed: Float64Array
-    reached: BoolArray
-    strict: BoolArray
+    takes: tuple[_End, ...]
+    reaches: tuple[_End, ...]
 
     @property
     def name(self) -> str:
         return self.holder.name if self.holder else ""
 
+    def balance(self, parameters: Float64Array, open_: BoolArray) -> _Balance:
+        """Weigh the terms of this degree; `open_` marks what no higher degree holds."""
+        count = len(self.raisable)
+        has, needed, reached = np.zeros(count), np.zeros(count), np.zeros(count, np.bool_)
+        if self.holder is not None:
+            has[self.held] = parameters[self.holder.where]
+        for where, at, positive, negative in self.takes:
+            theta = parameters[where]
+            taken = np.where(theta > 0, positive * theta, -negative * theta)
+            needed += np.bincount(at, taken, count)
+        for where, at, positive, negative in self.reaches:
+            theta = parameters[where]
+            falls = ((theta > 0) & (positive > 0)) | ((theta < 0) & (negative > 0))
+            reached[at[falls]] = True
+        return _Balance(self, open_, has, needed, reached, np.zeros(count, np.bool_))
+
+
+_End = tuple[slice, IndexArray, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class _Balance:
+    """What holds the oscillators at one degree, `[oscillator]` each.
+
+    `has` are the parameters of the degree's holder, `needed` is what other terms of that degree
+    subtract, in the same unit. `open` marks the oscillators that no higher degree holds, `reached`
+    those that a term of one degree less reaches, `strict` those that need more than exactly
+    `needed`.
+    """
+
+    degree: _Degree
+    open: BoolArray
+    has: Float64Array
+    needed: Float64Array
+    reached: BoolArray
+    strict: BoolArray
+
     def lack(self, margin: float) -> Float64Array:
         required = self.needed + np.where(self.strict, margin, 0.0)
-        return np.where(self.open & self.raisable, np.maximum(required - self.has, 0.0), 0.0)
+        wanted = np.maximum(required - self.has, 0.0)
+        return np.where(self.open & self.degree.raisable, wanted, 0.0)
 
 
-def _raise(degrees: list[_Degree], sites: BoolArray) -> BoolArray:
-    """Ask for more of the lowest degree that can be raised at each of `sites`; return the rest."""
+@lru_cache(maxsize=16)
+def _degrees_of(potential: Potential) -> tuple[_Degree, ...]:
+    """Return the even degrees above the second that decide something, from the highest."""
+    families = potential.families.values()
+    found = [demand.degree for family in families for demand in _demands(family)]
+    highest = max(found, default=2)
+    return tuple(_degree(potential, number) for number in range(highest + highest % 2, 2, -2))
+
+
+def _degree(potential: Potential, number: int) -> _Degree:
+    holder, unit, held = _holder(potential, number), 1.0, np.zeros(0, np.intp)
+    if holder is not None:
+        unit, held = _demands(holder)[0].positive[0], holder.ends[:, 0]
+    takes: list[_End] = []
+    reaches: list[_End] = []
+    for family in potential.families.values():
+        for demand in _demands(family):
+            for end, (positive, negative) in enumerate(
+                zip(demand.positive, demand.negative, strict=True)
+            ):
+                falls = (family.where, family.ends[:, end], -positive / unit, -negative / unit)
+                if demand.degree == number - 1:
+                    reaches.append(falls)
+                elif demand.degree == number and family is not holder:
+                    takes.append(falls)
+    raisable = np.zeros(potential.oscillators, np.bool_)
+    raisable[held] = True
+    return _Degree(number, holder, held, raisable, tuple(takes), tuple(reaches))
+
+
+def _holder(potential: Potential, degree: int) -> Family | None:
+    """Return the on-site family of that degree, which is raised where needed."""
+    for family in potential.families.values():
+        demands = _demands(family)
+        if len(demands) == 1 and demands[0].degree == degree and family.term.ends == 1:
+            (unit,), (fall,) = demands[0].positive, demands[0].negative
+            if unit > 0 and fall == -unit and len(np.unique(family.ends)) == len(family.ends):
+                return family
+    return None
+
+
+def _raise(balances: list[_Balance], sites: BoolArray) -> BoolArray:
+    """Mark the lowest raisable degree at each of `sites` as strict; return the remaining sites."""
     left = sites.copy()
-    for degree in reversed(degrees):
-        degree.strict[left & degree.raisable] = True
-        left &= ~degree.raisable
+    for balance in reversed(balances):
+        balance.strict[left & balance.degree.raisable] = True
+        left &= ~balance.degree.raisable
     return left
 
 

@@ -28,6 +28,7 @@ class Potential:
 
     def __init__(self, topology: Topology, terms: Iterable[str | Term]) -> None:
         self.topology = topology
+        self.oscillators = topology.oscillators
         families: list[Family] = []
         start = 0
         for given in terms:
@@ -43,11 +44,6 @@ class Potential:
 
     def __repr__(self) -> str:
         return f"Potential({self.topology.name}: {', '.join(self.families)})"
-
-    @property
-    def oscillators(self) -> int:
-        """How many oscillators there are."""
-        return self.topology.oscillators
 
     @cached_property
     def names(self) -> list[str]:

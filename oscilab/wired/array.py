@@ -112,12 +112,21 @@ class WiredArray:
         self._description.require(Capability.FORCE_READOUT, purpose="reading forces")
         theta = self._description.check_parameters(parameters)
         points = self._description.check_set_points(positions)
-        volts = np.empty((len(self._sensors), 0))
+        average, sites = self.planner.average, points.shape[1]
+        chunks: list[FloatArray] = []
         if len(points):
-            self.hold(theta, points[0])
-            volts = self._read_clamped(points)
-        measured, forces = self.lines.into_readings(volts)
-        return ForceReading(set_points=points, positions=measured, forces=forces)
+            self.drive.go_to(self.lines.held(theta, points[0]))
+            for play in self.planner.clamped(points, self._sensors):
+                volts = self.drive.exchange(play).volts[:, 0]
+                if average > 1:
+                    volts = volts.reshape(len(volts), -1, average).mean(axis=2)
+                chunks.append(volts)
+        else:
+            chunks.append(np.empty((len(self._sensors), 0)))
+        volts = chunks[0] if len(chunks) == 1 else np.concatenate(chunks, axis=1)
+        # In place: positions and forces are views of what the front end read.
+        found = self.lines.sensor_scale.into_quantity(volts)
+        return ForceReading(set_points=points, positions=found[:, :sites], forces=found[:, sites:])
 
     def relax(
         self, parameters: ArrayLike, positions: ArrayLike, duration: float
@@ -189,8 +198,7 @@ class WiredArray:
 
     def hold(self, parameters: FloatArray, set_points: FloatArray) -> None:
         """Engage the clamps, and ramp to `parameters` and `set_points` `[oscillator]`."""
-        levels = self.drive.outputs.levels
-        self.drive.go_to(self.lines.held(parameters, set_points, levels))
+        self.drive.go_to(self.lines.held(parameters, set_points))
 
     def make_safe(self) -> None:
         """Ramp every output to its safe value, if this array ever drove one; idempotent."""
@@ -281,17 +289,6 @@ class WiredArray:
         identity = replace(identity, simulated=identity.simulated or wired.is_twin)
         is_timed = FrontEndCapability.HARDWARE_TIMED in wired.front_end.capabilities
         self._description = describe(self.lines, wired.limits, wired.settings, identity, is_timed)
-
-    def _read_clamped(self, points: FloatArray) -> FloatArray:
-        """Volts `[input, point]` of all sensors at clamped `points` `[point, oscillator]`."""
-        average = self.planner.average
-        found: list[FloatArray] = []
-        for play in self.planner.clamped(points, self._sensors):
-            volts = self.drive.exchange(play).volts[:, 0]
-            if average > 1:
-                volts = volts.reshape(len(volts), -1, average).mean(axis=2)
-            found.append(volts)
-        return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
     def _play_from_noise(
         self, protocol: Protocol, stairs: Stairs, timing: Timing, found: Copies

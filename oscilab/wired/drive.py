@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from oscilab.arrays.seam import Condition, InterlockState
-from oscilab.errors import DeviceFailed, InvalidInput
+from oscilab.errors import DeviceFailed, InvalidInput, OutOfLimits
 from oscilab.interruption import signals_held
 from oscilab.types import Volts
 from oscilab.wired.channels import ChannelTable
@@ -67,6 +67,8 @@ class Drive:
         """
         self._watch.begin()
         if not self._energised:
+            # Where the outputs cannot be known, this raises before any of them has moved.
+            _ = self.outputs.levels
             self._energised = True
             self.outputs.make_safe()
 
@@ -106,7 +108,9 @@ class Drive:
             OutOfLimits: before anything moves.
             InterlockTripped, DeviceFailed: outputs are safe then, if they had begun to move.
         """
-        self.limits.check(np.array([[volts]]), np.array([number]))
+        alone = self.limits.safe.copy()
+        alone[number] = volts
+        self.limits.check(alone)
         with self._safe_if_stopped():
             self._watch.begin()
             self._energised = True
@@ -124,18 +128,21 @@ class Drive:
             InterlockTripped, DeviceFailed: outputs are safe then.
         """
         with self._moving:
+            if not self._energised:
+                # Nothing moves to its safe value for a waveform that is refused.
+                self.limits.check_levels(play.waveform)
             with self._safe_if_stopped():
                 # A trip that moved the outputs is told before a waveform from elsewhere is refused.
-                self._watch.check()
-                if not self._energised:
-                    # No way to safe values for a waveform that is refused.
-                    self.limits.check_levels(play.waveform)
-                    self.energise()
-            start = self.outputs.levels
-            self.limits.check_waveform(play.waveform, start, play.rate_hz)
-            with self._safe_if_stopped():
                 self.energise()
-                return self._exchanged(play, start.copy())
+                start = self.outputs.levels
+                try:
+                    self.limits.check_waveform(play.waveform, start, play.rate_hz)
+                except OutOfLimits as error:
+                    refused = error
+                else:
+                    return self._exchanged(play, start.copy())
+        # Outside of the block: a waveform that was refused leaves the outputs as they are.
+        raise refused
 
     def make_safe(self, *, undriven: bool = False) -> None:
         """Ramp the outputs to their safe values, if this drive ever moved them; idempotent.
@@ -230,8 +237,12 @@ class Drive:
                 if self._is_timed:
                     # Stopped where nothing counts or reads back, its last level is a guess as good
                     # as any other: the ramp to safe values starts from there.
-                    waveform.leave(levels, None if whole else self.front_end.played(waveform))
-                self.outputs.moved(levels)
+                    played = None if whole else self.front_end.played(waveform)
+                    if played is None:
+                        levels[waveform.lines] = waveform.levels[:, -1]
+                    else:
+                        waveform.leave(levels, played)
+                self.outputs.known = levels
                 if not finished:
                     self.outputs.forget()
         return Samples(volts[: len(inputs)], found.rate_hz)
@@ -262,7 +273,7 @@ class Drive:
 class Outputs:
     """The outputs of a front end: where they are, and ramps to where they shall be.
 
-    `levels` `[output]` is what they are at, as far as is known.
+    `known` `[output]` is what they are at, None where that has to be read back or assumed first.
     """
 
     def __init__(self, front_end: SharedFrontEnd, limits: Limits, assume_safe: bool) -> None:
@@ -271,7 +282,7 @@ class Outputs:
         self._assume_safe = assume_safe
         self._reads_back = FrontEndCapability.OUTPUT_READBACK in front_end.capabilities
         self._is_analog = np.isfinite(limits.slew)
-        self._levels: Volts | None = None
+        self.known: Volts | None = None
         self._assumed = False
 
     @property
@@ -282,11 +293,11 @@ class Outputs:
             InvalidInput: they can neither be read back nor be assumed.
             DeviceFailed: what is read back is not a number.
         """
-        if self._levels is None:
+        if self.known is None:
             if self._reads_back:
-                self._levels = self._read_back()
+                self.known = self._read_back()
             elif self._assume_safe:
-                self._levels = np.where(self._limits.wired, self._limits.safe, 0.0)
+                self.known = np.where(self._limits.wired, self._limits.safe, 0.0)
                 self._assumed = True
             else:
                 raise InvalidInput(
@@ -294,26 +305,17 @@ class Outputs:
                     'are; switch them to their safe values and state start = "assume-safe" in the '
                     "bench's settings"
                 )
-        return self._levels
-
-    @property
-    def known(self) -> Volts | None:
-        """`levels`, or None where they would have to be read back first."""
-        return self._levels
+        return self.known
 
     def forget(self) -> None:
         """Read back where the outputs are next time, as after a waveform that was cut short."""
         if self._reads_back:
-            self._levels = None
+            self.known = None
 
     def lost(self) -> None:
         """Read or assume anew where the outputs are: somebody else may have moved them."""
         if self._reads_back or self._assume_safe:
-            self._levels = None
-
-    def moved(self, levels: Volts) -> None:
-        """Take note that a waveform has left the outputs at `levels` `[output]`."""
-        self._levels = levels
+            self.known = None
 
     def go_to(self, target: Volts, look: Callable[[], None] = lambda: None) -> None:
         """Ramp to `target` `[output]` within slew limits; outputs that are not wired stay.
@@ -333,7 +335,7 @@ class Outputs:
         for step in range(1, steps + 1):
             share = np.where(analog, step / steps, 1.0)
             level = wanted if step == steps else start + share * change
-            self._levels = level.copy()
+            self.known = level.copy()
             self._front_end.set_outputs(level)
             if step < steps:
                 self._front_end.pause(update)

@@ -51,13 +51,20 @@ class Interlock(Table):
             )
         return self
 
+    @property
+    def window(self) -> tuple[float, float]:
+        """Volts above the first and below the second allow driving; NaN never does."""
+        if self.level is not None:
+            half = float(np.nextafter(0.5, 1.0))
+            return (0.5, np.inf) if self.level else (-np.inf, half)
+        return (
+            -np.inf if self.above is None else self.above,
+            np.inf if self.below is None else self.below,
+        )
+
     def satisfied(self, volts: FloatArray) -> BoolArray:
         """Return whether each of `volts` allows driving; NaN does not."""
-        if self.level is not None:
-            # Not `== bool(level)`: NaN would count as low.
-            return volts > 0.5 if self.level else volts <= 0.5
-        above = -np.inf if self.above is None else self.above
-        below = np.inf if self.below is None else self.below
+        above, below = self.window
         return (volts > above) & (volts < below)
 
     def demand(self) -> str:
@@ -103,7 +110,7 @@ class Interlocks:
         self.channels = [lock.channel for lock in locks.values()]
         # A heartbeat is left out of `check`: one reading does not tell whether a line beats.
         self._levels = [
-            (row, name, lock)
+            (row, name, *lock.window)
             for row, (name, lock) in enumerate(locks.items())
             if lock.beats_every_s is None
         ]
@@ -121,13 +128,13 @@ class Interlocks:
         Raises:
             InterlockTripped: naming the interlock, its channel and its value.
         """
-        for row, name, lock in self._levels:
+        for row, name, above, below in self._levels:
             readings = volts[row]
-            allowed = lock.satisfied(readings)
+            allowed = (readings > above) & (readings < below)
             if len(readings):
                 self.seen[name] = (float(readings[-1]), bool(allowed.all()))
             if not allowed.all():
-                found = readings[np.flatnonzero(~allowed)[0]]
+                lock, found = self.locks[name], readings[np.flatnonzero(~allowed)[0]]
                 raise InterlockTripped(
                     f"interlock {name} on {lock.channel} reads {found:g}, but must be "
                     f"{lock.demand()}; outputs go to their safe values; mend the cause, then resume"

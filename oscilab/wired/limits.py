@@ -85,6 +85,7 @@ class Limits:
                 cache[key] = validated(model, _as_table(table[key], key, where), where, [key])
             self._place(number, cache[key], where)
         self._numbers = np.flatnonzero(self.wired)
+        self._switches = channels.digital_outputs[self._numbers]
         self._rounding = 16 * np.spacing(np.maximum(np.abs(self.lower), np.abs(self.upper)))
 
     def _place(self, number: int, limit: AnalogLimit | DigitalLimit, where: str) -> None:
@@ -103,31 +104,30 @@ class Limits:
                 "narrow it"
             )
 
-    def check(self, levels: FloatArray, lines: IndexArray | None = None) -> None:
-        """Refuse volts `[line]` or `[line, step]` that are not finite or out of range.
+    def check(self, levels: FloatArray) -> None:
+        """Refuse volts `[output]` that are not finite or out of range, where outputs are wired.
 
         Raises:
             OutOfLimits: naming the channel, the value and the bound.
         """
-        numbers = self._numbers if lines is None else lines
-        values = levels[numbers] if lines is None else levels
-        if values.ndim == 1:
-            self._check(numbers, values, values, values)
-        else:
-            self._check(numbers, values, values.min(axis=1), values.max(axis=1))
-
-    def _check(
-        self,
-        numbers: IndexArray,
-        values: FloatArray,
-        lowest: FloatArray,
-        highest: FloatArray,
-    ) -> None:
+        numbers, values = self._numbers, levels[self._numbers]
         # Comparisons with NaN are false, so this one test also finds what is not finite.
-        inside = (lowest >= self.lower[numbers]) & (highest <= self.upper[numbers])
-        switched = values[self.channels.digital_outputs[numbers]]
+        inside = (values >= self.lower[numbers]) & (values <= self.upper[numbers])
+        switched = values[self._switches]
         if not (inside.all() and ((switched == 0) | (switched == 1)).all()):
-            self._refuse_level(numbers, values.reshape(len(numbers), -1))
+            self._refuse_level(numbers, values[:, np.newaxis])
+
+    def check_levels(self, waveform: Waveform) -> None:
+        """Refuse a waveform with any level that the limits forbid, wherever it starts.
+
+        Raises:
+            OutOfLimits: naming the channel, the value and the bound.
+        """
+        numbers, (lowest, highest) = waveform.lines, waveform.extremes
+        inside = (lowest >= self.lower[numbers]) & (highest <= self.upper[numbers])
+        switched = waveform.levels[self.channels.digital_outputs[numbers]]
+        if not (inside.all() and ((switched == 0) | (switched == 1)).all()):
+            self._refuse_level(numbers, waveform.levels)
 
     def _refuse_level(self, numbers: IndexArray, values: FloatArray) -> NoReturn:
         inside = (values >= self.lower[numbers, None]) & (values <= self.upper[numbers, None])
@@ -140,14 +140,6 @@ class Limits:
             f"{values[row, step]:g} V, outside its limits {self.lower[number]:g} to "
             f"{self.upper[number]:g} V; change the set-point, or the bench's limits"
         )
-
-    def check_levels(self, waveform: Waveform) -> None:
-        """Refuse a waveform with any level that the limits forbid, wherever it starts.
-
-        Raises:
-            OutOfLimits: naming the channel, the value and the bound.
-        """
-        self._check(waveform.lines, waveform.levels, waveform.lowest, waveform.highest)
 
     def check_waveform(self, waveform: Waveform, start: FloatArray, rate_hz: float) -> None:
         """Refuse a waveform with any level or any change that the limits forbid.

@@ -89,7 +89,7 @@ class Lines:
 
     `wired` is the potential of the whole device, `used` the one that an experiment asked for.
     Parameters of `wired` that `used` lacks stay at zero. `parameters`, `clamps` and `enables` are
-    output numbers.
+    output numbers; `sensor_scale` is that of the position sensors, then of the force sensors.
     """
 
     def __init__(
@@ -101,6 +101,7 @@ class Lines:
         channels: ChannelTable,
     ) -> None:
         numbers = channels.output_numbers
+        self._outputs = len(channels.outputs)
         self.wiring = wiring
         self.used = used
         self.units = calibration.units
@@ -112,29 +113,20 @@ class Lines:
         self.parameter_scale = Scale.of(drives, calibration, wired)
         self.clamps = np.array([numbers[channel] for channel in wiring.clamps], np.intp)
         self.clamp_scale = Scale.of(wiring.clamps, calibration, wired)
+        self._driven = np.concatenate([self.parameters, self.clamps])
+        self._driven_scale = Scale.of([*drives, *wiring.clamps], calibration, wired)
         self.enables = np.array([numbers[channel] for channel in wiring.enables], np.intp)
         self.position_scale = Scale.of(wiring.positions, calibration, wired)
         self.force_scale = Scale.of(wiring.forces, calibration, wired)
+        self.sensor_scale = Scale.of((*wiring.positions, *wiring.forces), calibration, wired)
 
-    def held(
-        self, parameters: FloatArray, set_points: FloatArray, levels: FloatArray
-    ) -> FloatArray:
-        """Return output volts `[output]` with clamps on; other outputs stay at `levels`."""
-        volts = levels.copy()
+    def held(self, parameters: FloatArray, set_points: FloatArray) -> FloatArray:
+        """Return volts `[output]` with clamps on, 0 on outputs that nothing is wired to."""
+        volts = np.zeros(self._outputs)
         volts[self._all] = self._rest
-        volts[self.parameters] = self.parameter_scale.volts(parameters)
-        volts[self.clamps] = self.clamp_scale.volts(set_points)
+        volts[self._driven] = self._driven_scale.volts(np.concatenate([parameters, set_points]))
         volts[self.enables] = 1.0
         return volts
-
-    def into_readings(self, volts: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Convert `volts` `[input, reading]` in place: position sensors first, then force sensors.
-
-        Return positions and forces, views `[reading, oscillator]` of them.
-        """
-        count = len(self.position_scale.gain)
-        positions = self.position_scale.into_quantity(volts[:count])
-        return positions, self.force_scale.into_quantity(volts[count:])
 
     def positions(self, volts: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return positions `[..., oscillator]` of volts `[oscillator, ...]`, in `out` if given."""

@@ -25,7 +25,6 @@ from oscilab.wired.waveform import (
     Waveform,
     clock_for_ramps,
     last_samples,
-    ramp_seconds,
     with_ramps,
 )
 
@@ -101,17 +100,19 @@ class Planner:
         clamps are expected to be on, at the first point.
         """
         steps = self._clamp_steps(points)
-        ramp_s = ramp_seconds(steps, self._clamp_slew, self.fastest_hz)
-        rate = clock_for_ramps(self.fastest_hz, ramp_s)
+        rate, ramp_s = clock_for_ramps(steps, self._clamp_slew, self.fastest_hz)
         held = self.settle_samples(rate) + self.average
         steps.samples[:] = held
         ramp = math.ceil(ramp_s * rate)
         numbers = max(len(inputs) * self.average, len(steps.lines) * (ramp + 1))
         start = steps.levels[:, 0]
-        for chunk in self._chunks(len(points), numbers, (held + ramp) / rate):
-            ramped = with_ramps(steps.part(chunk), start, self._clamp_slew, rate)
+        size = self._at_once(numbers, (held + ramp) / rate)
+        for first in range(0, len(points), size):
+            part = steps if size >= len(points) else steps.part(slice(first, first + size))
+            ramped = with_ramps(part, start, self._clamp_slew, rate)
             start = ramped.waveform.levels[:, -1]
-            yield Play(ramped.waveform, rate, inputs, last_samples(ramped.ends, self.average))
+            ends = ramped.waveform.ends[ramped.steps]
+            yield Play(ramped.waveform, rate, inputs, last_samples(ends, self.average))
 
     def released(
         self, points: FloatArray, duration: float, name: str
@@ -136,8 +137,8 @@ class Planner:
         if not len(points):
             return iter(())
         steps = self._clamp_steps(points)
-        ramp_s = ramp_seconds(steps, self._clamp_slew, self.fastest_hz)
-        fastest = min(self.fastest_hz, max(clock_for_ramps(self.fastest_hz, ramp_s), 1 / seconds))
+        clock, ramp_s = clock_for_ramps(steps, self._clamp_slew, self.fastest_hz)
+        fastest = min(self.fastest_hz, max(clock, 1 / seconds))
         # Rounded down, and the clock slowed to fit: never faster than it can be.
         free = math.floor(seconds * fastest + 1e-6)
         if free < 1:
@@ -157,7 +158,9 @@ class Planner:
         held = self.settle_samples(rate) + self.average
         numbers = max(len(points) * (self.average + 1), len(which) * (ramp + 2))
         start = np.append(points[:, 0], np.ones(len(lines.enables)))
-        for chunk in self._chunks(points.shape[1], numbers, (held + ramp + free) / rate):
+        size = self._at_once(numbers, (held + ramp + free) / rate)
+        for first in range(0, points.shape[1], size):
+            chunk = slice(first, first + size)
             waveform = _releasing(points[:, chunk], which, held, free)
             ramped = with_ramps(waveform, start, self._slew[which], rate)
             start = ramped.waveform.levels[:, -1]
@@ -222,11 +225,8 @@ class Planner:
         last = len(samples) - is_slow
         ramped = self._playback(settings[:last], samples[:last], clamped[:last], None, rate)
         read = held + wait - 1 + timing.reads
-        most = min(
-            LARGEST // (len(inputs) * len(read)),
-            int(self._settings.longest_s / ramped.waveform.seconds(rate)),
-        )
-        return Play(ramped.waveform, rate, inputs, read), 1 if is_slow else max(1, most)
+        most = self._at_once(len(inputs) * len(read), ramped.waveform.seconds(rate))
+        return Play(ramped.waveform, rate, inputs, read), 1 if is_slow else most
 
     def from_starts(
         self, stairs: Stairs, timing: Timing, starts: FloatArray
@@ -245,8 +245,7 @@ class Planner:
         numbers = max(
             len(inputs) * len(timing.reads), (len(lines.parameters) + len(inputs)) * len(samples)
         )
-        seconds = int(samples.sum()) / rate
-        most = max(1, min(LARGEST // numbers, int(self._settings.longest_s / seconds)))
+        most = self._at_once(numbers, int(samples.sum()) / rate)
         if self._is_slow(settings[[-1, 0]], rate, starts):
             most = 1
         for first in range(0, len(starts), most):
@@ -277,10 +276,9 @@ class Planner:
         levels = self._lines.clamp_scale.volts_by_line(points, room)
         return Waveform(self._lines.clamps, levels, np.ones(len(points), np.int64))
 
-    def _chunks(self, points: int, numbers: int, seconds: float) -> list[slice]:
-        """Slices of `points`, each of which fits in memory and in the longest waveform."""
-        size = max(1, min(LARGEST // numbers, int(self._settings.longest_s / seconds)))
-        return [slice(first, min(first + size, points)) for first in range(0, points, size)]
+    def _at_once(self, numbers: int, seconds: float) -> int:
+        """How many pieces of so many numbers and seconds fit in memory and in one waveform."""
+        return max(1, min(LARGEST // numbers, int(self._settings.longest_s / seconds)))
 
     def _is_slow(
         self, settings: FloatArray, rate_hz: float, starts: FloatArray | None = None

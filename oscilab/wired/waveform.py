@@ -48,14 +48,9 @@ class Waveform:
         return np.cumsum(self.samples)
 
     @cached_property
-    def lowest(self) -> FloatArray:
-        """The lowest level of each line, `[line]`."""
-        return self.levels.min(axis=1)
-
-    @cached_property
-    def highest(self) -> FloatArray:
-        """The highest level of each line, `[line]`."""
-        return self.levels.max(axis=1)
+    def extremes(self) -> tuple[FloatArray, FloatArray]:
+        """The lowest and the highest level of each line, `[line]`."""
+        return self.levels.min(axis=1), self.levels.max(axis=1)
 
     @cached_property
     def steepest(self) -> FloatArray:
@@ -91,7 +86,8 @@ class Waveform:
     def changes_within(self, bound: FloatArray, start: FloatArray) -> bool:
         """Return whether `largest_change` is at most `bound` `[line]`; False for a level of NaN."""
         # A line whose whole span is below the bound needs no look at its steps.
-        span = np.maximum(self.highest, start) - np.minimum(self.lowest, start)
+        lowest, highest = self.extremes
+        span = np.maximum(highest, start) - np.minimum(lowest, start)
         return bool((span <= bound).all() or (self.largest_change(start) <= bound).all())
 
     def part(self, steps: slice) -> Waveform:
@@ -108,13 +104,11 @@ class Waveform:
         """Return the step that each of `samples` belongs to."""
         return np.searchsorted(self.ends, samples, side="right")
 
-    def leave(self, levels: FloatArray, played: int | None) -> None:
+    def leave(self, levels: FloatArray, played: int) -> None:
         """Write into `levels` `[output]` where its lines are after `played` samples, counted over
-        all repeats; where they end if that is None.
+        all repeats.
         """
-        if played is None:
-            levels[self.lines] = self.levels[:, -1]
-        elif played:
+        if played:
             last = np.array([(played - 1) % self.length])
             levels[self.lines] = self.levels[:, self.step_of(last)[0]]
 
@@ -181,19 +175,21 @@ def with_ramps(
     return Ramped(Waveform(waveform.lines, ramped, lengths, waveform.repeats), places, extra)
 
 
-def ramp_seconds(waveform: Waveform, slew: FloatArray, fastest_hz: float) -> float:
-    """Return what the longest ramp between two steps takes within `slew` `[line]`, V/s.
+def clock_for_ramps(waveform: Waveform, slew: FloatArray, fastest_hz: float) -> tuple[float, float]:
+    """Return the fastest clock for `waveform`, and what its longest ramp takes, in seconds.
 
-    0 where no clock up to `fastest_hz` needs a ramp anywhere, which is often quicker to tell.
+    A ramp between two steps changes within `slew` `[line]`, V/s, and has at most `RAMP_SAMPLES`.
     """
-    if ((waveform.highest - waveform.lowest) * fastest_hz <= slew).all():
-        return 0.0
-    return float((waveform.steepest / slew).max(initial=0.0))
+    lowest, highest = waveform.extremes
+    # Often no step needs a ramp, which is quicker to tell.
+    if ((highest - lowest) * fastest_hz <= slew).all():
+        return fastest_hz, 0.0
+    return clock_for_ramp(float((waveform.steepest / slew).max(initial=0.0)), fastest_hz)
 
 
-def clock_for_ramps(fastest_hz: float, ramp_s: float) -> float:
-    """Return the fastest clock at which a ramp of `ramp_s` seconds has at most `RAMP_SAMPLES`."""
-    return min(fastest_hz, RAMP_SAMPLES / ramp_s) if ramp_s else fastest_hz
+def clock_for_ramp(seconds: float, fastest_hz: float) -> tuple[float, float]:
+    """Return the fastest clock at which a ramp of `seconds` has `RAMP_SAMPLES`, and `seconds`."""
+    return min(fastest_hz, RAMP_SAMPLES / seconds) if seconds else fastest_hz, seconds
 
 
 def last_samples(ends: IntArray, count: int) -> IntArray:

@@ -75,7 +75,7 @@ def test_any_bad_sample_of_a_waveform_is_refused_with_its_channel(limits, volts)
 
 def test_a_switch_has_two_levels(limits):
     with pytest.raises(OutOfLimits, match="do0"):
-        limits.check(np.array([[0.5]]), np.array([9]))
+        limits.check_levels(Waveform(np.array([9]), np.array([[0.5]]), np.ones(1, int)))
 
 
 def test_changes_are_refused_at_the_start_within_and_between_repeats(limits):

@@ -157,7 +157,7 @@ class VirtualFrontEnd:
                 f"front end {self._name} is not hardware timed and cannot play a waveform; it is "
                 "set and read point by point"
             )
-        self._check_made(waveform.lines, waveform.lowest, waveform.highest)
+        self._check_made(waveform.lines, *waveform.extremes)
         if rate_hz > self.channels.max_rate_hz * (1 + 1e-9):
             raise DeviceFailed(
                 f"front end {self._name} was asked for {rate_hz:g} samples a second; it can do "
