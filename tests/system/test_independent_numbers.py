@@ -20,11 +20,14 @@ import oscilab
 from oscilab.calibration import calibrate
 from oscilab.calibration.constants import Springs, measure_springs
 from oscilab.calibration.fit import inverted, straight_line
+from oscilab.data import two_gaussians
+from oscilab.data.dataset import split_held_out
 from oscilab.errors import OutOfBox, OutOfClamp
 from oscilab.learning.measurement import PointSource, Sampling
 from oscilab.learning.optimisers import optimiser_named
 from oscilab.learning.rules import RULES
 from oscilab.learning.training import Rate, Training
+from oscilab.merit.distances import at_most, fitted_gaussian, unit_directions
 from oscilab.physics import Noising, Potential, all_to_all, geometric
 from oscilab.traces.plan import Coding
 from oscilab.traces.plots.energetics import draw_energetics
@@ -125,6 +128,43 @@ def test_points_take_other_data_and_other_noise_with_another_generator():
         np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
     assert (first.data == other.data).sum() <= 5
     assert abs(np.corrcoef(first.noise.ravel(), other.noise.ravel())[0, 1]) < SIGMAS / 200**0.5
+
+
+def swept_gains(seed):
+    """Gains `[line, 1]` that a sweep of 50 points finds with noise of 1 mV, by line."""
+    array = board(input_noise_V=1e-3)
+    lines = calibrate(array, points=50, releases=0, seed=seed).calibration.lines
+    array.close()
+    return np.array([[line.gain] for line in lines.values() if line.gain_error])
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda seed: two_gaussians().sample(100, seed)[0],
+        lambda seed: fitted_gaussian(np.arange(10.0).reshape(5, 2), 100, seed),
+        lambda seed: at_most(np.arange(1000.0)[:, np.newaxis], 100, seed),
+        lambda seed: unit_directions(100, 3, seed),
+        lambda seed: split_held_out(np.arange(500.0)[:, np.newaxis], None, 0.2, seed)[1],
+        swept_gains,
+    ],
+    ids=["mixture", "gaussian", "at_most", "directions", "held_out", "sweep"],
+)
+def test_other_seeds_draw_other_numbers(draw):
+    """Less than half of 50 rows or more agree: by chance less than 10 % would."""
+    first, again, other = draw(1), draw(1), draw(2)
+    np.testing.assert_array_equal(first, again)
+    assert (first == other).all(axis=-1).mean() < 0.5
+
+
+def test_samples_of_two_seeds_differ(tmp_path):
+    run = oscilab.train("two-gaussians", overrides=SMALL, out=tmp_path / "run.h5").path
+    first, again, other = (
+        oscilab.sample(run, n=20, seed=seed, out=tmp_path / f"{number}.h5").samples
+        for number, seed in enumerate((1, 1, 2))
+    )
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).all()
 
 
 def test_error_of_work_and_heat_is_the_spread_over_the_root_of_their_number(tmp_path):

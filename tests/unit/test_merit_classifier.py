@@ -78,6 +78,8 @@ def test_wilson_interval_has_its_closed_form(successes, total):
 def test_what_cannot_be_classified_is_refused(digits, classifier):
     with pytest.raises(InvalidInput, match="9 features, the classifier of digits 64"):
         classifier.classify(np.zeros((2, 9)))
+    with pytest.raises(InvalidInput, match="65 features, the classifier of digits 64"):
+        classifier.classify(np.zeros((2, 65)))
     with pytest.raises(InvalidInput, match="knows no class 12; it knows 0, 1"):
         class_share(classifier, digits.held_out, (12,))
     with pytest.raises(InvalidInput, match="needs a sample"):

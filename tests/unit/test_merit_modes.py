@@ -48,6 +48,30 @@ def test_standard_errors_are_the_spread_of_many_repeats():
     assert np.abs(found.std(axis=0) - 1).max() < 0.18
 
 
+def mixture(*means):
+    """Modes of equal weight and unit covariance."""
+    return GaussianMixture(
+        np.full(len(means), 1 / len(means)), np.array(means), np.array([np.eye(2)] * len(means))
+    )
+
+
+def test_covariances_of_few_samples_are_unbiased():
+    """Of samples that belong to one mode for certain, with n - 1 in the denominator as `np.cov`."""
+    first, second = np.array([[1.0, 0.5], [-1.0, 0.2]]), np.array([[99.0, 0], [101, 1], [100, -2]])
+    found = estimate_modes(np.concatenate([first, second]), mixture([0.0, 0.0], [100.0, 0.0]))
+    expected = [np.cov(each, rowvar=False) for each in (first, second)]
+    np.testing.assert_allclose(found.covariances, expected, rtol=1e-9)
+
+
+def test_samples_shared_by_equal_modes_count_whole():
+    """Each has half of all 6, so that the covariance is that of 6 samples in both."""
+    samples = np.array([[1.0, 0.5], [-1.0, 0.2], [0.3, -0.7], [0.1, 1.1], [-2.0, 0.4], [0.8, 0.9]])
+    found = estimate_modes(samples, mixture([0.0, 0.0], [0.0, 0.0]))
+    expected = [np.cov(samples, rowvar=False)] * 2
+    np.testing.assert_allclose(found.covariances, expected, rtol=1e-9)
+    np.testing.assert_allclose(found.weights, 0.5)
+
+
 def test_a_wrong_sampler_is_found_out():
     truth = two_gaussians()
     shifted = GaussianMixture(truth.weights, truth.means + 0.05, truth.covariances)

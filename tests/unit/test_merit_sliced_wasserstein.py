@@ -86,3 +86,9 @@ def test_directions_are_fixed_and_have_unit_length():
 def test_sets_that_cannot_be_compared_are_refused(samples, reference, message):
     with pytest.raises(InvalidInput, match=message):
         sliced_wasserstein(samples, reference)
+
+
+def test_a_distance_needs_a_projection():
+    with pytest.raises(InvalidInput, match="and a projection"):
+        sliced_wasserstein(np.zeros((1, 2)), np.zeros((1, 2)), projections=0)
+    assert sliced_wasserstein(np.ones((1, 1)), np.zeros((1, 1)), projections=1) == 1.0
