@@ -35,6 +35,7 @@ LIMITS = f"{NUMBERS}test_limits_narrow_the_box_and_the_clamps"
 SEEDS = f"{NUMBERS}test_seeds_draw_different_points_noise_and_bath"
 DRAWN = f"{NUMBERS}test_points_take_other_data_and_other_noise_with_another_generator"
 OTHER = f"{NUMBERS}test_other_seeds_draw_other_numbers"
+THERMAL = f"{NUMBERS}test_errors_of_kT_and_mobility_are_their_spread_over_repeats"
 SI = f"{NUMBERS}test_units_in_SI"
 CODES = f"{NUMBERS}test_codes_count_from_their_offset"
 CROSSTALK = f"{NUMBERS}test_crosstalk_is_named_from_a_ten_thousandth_on"
@@ -291,6 +292,14 @@ FAULTS = {
             "between = -straight * of_cubic",
             "between = 0 * of_cubic",
             f"{NUMBERS}test_covariance_of_springs_is_their_spread_over_repeats",
+        ),
+        Fault("5 error of kT without the root of n", "2 / still.size", "2.0", THERMAL),
+        Fault("5 error of mobility without the root of n", " / moved.end.size", "", THERMAL),
+        Fault(
+            "mobility from the wrong stretch of the decay",
+            "between=False)",
+            "between=True)",
+            THERMAL,
         ),
     ],
     "oscilab/calibration/fit.py": [
