@@ -2,28 +2,10 @@
 
 import re
 import shlex
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
-
-
-def blocks(language, page=README):
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
-
-
-def oscilab(line, folder):
-    words = shlex.split(line, comments=True)
-    assert words[0] == "oscilab"
-    command = [sys.executable, "-m", "oscilab", *words[1:]]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{line}\n{done.stderr}"
-    return done.stdout
+from page_blocks import README, ROOT, blocks, oscilab, python
 
 
 def test_there_are_blocks_to_run():
@@ -56,18 +38,6 @@ def test_commands_run_as_written(block, tmp_path):
         oscilab(line, tmp_path)
     assert list(tmp_path.glob("runs/*.h5"))
     assert list(tmp_path.glob("runs/*.png"))
-
-
-def python(code, folder):
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_python_runs_as_written(tmp_path):
