@@ -327,7 +327,8 @@ class Session:
             except OscilabError as error:
                 self._read.put(str(error))
 
-        self._reading = threading.Thread(target=read, name="history", daemon=True)
+        # No daemon: one that is stopped inside HDF5 keeps its lock, and this process never ends.
+        self._reading = threading.Thread(target=read, name="history")
         self._reading.start()
 
     def _take_file(self) -> None:

@@ -18,7 +18,7 @@ LEAVES = {
 }
 SAYS = {
     "operator": ["every line answers as it should", "exit code 6"],
-    "analyst": ["finished 775 batches"],
+    "analyst": ["finished 750 batches"],
     "researcher": ["of what there is to learn is left"],
     "driver": [" passed", "every line answers as it should"],
 }
