@@ -85,7 +85,7 @@ def _row(name: str, seeds: int, run: Callable[[int], list[float]]) -> None:
 
 
 def _bench(place: Path, seed: int, gain: float, offset: float) -> Path:
-    """The example bench, with another board as its flawed device."""
+    """Return the example bench, with another board as its flawed device."""
     text = example_benches()["virtual0"].read_text(encoding="utf-8")
     for line, value in (
         ("seed = 1", f"seed = {seed}"),

@@ -16,7 +16,7 @@ SHOWN_REAL = 32
 
 
 def image_judge(every_class: Callable[[Settings], Dataset]) -> Callable[..., dict[str, float]]:
-    """A judge whose classifier is trained on `every_class`, all ten classes of the data set.
+    """Return a judge whose classifier is trained on `every_class`, all ten classes of the data set.
 
     Classifiers are kept: many runs of a study, in one process, are judged by the same.
     """
@@ -36,7 +36,7 @@ def image_judge(every_class: Callable[[Settings], Dataset]) -> Callable[..., dic
 
 
 def draw_images(settings: Settings, dataset: Dataset, generated: Generated, path: Path) -> Path:
-    """The first samples beside real examples."""
+    """Return the first samples beside real examples."""
     from oscilab.figures import sample_grid
 
     only = "" if settings.label is None else f", class {settings.label}"

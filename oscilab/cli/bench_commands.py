@@ -115,7 +115,7 @@ def _print_devices(found: list[Device]) -> None:
 
 
 def example_text() -> bytes:
-    """The example, as UTF-8."""
+    """Return the example, as UTF-8."""
     return (files("oscilab.cli") / "example_bench.toml").read_bytes()
 
 

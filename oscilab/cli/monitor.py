@@ -22,7 +22,7 @@ if sys.platform == "win32":
 
     @contextmanager
     def keys_pressed() -> Generator[Callable[[], list[str]]]:
-        """What is pressed while the block lasts: a function that returns the keys since."""
+        """Yield what is pressed while the block lasts: a function that returns the keys since."""
 
         def pressed() -> list[str]:
             found: list[str] = []
@@ -39,7 +39,7 @@ else:
 
     @contextmanager
     def keys_pressed() -> Generator[Callable[[], list[str]]]:
-        """What is pressed while the block lasts: a function that returns the keys since."""
+        """Yield what is pressed while the block lasts: a function that returns the keys since."""
         if not sys.stdin.isatty():
             yield list[str]
             return

@@ -37,7 +37,7 @@ def command_of(run: Callable[[Options], None], kind: type[Options]) -> Callable[
 
 
 def whole(metavar: str, least: int, help_line: str, *names: str) -> Any:
-    """An option that takes a whole number of `least` or more."""
+    """Return an option that takes a whole number of `least` or more."""
 
     def parse(text: str) -> int:
         try:
@@ -52,7 +52,7 @@ def whole(metavar: str, least: int, help_line: str, *names: str) -> Any:
 
 
 def real(metavar: str, least: float, help_line: str, *names: str) -> Any:
-    """An option that takes a finite number of `least` or more."""
+    """Return an option that takes a finite number of `least` or more."""
 
     def parse(text: str) -> float:
         try:
@@ -76,7 +76,7 @@ KEY = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
 def overrides(flags: Mapping[str, object], settings: Iterable[str]) -> dict[str, object]:
-    """The flags that were given (not None) and the `settings`, each `key=value`.
+    """Return the flags that were given (not None) and the `settings`, each `key=value`.
 
     Raises:
         InvalidInput: a setting without a key or a value, or one that is given twice.

@@ -53,12 +53,12 @@ def stops_told(remedy: str) -> Generator[None]:
 
 
 def notes_of(error: BaseException) -> str:
-    """What was added to an exception on its way."""
+    """Return what was added to an exception on its way."""
     return "; ".join(getattr(error, "__notes__", []))
 
 
 def debugging() -> bool:
-    """Whether the user asked for tracebacks, by OSCILAB_DEBUG=1."""
+    """Return whether the user asked for tracebacks, by OSCILAB_DEBUG=1."""
     return os.environ.get("OSCILAB_DEBUG") == "1"
 
 
@@ -79,7 +79,7 @@ def forgive_encodings() -> None:
 
 
 def console(stream: TextIO) -> Console:
-    """A rich console on `stream` that shows text as it is."""
+    """Return a rich console on `stream` that shows text as it is."""
     from rich.console import Console
 
     width = None if stream.isatty() else UNBROKEN

@@ -24,7 +24,7 @@ REFRESHES = 4
 
 
 def watcher() -> Progress:
-    """What suits stderr."""
+    """Return what suits stderr."""
     if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
         return Bar(sys.stderr)
     return Lines(sys.stderr)
@@ -53,7 +53,7 @@ class Lines:
 
     @contextmanager
     def task(self, description: str, total: int, done: int = 0) -> Generator[_LineTask]:
-        """A task that prints lines such as `training 20/480, loss 0.31, 95/s, 0:00:05 left`."""
+        """Yield a task that prints lines such as `training 20/480, loss 0.31, 95/s, 5 s left`."""
         task = _LineTask(description, total, done, self._print, self._interval, self._clock)
         try:
             yield task
@@ -119,7 +119,7 @@ class Bar:
 
     @contextmanager
     def task(self, description: str, total: int, done: int = 0) -> Generator[_BarTask]:
-        """A bar that stays on the screen when it is full."""
+        """Yield a bar that stays on the screen when it is full."""
         columns = (
             rich_progress.TextColumn("{task.description}", markup=False),
             rich_progress.BarColumn(bar_width=20),
@@ -159,7 +159,7 @@ class _TimeColumn(rich_progress.ProgressColumn):
     max_refresh = 0.5
 
     def render(self, task: rich_progress.Task) -> Text:
-        """The time left, once known, or the time taken."""
+        """Return the time left, once known, or the time taken."""
         left = 0.0 if task.finished else task.time_remaining
         shown = "" if left is None else time_text(left, task.elapsed or 0.0)
         return Text(shown, style="progress.remaining")

@@ -1,4 +1,4 @@
-"""One's own data, from a NumPy file."""
+"""Load the user's own data from a NumPy file."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from oscilab.errors import InvalidInput
 
 
 def load_array(path: str | Path, seed: int = 0) -> Dataset:
-    """Data `[sample, oscillator]` or `[sample, row, column]` from a `.npy` or `.npz` file.
+    """Load data `[sample, oscillator]` or `[sample, row, column]` from a `.npy` or `.npz` file.
 
-    An `.npz` holds them as `data` (or as its only array) and may hold `labels` `[sample]`. A tenth
-    of every class is held out; pictures are shown from the smallest value to the largest.
+    An `.npz` file holds the data as `data` (or as its only array) and may hold `labels` `[sample]`.
+    A tenth of every class is held out. Pictures span the smallest to the largest value.
 
     Raises:
         InvalidInput: the file cannot be read, or does not hold finite real numbers of that shape.
@@ -61,7 +61,7 @@ def load_array(path: str | Path, seed: int = 0) -> Dataset:
 
 
 def near_square(count: int) -> tuple[int, int]:
-    """(rows, columns) of product `count`, as near to a square as there is, rows <= columns."""
+    """Return (rows, columns) with product `count`, rows <= columns, as square as possible."""
     rows = next(rows for rows in range(math.isqrt(count), 0, -1) if count % rows == 0)
     return rows, count // rows
 
@@ -71,7 +71,7 @@ def _read(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
         raise InvalidInput(f"{path} is neither a .npy nor a .npz file; save the data as one")
     try:
         with path.open("rb") as file:
-            # allow_pickle=False: a pickle runs code when it is read.
+            # allow_pickle=False, because loading a pickle can run code.
             loaded: Any = np.load(file, allow_pickle=False)
             if not isinstance(loaded, np.lib.npyio.NpzFile):
                 return loaded, None

@@ -1,4 +1,4 @@
-"""A data set: what training sees, and what it never sees."""
+"""A data set: training samples and held-out samples."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from oscilab.errors import InvalidInput
 from oscilab.types import Float64Array, IntArray
 
 LEAST_SAMPLES = 10
-"""Training samples below which no distribution can be learned."""
+"""The least number of training samples from which a distribution can be learned."""
 
 HELD_OUT_FRACTION = 0.1
 
 LARGEST = 1e100
-"""Beyond it sums of squares may overflow."""
+"""For larger values, sums of squares may overflow."""
 
 Values = Float64Array
 Labels = IntArray
@@ -27,13 +27,12 @@ Labels = IntArray
 class Dataset:
     """Training samples and held-out samples, each of `shape` (rows, columns) laid out row by row.
 
-    `train` and `held_out` are `[sample, feature]`; their labels `[sample]`, or both None. `low` and
-    `high` are the values that a picture shows as its darkest and its lightest. `source` says where
-    the data come from.
+    `train` and `held_out` are `[sample, feature]`; their labels are `[sample]`, or both None. `low`
+    and `high` are the ends of a picture's grey scale. `source` says where the data come from.
 
     Raises:
-        InvalidInput: values that are not finite real numbers, too few samples, or shapes and
-            labels that do not fit each other.
+        InvalidInput: the values are not finite real numbers, there are too few samples, or shapes
+            and labels do not match.
     """
 
     name: str
@@ -77,31 +76,31 @@ class Dataset:
 
     @property
     def features(self) -> int:
-        """How many numbers one sample has."""
+        """The number of values in one sample."""
         return self.shape[0] * self.shape[1]
 
     @property
     def classes(self) -> tuple[int, ...]:
-        """The labels that training sees, ascending; empty without labels."""
+        """The labels of the training samples, ascending; empty without labels."""
         if self.train_labels is None:
             return ()
         return tuple(int(label) for label in np.unique(self.train_labels))
 
     def only_label(self, label: int) -> Dataset:
-        """The samples of one class."""
+        """Return the samples of one class."""
         return self.only_labels((label,))
 
     def only_labels(self, labels: Iterable[int]) -> Dataset:
-        """The samples of some classes, training and held out apart as before.
+        """Return the samples of some classes, still split into training and held-out samples.
 
         Raises:
-            InvalidInput: the data set has no labels, or none of that value.
+            InvalidInput: the data set has no labels, or no sample of one of these classes.
         """
         wanted = tuple(dict.fromkeys(labels))
         if self.train_labels is None or self.held_out_labels is None:
             raise InvalidInput(
-                f"data set {self.name} has no labels, so no class of it can be chosen; leave the "
-                "label away"
+                f"data set {self.name} has no labels, so no class of it can be chosen; omit the "
+                "label"
             )
         for label in wanted:
             if label not in self.classes:
@@ -124,14 +123,14 @@ class Dataset:
 def split_held_out(
     values: Values, labels: Labels | None, fraction: float = HELD_OUT_FRACTION, seed: int = 0
 ) -> tuple[Values, Values, Labels | None, Labels | None]:
-    """(train, held out, train labels, held-out labels): a `fraction` of every class set aside.
+    """Split off a `fraction` of every class: (train, held out, train labels, held-out labels).
 
-    Which samples of a class are held out depends on `seed` and on that class alone, not on which
-    other classes are there; so a classifier of ten classes and a model of two of them hold out
-    the same samples. Both parts keep the order of `values` `[sample, feature]`.
+    Which samples of a class are held out depends only on `seed` and that class, not on the other
+    classes. A classifier of ten classes and a model of two of them therefore hold out the same
+    samples. Both parts keep the order of `values` `[sample, feature]`.
 
     Raises:
-        InvalidInput: a fraction outside 0 to 1, or a class of fewer than two samples.
+        InvalidInput: the fraction is not between 0 and 1, or a class has fewer than two samples.
     """
     if not 0 < fraction < 1:
         raise InvalidInput(f"the held-out fraction {fraction} must lie between 0 and 1")
@@ -152,11 +151,10 @@ def split_held_out(
 
 
 def checked_values(values: ArrayLike, name: str) -> Values:
-    """`values` as finite float64 `[sample, feature]`.
+    """Return `values` as finite float64 `[sample, feature]`.
 
     Raises:
-        InvalidInput: another shape, not real numbers, or naming the first that is not finite or
-            too large.
+        InvalidInput: the shape is wrong, or a value is not a real number, not finite or too large.
     """
     array = np.asarray(values)
     if array.dtype.kind not in "fiub":
@@ -182,10 +180,10 @@ def checked_values(values: ArrayLike, name: str) -> Values:
 
 
 def checked_labels(labels: ArrayLike, samples: int, name: str) -> Labels:
-    """`labels` as whole numbers from zero, one a sample.
+    """Return `labels` as whole numbers from zero, one per sample.
 
     Raises:
-        InvalidInput: another count or kind, or naming the first negative label.
+        InvalidInput: the number or type of labels is wrong, or a label is negative.
     """
     array = np.asarray(labels)
     if array.shape != (samples,):

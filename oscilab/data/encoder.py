@@ -1,8 +1,7 @@
-"""Between data and oscillators: a scale and an offset, or principal components.
+"""Encoders between data and oscillators: scale and offset, or principal components.
 
-An encoder is fitted on training data only, is part of an experiment and is stored with a run.
-`ENCODERS` lists oscilab's own kinds; further ones are found by the entry point group
-`oscilab.encoders`.
+An encoder is fitted to training data only. It is part of an experiment and stored with a run.
+`ENCODERS` lists the built-in kinds; the entry point group `oscilab.encoders` adds others.
 """
 
 from __future__ import annotations
@@ -25,45 +24,45 @@ Table = dict[str, str | float | Values]
 
 @runtime_checkable
 class Encoder(Protocol):
-    """A map from samples to positions, and back."""
+    """A map from samples to positions and back."""
 
     @property
     def features(self) -> int:
-        """How many numbers a sample has."""
+        """The number of values in one sample."""
         ...
 
     @property
     def oscillators(self) -> int:
-        """How many oscillators hold it."""
+        """The number of oscillators."""
         ...
 
     @property
     def is_per_feature(self) -> bool:
-        """Whether oscillator i stands for feature i, so that a picture keeps its rows."""
+        """Whether oscillator i represents feature i, so that an image keeps its layout."""
         ...
 
     def encode(self, values: ArrayLike) -> Values:
-        """Positions `[sample, oscillator]` of samples `[sample, feature]`."""
+        """Return positions `[sample, oscillator]` of samples `[sample, feature]`."""
         ...
 
     def decode(self, positions: ArrayLike) -> Values:
-        """Samples `[sample, feature]` of positions `[sample, oscillator]`."""
+        """Return samples `[sample, feature]` of positions `[sample, oscillator]`."""
         ...
 
     def to_table(self) -> Table:
-        """What `encoder_from_table` makes the same encoder from: text, numbers and arrays.
+        """Return text, numbers and arrays from which `encoder_from_table` makes the same encoder.
 
-        Its `kind` is the name under which `EncoderKind.read` is found.
+        The entry `kind` is the name of its `EncoderKind`.
         """
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class ScaleEncoder:
-    """x = (data - offset) / scale, one oscillator a feature; `offset` is `[feature]`.
+    """x = (data - offset) / scale, one oscillator per feature; `offset` is `[feature]`.
 
     Raises:
-        InvalidInput: a scale that is not positive, or an offset that is not finite.
+        InvalidInput: the scale is not positive, or the offset is not finite.
     """
 
     scale: float
@@ -75,12 +74,12 @@ class ScaleEncoder:
 
     @classmethod
     def of_rms(cls, train: Values, rms: float = 1.0) -> ScaleEncoder:
-        """Centred on the mean of all values, so that positions have that RMS over all sites.
+        """Fit to `train` such that positions have mean zero and that RMS over all sites.
 
-        One offset for all sites keeps an image's background where it is, away from zero.
+        A single offset for all sites keeps an image's background away from zero.
 
         Raises:
-            InvalidInput: training data without spread, or an RMS that is not positive.
+            InvalidInput: all training values are equal, or the RMS is not positive.
         """
         _check_positive("RMS", np.array([rms]))
         values = checked_values(train, "training data")
@@ -91,10 +90,10 @@ class ScaleEncoder:
 
     @classmethod
     def of_range(cls, features: int, low: float, high: float, reach: float = 1.0) -> ScaleEncoder:
-        """Takes `low` to -reach and `high` to +reach.
+        """Map `low` to -reach and `high` to +reach.
 
         Raises:
-            InvalidInput: an empty range, or a reach that is not positive.
+            InvalidInput: the range is empty, or the reach is not positive.
         """
         _check_positive("reach", np.array([reach]))
         if not low < high:
@@ -103,42 +102,42 @@ class ScaleEncoder:
 
     @property
     def features(self) -> int:
-        """How many numbers a sample has."""
+        """The number of values in one sample."""
         return len(self.offset)
 
     @property
     def oscillators(self) -> int:
-        """As many as features."""
+        """The number of oscillators, one per feature."""
         return self.features
 
     @property
     def is_per_feature(self) -> bool:
-        """It is."""
+        """True."""
         return True
 
     def encode(self, values: ArrayLike) -> Values:
-        """Positions `[sample, oscillator]` of samples `[sample, feature]`."""
+        """Return positions `[sample, oscillator]` of samples `[sample, feature]`."""
         return (_checked(values, self.features, "samples") - self.offset) / self.scale
 
     def decode(self, positions: ArrayLike) -> Values:
-        """Samples `[sample, feature]` of positions `[sample, oscillator]`."""
+        """Return samples `[sample, feature]` of positions `[sample, oscillator]`."""
         return _checked(positions, self.features, "positions") * self.scale + self.offset
 
     def to_table(self) -> Table:
-        """Scale and offset."""
+        """Return kind, scale and offset."""
         return {"kind": "scale", "scale": float(self.scale), "offset": self.offset}
 
 
 @dataclass(frozen=True, eq=False)
 class PrincipalEncoder:
-    """x_k = v_k . (data - mean) / scale_k, one oscillator a principal component.
+    """x_k = v_k . (data - mean) / scale_k, one oscillator per principal component.
 
-    `mean` is `[feature]`, `components` `[oscillator, feature]` orthonormal, `scales` `[oscillator]`
-    the deviation of each over the training data: positions are uncorrelated, of unit variance.
-    Decoding embeds them back; what lies off the components is lost.
+    `mean` is `[feature]`. `components` is `[oscillator, feature]`, orthonormal. `scales` is
+    `[oscillator]`, the standard deviation of each component over the training data, so that
+    positions are uncorrelated and of unit variance. Whatever lies outside the components is lost.
 
     Raises:
-        InvalidInput: arrays that do not fit each other, or a scale that is not positive.
+        InvalidInput: the shapes do not match, or a scale is not positive.
     """
 
     mean: Values
@@ -159,13 +158,13 @@ class PrincipalEncoder:
 
     @classmethod
     def fit(cls, train: Values, components: int, floor: float = 0.0) -> PrincipalEncoder:
-        """The `components` directions of largest variance in `train` `[sample, feature]`.
+        """Fit to the `components` directions of largest variance in `train` `[sample, feature]`.
 
-        Deviations below `floor` are taken as `floor`, so that components of next to no variance
-        are not blown up to unit variance.
+        Scales are at least `floor`, so that components of almost no variance are not amplified to
+        unit variance.
 
         Raises:
-            InvalidInput: more components than the data have directions, without a floor.
+            InvalidInput: more components than the data have directions, and no floor.
         """
         values = checked_values(train, "training data")
         limit = min(values.shape)
@@ -184,38 +183,38 @@ class PrincipalEncoder:
                 "components asked for; use fewer, or a floor above zero"
             )
         chosen = directions[:components]
-        # A singular vector's sign is arbitrary; fix it, so that a fit is the same everywhere.
+        # A singular vector's sign is arbitrary; fix it to make the fit reproducible.
         peaks = np.abs(chosen).argmax(axis=1)
         signs = np.sign(chosen[np.arange(components), peaks])
         return cls(mean, chosen * signs[:, np.newaxis], np.maximum(deviations, floor))
 
     @property
     def features(self) -> int:
-        """How many numbers a sample has."""
+        """The number of values in one sample."""
         return len(self.mean)
 
     @property
     def oscillators(self) -> int:
-        """How many components there are."""
+        """The number of components."""
         return len(self.scales)
 
     @property
     def is_per_feature(self) -> bool:
-        """It is not: every component mixes all features."""
+        """False: every component mixes all features."""
         return False
 
     def encode(self, values: ArrayLike) -> Values:
-        """Positions `[sample, oscillator]` of samples `[sample, feature]`."""
+        """Return positions `[sample, oscillator]` of samples `[sample, feature]`."""
         centred = _checked(values, self.features, "samples") - self.mean
         return centred @ self.components.T / self.scales
 
     def decode(self, positions: ArrayLike) -> Values:
-        """Samples `[sample, feature]` of positions `[sample, oscillator]`."""
+        """Return samples `[sample, feature]` of positions `[sample, oscillator]`."""
         points = _checked(positions, self.oscillators, "positions")
         return points * self.scales @ self.components + self.mean
 
     def to_table(self) -> Table:
-        """Mean, components and scales."""
+        """Return kind, mean, components and scales."""
         return {
             "kind": "principal",
             "mean": self.mean,
@@ -226,11 +225,11 @@ class PrincipalEncoder:
 
 @dataclass(frozen=True)
 class EncoderKind:
-    """How encoders of one kind are made: an entry of `oscilab.encoders`.
+    """How to make encoders of one kind: an entry of `oscilab.encoders`.
 
-    `uses` are the settings of the table `encoder` that it takes beside its kind; `fit` makes an
-    encoder from a data set and those settings, `read` from what its `to_table` gave, where NumPy
-    arrays may have become lists.
+    `uses` are the keys of the settings table `encoder` that apply to this kind. `fit` makes an
+    encoder from a data set and those settings. `read` makes one from the output of `to_table`, in
+    which NumPy arrays may have become lists.
     """
 
     uses: tuple[str, ...]
@@ -273,21 +272,21 @@ ENCODERS: Mapping[str, EncoderKind] = {
 
 
 def find_encoder(name: str) -> EncoderKind:
-    """The kind of encoder of that name, oscilab's own or installed.
+    """Return the built-in or installed kind of encoder of that name.
 
     Raises:
-        InvalidInput: there is none; the message lists those that there are.
-        OscilabError: it is installed but cannot be used.
+        InvalidInput: there is no such kind; the message lists the known ones.
+        OscilabError: the kind is installed but cannot be used.
     """
     return find(GROUP, name, ENCODERS, EncoderKind)
 
 
 def encoder_from_table(table: Mapping[str, Any]) -> Encoder:
-    """The encoder that `to_table` described.
+    """Return the encoder described by the output of `to_table`.
 
     Raises:
-        InvalidInput: an unknown kind, or entries that are missing or do not fit.
-        OscilabError: its kind is installed but cannot be used.
+        InvalidInput: the kind is unknown, or entries are missing or invalid.
+        OscilabError: the kind is installed but cannot be used.
     """
     kind = table.get("kind")
     if not isinstance(kind, str):

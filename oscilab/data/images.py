@@ -1,4 +1,4 @@
-"""Handwritten digits: those of scikit-learn, and MNIST averaged to the size of the array."""
+"""Handwritten digits: those of scikit-learn, and MNIST averaged to the array's size."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ from oscilab.errors import CannotDo, InvalidInput
 from oscilab.types import Float64Array, IntArray
 
 BLOCK = 4096
-"""Images averaged at a time, so that a large set needs no large copy."""
+"""Images averaged at a time, to avoid a large copy."""
 
 
 def area_matrix(fine: int, coarse: int) -> Float64Array:
-    """The share of each coarse cell that each fine cell covers, `[coarse, fine]`; rows sum to one.
+    """Return the share of each coarse cell that each fine cell covers, `[coarse, fine]`.
+
+    Rows sum to one.
 
     Raises:
-        InvalidInput: a coarse grid that is empty or finer than the fine one.
+        InvalidInput: the coarse grid is empty or finer than the fine one.
     """
     if not 1 <= coarse <= fine:
         raise InvalidInput(f"{fine} pixels cannot be averaged to {coarse}; use 1 to {fine}")
-    # In units of 1/coarse of a fine pixel every edge is a whole number: the shares are exact.
+    # In units of 1/coarse of a fine pixel all edges are whole numbers, so the shares are exact.
     edges = np.arange(coarse + 1) * fine
     starts = np.arange(fine) * coarse
     overlap = np.minimum(edges[1:, np.newaxis], starts + coarse) - np.maximum(
@@ -39,7 +41,7 @@ def area_matrix(fine: int, coarse: int) -> Float64Array:
 
 
 def area_averaged(images: NDArray[np.generic], rows: int, columns: int) -> Float64Array:
-    """`images` `[sample, row, column]` averaged to `[sample, rows, columns]`."""
+    """Return `images` `[sample, row, column]` averaged to `[sample, rows, columns]`."""
     down = area_matrix(images.shape[1], rows)
     across = area_matrix(images.shape[2], columns).T
     averaged = np.empty((len(images), rows, columns))
@@ -54,13 +56,13 @@ UNSIGNED_BYTE = 0x08
 
 
 def read_idx(path: str | Path, dimensions: int) -> NDArray[np.uint8]:
-    """The array in an IDX file of unsigned bytes with that many `dimensions`.
+    """Read an IDX file of unsigned bytes with that many `dimensions`.
 
-    Whether it is gzipped is read from its content, not its name.
+    The content, not the name, decides whether it is decompressed.
 
     Raises:
-        InvalidInput: the file cannot be read, is no IDX file of bytes, or holds more or fewer
-            values than its header says.
+        InvalidInput: the file cannot be read, is not an IDX file of bytes, or does not hold as
+            many values as its header says.
     """
     path = Path(path)
     content = _unzipped(path)
@@ -78,7 +80,7 @@ def read_idx(path: str | Path, dimensions: int) -> NDArray[np.uint8]:
     if len(content) < header:
         raise InvalidInput(f"{path} ends within its header, after {len(content)} bytes")
     shape = tuple(int(size) for size in np.frombuffer(content[4:header], ">u4"))
-    # Python integers: four-byte sizes multiply past 64 bits.
+    # Python integers, because the product of four-byte sizes may exceed 64 bits.
     expected, held = math.prod(shape), len(content) - header
     if held != expected:
         raise InvalidInput(
@@ -89,10 +91,10 @@ def read_idx(path: str | Path, dimensions: int) -> NDArray[np.uint8]:
 
 
 def read_images(images: Path, labels: Path) -> tuple[NDArray[np.uint8], IntArray]:
-    """Images `[sample, row, column]` and their labels `[sample]`.
+    """Read images `[sample, row, column]` and their labels `[sample]`.
 
     Raises:
-        InvalidInput: as `read_idx`, or the two files disagree in number.
+        InvalidInput: as `read_idx`, or the numbers of images and labels differ.
     """
     pixels, found = read_idx(images, 3), read_idx(labels, 1)
     if len(pixels) != len(found):
@@ -117,14 +119,14 @@ BRIGHTEST = 16.0
 
 
 def load_digits(labels: Iterable[int] | None = (0, 1), seed: int = 0) -> Dataset:
-    """The bundled 8x8 digits of some `labels` (None: all ten), pixels in [-1, 1].
+    """Load scikit-learn's 8x8 digits of some `labels` (None: all ten), pixels in [-1, 1].
 
-    A tenth of every class is held out, the same tenth whichever classes are chosen.
+    A tenth of every class is held out, the same tenth for any choice of classes.
 
     Raises:
-        InvalidInput: a label that is no digit.
+        InvalidInput: a label is not a digit.
     """
-    # Imported here: scikit-learn takes a second that `oscilab --help` should not pay.
+    # Imported here, because scikit-learn takes a second to import.
     from sklearn import datasets  # pyright: ignore[reportMissingTypeStubs]
 
     untyped: Any = datasets
@@ -157,16 +159,15 @@ def load_mnist(
     download: bool = False,
     seed: int = 0,
 ) -> Dataset:
-    """MNIST digits of some `labels` (None: all ten) at `rows` x `columns`, pixels in [-1, 1].
+    """Load MNIST digits of some `labels` (None: all ten) at `rows` x `columns`, in [-1, 1].
 
-    `directory` holds the IDX files, gzipped or not. The test pair is the held-out part where it
-    is there; else a tenth of every class is held out. With `download`, files that are missing are
-    fetched into `directory` (None: the user's cache) and their hashes checked; without, nothing
-    is ever fetched.
+    `directory` holds the IDX files, gzipped or not. If it has the test pair, that is held out,
+    otherwise a tenth of every class. With `download`, missing files are downloaded into `directory`
+    (None: the user's cache) and their hashes are checked.
 
     Raises:
-        InvalidInput: files that are missing or damaged, or a label that is no digit.
-        CannotDo: the download did not succeed.
+        InvalidInput: files are missing or damaged, or a label is not a digit.
+        CannotDo: the download failed.
     """
     if download:
         directory = fetch_mnist(directory)
@@ -203,7 +204,7 @@ def load_mnist(
 
 
 def find_idx(folder: Path, name: str) -> Path | None:
-    """The file of that `name` in `folder`, under either spelling, gzipped or not."""
+    """Return the file of that `name` in `folder`, in either spelling, gzipped or not."""
     dotted = name.replace("-idx", ".idx")
     candidates = (name, f"{name}.gz", dotted, f"{dotted}.gz")
     return next((folder / each for each in candidates if (folder / each).is_file()), None)
@@ -234,7 +235,7 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 
-# SHA-256 of the four gzipped files as first published and as both mirrors keep them.
+# SHA-256 of the four gzipped files as first published; both mirrors have the same files.
 HASHES: Mapping[str, str] = {
     f"{name}.gz": digest
     for name, digest in (
@@ -251,14 +252,14 @@ def fetch_mnist(
     mirrors: Sequence[str] = MIRRORS,
     hashes: Mapping[str, str] = HASHES,
 ) -> Path:
-    """The folder that holds the MNIST files, after fetching those that it lacks.
+    """Download the MNIST files that are missing in a folder, and return the folder.
 
-    Without a `directory` this is `mnist` in the user's cache. A file that is there under any of
-    its spellings is left as it is. Each file arrives whole or not at all.
+    `directory` defaults to `mnist` in the user's cache. A file that exists in either spelling is
+    kept. Each file appears complete or not at all.
 
     Raises:
-        CannotDo: no mirror delivered a file, with the last one's reason.
-        InvalidInput: the folder cannot be written, or what came has another hash.
+        CannotDo: no mirror delivered a file; the message gives the last reason.
+        InvalidInput: the folder cannot be written, or a file has the wrong hash.
     """
     folder = Path(directory) if directory is not None else _cache()
     for name, digest in hashes.items():
@@ -277,7 +278,7 @@ def _fetch(folder: Path, name: str, digest: str, mirrors: Sequence[str]) -> None
     import pooch  # pyright: ignore[reportMissingTypeStubs]
     import requests
 
-    # pooch announces each file on stderr, where the progress bar is.
+    # pooch logs each file to stderr, where the progress bar is.
     pooch.get_logger().setLevel(logging.WARNING)
     untyped: Any = pooch
     reason = "no mirror is named"

@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians, whose density, score and noised versions are known exactly."""
+"""Mixtures of Gaussians, with exact density, score and noised distributions."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class GaussianMixture:
     `covariances [mode, feature, feature]`.
 
     Raises:
-        InvalidInput: weights that are not positive or do not add up to one, shapes that do not
-            fit, or a covariance that is not symmetric and positive definite.
+        InvalidInput: the weights are not positive or do not add up to one, the shapes do not
+            match, or a covariance is not symmetric and positive definite.
     """
 
     weights: Float64Array
@@ -54,7 +54,7 @@ class GaussianMixture:
 
     @property
     def features(self) -> int:
-        """How many dimensions there are."""
+        """The number of dimensions."""
         return self.means.shape[1]
 
     @cached_property
@@ -62,7 +62,7 @@ class GaussianMixture:
         return np.asarray(np.linalg.cholesky(self.covariances), np.float64)
 
     def sample(self, count: int, seed: int | np.random.Generator = 0) -> tuple[Values, Labels]:
-        """`count` draws `[sample, feature]`, and the mode of each `[sample]`."""
+        """Return `count` draws `[sample, feature]` and the mode of each `[sample]`."""
         rng = np.random.default_rng(seed)
         modes = rng.choice(len(self.weights), count, p=self.weights / self.weights.sum())
         noise = rng.standard_normal((count, self.features))
@@ -70,22 +70,22 @@ class GaussianMixture:
         return draws, modes.astype(np.int64)
 
     def log_density(self, positions: ArrayLike) -> Float64Array:
-        """log p at each row of `positions` `[sample, feature]`, as `[sample]`."""
+        """Return log p at each row of `positions` `[sample, feature]`, as `[sample]`."""
         joint = self._log_joint(np.asarray(positions, np.float64))
         peak = joint.max(axis=1)
         return peak + np.log(np.exp(joint - peak[:, np.newaxis]).sum(axis=1))
 
     def density(self, positions: ArrayLike) -> Float64Array:
-        """p at each row of `positions` `[sample, feature]`, as `[sample]`."""
+        """Return p at each row of `positions` `[sample, feature]`, as `[sample]`."""
         return np.exp(self.log_density(positions))
 
     def posterior(self, positions: ArrayLike) -> Float64Array:
-        """The probability of each mode given each position, `[sample, mode]`."""
+        """Return the probability of each mode given each position, `[sample, mode]`."""
         points = np.asarray(positions, np.float64)
         return np.exp(self._log_joint(points) - self.log_density(points)[:, np.newaxis])
 
     def score(self, positions: ArrayLike) -> Float64Array:
-        """grad log p at each row of `positions`, `[sample, feature]`."""
+        """Return grad log p at each row of `positions`, both `[sample, feature]`."""
         points = np.asarray(positions, np.float64)
         pulls = np.linalg.solve(
             self.covariances[np.newaxis],
@@ -94,14 +94,14 @@ class GaussianMixture:
         return np.einsum("nk,nki->ni", self.posterior(points), pulls)
 
     def noised(self, t: float, noising: Noising | None = None) -> GaussianMixture:
-        """The distribution of x_t when x_0 follows this one: again a mixture."""
+        """Return the distribution of x_t for x_0 from this one, which is again a mixture."""
         noising = noising or Noising()
         decay, variance = noising.decay(t), noising.variance(t)
         spread = decay**2 * self.covariances + variance * np.eye(self.features)
         return GaussianMixture(self.weights, decay * self.means, spread)
 
     def dataset(self, name: str, count: int, seed: int = 0) -> Dataset:
-        """`count` draws as a data set, labelled by mode, a tenth of each held out."""
+        """Return `count` draws as a data set labelled by mode, a tenth of each mode held out."""
         values, modes = self.sample(count, seed)
         train, held_out, train_labels, held_out_labels = split_held_out(values, modes, seed=seed)
         return Dataset(
@@ -125,7 +125,7 @@ class GaussianMixture:
 
 
 def two_gaussians() -> GaussianMixture:
-    """Two correlated modes of unequal weight in the plane, some four deviations apart."""
+    """Return two correlated modes of unequal weight in the plane, about four deviations apart."""
     covariance = [[0.15, 0.05], [0.05, 0.15]]
     return GaussianMixture(
         np.array([0.6, 0.4]),

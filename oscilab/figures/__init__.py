@@ -1,4 +1,4 @@
-"""Pictures as PNG files, drawn without a window system."""
+"""Pictures as PNG files, drawn without a display."""
 
 from oscilab.figures.pictures import loss_curves, mixture_picture, protocol_picture, sample_grid
 

@@ -49,13 +49,12 @@ def sample_grid(
     low: float = -1.0,
     high: float = 1.0,
 ) -> Path:
-    """A PNG of the first 64 of `samples` `[sample, feature]`, `real` examples to their right.
+    """Draw the first 64 of `samples` `[sample, feature]`, with `real` examples on the right.
 
-    Each is `shape` (rows, columns). `low` is shown as paper, `high` as ink, and what lies outside
-    as the nearer of the two.
+    Each has `shape` (rows, columns). `low` is white and `high` black; values beyond are clipped.
 
     Raises:
-        InvalidInput: samples that do not fit the shape, or a path that cannot be written.
+        InvalidInput: the samples do not fit the shape, or the path cannot be written.
     """
     sets = [("generated", samples, GENERATED_COLUMNS)]
     if real is not None:
@@ -76,10 +75,10 @@ def sample_grid(
 
 
 def mosaic(values: Values, shape: tuple[int, int], columns: int) -> Values:
-    """Up to `ROWS` rows of images side by side, NaN between them and where there is none.
+    """Return up to `ROWS` rows of images side by side, with NaN between and after them.
 
     Raises:
-        InvalidInput: no image, or images that do not fit `shape`.
+        InvalidInput: there are no images, or they do not fit `shape`.
     """
     images = checked_values(values, "batch of samples to show")
     rows, across = shape
@@ -117,10 +116,10 @@ MOST_DOTS = 4000
 
 
 def mixture_picture(samples: Values, truth: GaussianMixture, path: str | Path, title: str) -> Path:
-    """A PNG of `samples` `[sample, 2]` over the contours of `truth`, and their marginals.
+    """Draw `samples` `[sample, 2]` over the contours of `truth`, and their marginals.
 
     Raises:
-        InvalidInput: samples or a mixture not of two dimensions, or a path that cannot be written.
+        InvalidInput: samples or mixture are not two-dimensional, or the path cannot be written.
     """
     points = checked_values(samples, "batch of samples to show")
     if not len(points) or points.shape[1] != 2 or truth.features != 2:
@@ -163,7 +162,7 @@ def _joint(panel: Axes, points: Values, truth: GaussianMixture, axes: list[Value
 
 
 def _levels(density: Values) -> list[float]:
-    """The densities whose contours hold `MASSES` of the probability on the grid."""
+    """Return the densities whose contours enclose `MASSES` of the probability on the grid."""
     ordered = np.sort(density.ravel())[::-1]
     inside = np.cumsum(ordered) / ordered.sum()
     return [float(ordered[np.searchsorted(inside, mass)]) for mass in MASSES]
@@ -193,7 +192,7 @@ def _marginal(
 
 
 MOST_LINES = 8
-"""Parameters of a family that are drawn one by one; more are drawn as bands."""
+"""The most parameters of a family drawn as lines; more are drawn as bands."""
 
 BANDS = ((0.0, 1.0, 0.15), (0.05, 0.95, 0.25), (0.25, 0.75, 0.4))
 BANDS_EXPLAINED = "line: median; bands: middle half, 5 to 95 %, all"
@@ -201,14 +200,14 @@ LINEAR_UPDATES = 4
 
 
 def protocol_picture(protocol: Protocol, path: str | Path, title: str) -> Path:
-    """A PNG with a row for every family of terms, played from left (noise) to right (data).
+    """Draw a row for every family of terms, played from left (noise) to right (data).
 
-    Few parameters are lines, many are bands: all of them, 5 to 95 % and the middle half, with the
-    median as a line. To the right, maps over the array early, midway and at the end: sites for
-    on-site terms, the matrix of both ends for pairs.
+    Few parameters are drawn as lines, many as bands: all of them, 5 to 95 %, the middle half, and
+    the median as a line. To the right are maps over the array at the start, midway and at the end:
+    sites for on-site terms, the matrix of both ends for pairs.
 
     Raises:
-        InvalidInput: a path that cannot be written.
+        InvalidInput: the path cannot be written.
     """
     families = [family for family in protocol.potential.families.values() if len(family.ends)]
     maps = 0 if protocol.potential.oscillators <= MOST_LINES else 3
@@ -259,7 +258,7 @@ def _maps(
 ) -> None:
     steps = [0, len(values) // 2, len(values) - 1]
     drawn = [_laid_out(protocol, family, values[step]) for step in steps]
-    # A few extreme parameters would leave the rest without colour.
+    # Not the maximum: a few extreme parameters would leave the rest without colour.
     reach = float(np.quantile(np.abs(values[steps]), 0.99)) or 1.0
     for panel, step, sites in zip(panels, steps, drawn, strict=True):
         if sites is None:
@@ -274,7 +273,7 @@ def _maps(
 
 
 def _laid_out(protocol: Protocol, family: Family, values: Values) -> Values | None:
-    """Sites for one end, a matrix for two, None for three."""
+    """Return sites for terms of one end, a matrix for two ends, None for three."""
     count, ends = protocol.potential.oscillators, family.ends.shape[1]
     if ends == 1:
         sites = np.full(count, np.nan)
@@ -284,14 +283,14 @@ def _laid_out(protocol: Protocol, family: Family, values: Values) -> Values | No
         matrix = np.full((count, count), np.nan)
         i, j = family.ends.T
         matrix[j, i] = values
-        # Second, so that a term in both orders keeps each in its own place.
+        # Last, so that a term with both orders keeps each value in its own place.
         matrix[i, j] = values
         return matrix
     return None
 
 
 WINDOWS = 60
-"""Running means are taken over this part of the training, so that batch noise does not hide it."""
+"""Running means span the training's length over this number, to suppress batch noise."""
 
 
 def loss_curves(
@@ -301,15 +300,14 @@ def loss_curves(
     title: str,
     optimum: Values | None = None,
 ) -> Path:
-    """A PNG of `losses` `[step, node]`, each node coloured by its noising time `[node]`.
+    """Draw `losses` `[step, node]`, each node coloured by its noising time `[node]`.
 
-    Thin lines are single steps, thick ones running means, dotted ones the `optimum` `[node]`
-    where it is known. Entries that are not finite (a step at which a node was not trained) are
-    left out.
+    Thin lines are single steps, thick ones running means, dotted ones the `optimum` `[node]` if
+    given. Entries that are not finite (steps at which a node was not trained) are skipped.
 
     Raises:
-        InvalidInput: shapes that do not fit, times that are not positive, no positive loss, or a
-            path that cannot be written.
+        InvalidInput: the shapes do not match, times are not positive, there is no positive loss,
+            or the path cannot be written.
     """
     table, times = _checked(losses, noising_times)
     import matplotlib as mpl

@@ -1,4 +1,4 @@
-"""How every picture looks, and how it reaches the disk: whole or not at all."""
+"""The style of all pictures, and how to save one completely or not at all."""
 
 # matplotlib types its methods, but not their keyword arguments.
 # pyright: reportUnknownMemberType=false
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DOTS_PER_INCH = 160
 
-# Hues that differ for colour-blind readers as well (Okabe and Ito).
+# Hues that colour-blind readers can distinguish (Okabe and Ito).
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 CYCLE = (BLUE, ORANGE, GREEN, PURPLE, "#56B4E9", "#E69F00", "#000000", "#999999")
 INK, FAINT, GUTTER = "#222222", "#8a8f98", "#c9ced6"
@@ -51,14 +51,14 @@ STYLE: Mapping[str, Any] = {
 
 @contextmanager
 def picture(path: str | Path, width: float, height: float) -> Generator[Figure]:
-    """A figure of `width` x `height` inches to draw on, saved as PNG or PDF at the end.
+    """Yield a figure of `width` x `height` inches to draw on, saved as PNG or PDF at the end.
 
-    It is drawn without pyplot, so that no window system and no global state takes part. The file
-    appears under its name when it is complete; where drawing or writing fails, an older file of
-    that name is left as it was.
+    It does not use pyplot, so that it needs no display and changes no global state. The file
+    appears under its name when it is complete. If drawing or writing fails, an older file of that
+    name is left unchanged.
 
     Raises:
-        InvalidInput: a name that ends in neither .png nor .pdf, or a folder that cannot be written.
+        InvalidInput: the name ends in neither .png nor .pdf, or the folder cannot be written.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -1,4 +1,4 @@
-"""The points to clamp at, and what a measurement there says about the parameters."""
+"""The points to clamp at, and the estimate that one measurement gives."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_ROUNDS = 100
 class Points:
     """`data` x_0, `noise` eps and `noised` x_t, each `[batch, oscillator]`.
 
-    `redrawn` is the share of draws that fell beyond the clamps and were drawn again.
+    `redrawn` is the share of draws that fell outside the clamps and were drawn again.
     """
 
     data: FloatArray
@@ -31,14 +31,13 @@ class Points:
 
 @dataclass(frozen=True, eq=False)
 class PointSource:
-    """Draws noised points of `data` `[sample, oscillator]`, within the clamp bounds.
+    """Draw noised points of `data` `[sample, oscillator]` within the clamp bounds.
 
-    Noised points are unbounded, a clamp is not: a point beyond it is drawn afresh, data and noise
-    together, so that what is learned is the score of the truncated joint density everywhere
-    inside.
+    Noised points are unbounded, but clamps are not. A point outside them is drawn again, data and
+    noise together, so that the score of the truncated joint density is learned.
 
     Raises:
-        InvalidInput: data that are not finite or not `[sample, oscillator]`.
+        InvalidInput: the data are not finite, or not `[sample, oscillator]`.
     """
 
     data: FloatArray
@@ -60,10 +59,10 @@ class PointSource:
             )
 
     def draw(self, time: float, batch: int, rng: np.random.Generator) -> Points:
-        """`batch` points at noising time `time`.
+        """Draw `batch` points at noising time `time`.
 
         Raises:
-            OutOfClamp: the clamps leave no room for the noised data.
+            OutOfClamp: points remain outside the clamps after `MOST_ROUNDS` rounds.
         """
         data, noise, noised = self._propose(time, batch, rng)
         beyond = self._beyond(noised)
@@ -85,7 +84,7 @@ class PointSource:
         )
 
     def inside(self, positions: FloatArray) -> BoolArray:
-        """Which rows of `positions` `[batch, oscillator]` the clamps can hold, `[batch]`."""
+        """Return which of `positions` `[batch, oscillator]` are within the clamps, `[batch]`."""
         kept = (positions >= self.clamp_lower) & (positions <= self.clamp_upper)
         return np.asarray(kept.all(axis=1))
 
@@ -105,13 +104,18 @@ Weighting = Literal["variance", "uniform"]
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """What one measurement says about the parameters of one node.
+    """The loss and its derivatives at one node, from one measurement.
 
-    `gradient` `[parameter]` of the loss, `curvature` `[parameter]` the loss's second derivative
-    along each parameter alone (local as well), `reading` as it was measured, `redrawn` the share
-    of points that fell beyond the clamps, `targets` `[batch, oscillator]` the forces that the
-    reading would show, but for noise, if all were learned, `residuals` `[batch, oscillator]` how
-    far it is from them where the rule compares forces.
+    Attributes:
+        loss: the loss.
+        gradient: its gradient, `[parameter]`.
+        curvature: its second derivative along each parameter, `[parameter]`; local as well.
+        redrawn: the share of points that fell outside the clamps.
+        reading: the reading as measured.
+        targets: the forces that a noiseless reading would show at the optimum,
+            `[batch, oscillator]`.
+        residuals: measured forces minus targets, `[batch, oscillator]`, if the rule compares
+            forces.
     """
 
     loss: float
@@ -125,11 +129,11 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class Sampling:
-    """How a rule samples: points a measurement, weighting lambda(t), random numbers.
+    """How a rule samples: points per measurement, random numbers, weighting lambda(t).
 
-    `at` says whether targets and features use the clamp's set-points (better, unless the clamp is
-    worse than the sensor) or the measured positions. `delta` is for how long a rule that lets go
-    of the clamps does so, as a share of sigma_t^2.
+    `at` selects the clamp's set-points (better, unless the clamp is less accurate than the sensor)
+    or the measured positions for targets and features. `delta` is the duration of a release as a
+    share of sigma_t^2, for rules that open the clamps.
     """
 
     batch: int
@@ -139,11 +143,11 @@ class Sampling:
     delta: float = 0.1
 
     def weight(self, noising: Noising, time: float) -> float:
-        """lambda(t): `variance` is sigma_t^2, `uniform` is 1."""
+        """Return lambda(t): sigma_t^2 for `variance`, 1 for `uniform`."""
         return noising.variance(time) if self.weighting == "variance" else 1.0
 
     def release(self, noising: Noising, time: float) -> float:
-        """How long clamps stay open at noising time `time`: delta sigma_t^2."""
+        """Return how long clamps stay open at noising time `time`: delta sigma_t^2."""
         return self.delta * noising.variance(time)
 
 
@@ -156,9 +160,9 @@ def estimate_from_forces(
     reading: ForceReading | PositionReading,
     redrawn: float,
 ) -> Estimate:
-    """Loss and gradient from residuals r = F_measured - F*, all `[batch, oscillator]`.
+    """Return loss and gradient from residuals r = F_measured - F*, all `[batch, oscillator]`.
 
-    `forces` were measured where `positions` say, `targets` are what they should have been.
+    `forces` F_measured were measured at `positions`; `targets` are F*.
 
     L = weight * E[|r|^2] / 2 and, since the force is -sum_p theta_p d_i u_p,
     dL/dtheta_p = -weight * E[sum_i r_i d_i u_p] with i over the ends of term p only: the rule is

@@ -1,8 +1,8 @@
 """Optimisers whose state is kept per parameter, so that learning stays local.
 
 Each works in units of a parameter's own curvature: theta_p sqrt(h_p), where h_p is a running mean
-of the loss's second derivative along theta_p, seen at the ends of p alone. A constant pixel needs a
-stiffness near 2 / sigma_t^2 where a varying one needs a few; in these units both are of order one.
+of the loss's second derivative along theta_p, measured at the ends of p alone. A constant pixel
+needs a stiffness near 2 / sigma_t^2, a varying one a few; in these units both are of order one.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ LEAST_CURVATURE = 1e-9
 
 
 class Optimiser(Protocol):
-    """Steps for the parameters of every node; state arrays are `[node, parameter]`."""
+    """Computes steps for the parameters of every node; state arrays are `[node, parameter]`."""
 
     def step(
         self, node: int, gradient: FloatArray, curvature: FloatArray, rate: float
     ) -> FloatArray:
-        """The change of node `node`'s parameters, `[parameter]`."""
+        """Return the change of the parameters of node `node`, `[parameter]`."""
         ...
 
     @property
     def state(self) -> dict[str, FloatArray]:
-        """The arrays that a checkpoint has to keep; written to in place on restoring."""
+        """The arrays for a checkpoint. Restoring writes to them in place."""
         ...
 
 
 @dataclass(eq=False)
 class RunningMean:
-    """An exponential mean per parameter, corrected for its start at zero."""
+    """An exponential running mean per parameter, corrected for its start at zero."""
 
     memory: float
     values: FloatArray
     seen: FloatArray
 
     def update(self, node: int, new: FloatArray) -> FloatArray:
-        """Take in `new` `[parameter]` and return the corrected mean."""
+        """Add `new` `[parameter]` and return the corrected mean."""
         self.values[node] *= self.memory
         self.values[node] += (1 - self.memory) * new
         self.seen[node] += 1
@@ -74,9 +74,9 @@ class Sgd:
     def step(
         self, node: int, gradient: FloatArray, curvature: FloatArray, rate: float
     ) -> FloatArray:
-        """theta changes by -v, where v <- momentum v + rate g / h.
+        """Return the change -v of theta, where v <- momentum v + rate g / h.
 
-        Of a batch's many updates each takes a part, such that together they come as far.
+        With several updates per batch, each takes a part, so that together they move as far.
         """
         scale = np.maximum(self.curvature.update(node, curvature), LEAST_CURVATURE)
         momentum = _shared(self.momentum, self.updates)
@@ -118,10 +118,10 @@ class Adam:
     def step(
         self, node: int, gradient: FloatArray, curvature: FloatArray, rate: float
     ) -> FloatArray:
-        """theta changes by -rate m / (sqrt(v) sqrt(h)), m and v of g / sqrt(h).
+        """Return the change -rate m / (sqrt(v) sqrt(h)) of theta, with m and v of g / sqrt(h).
 
-        A single measurement's v is as much larger as a batch has measurements, so that each of a
-        batch's updates takes one over the root of their number.
+        With n updates per batch, v of a single measurement is n times that of a batch, so each
+        update is scaled by 1 / sqrt(n).
         """
         scale = np.sqrt(np.maximum(self.curvature.update(node, curvature), LEAST_CURVATURE))
         scaled = gradient / scale
@@ -139,15 +139,15 @@ class Adam:
 
 
 def _shared(memory: float, updates: int) -> float:
-    """What `updates` in a row must each keep so that together they keep `memory`."""
+    """Return the memory of each of `updates` successive updates that together have `memory`."""
     return memory ** (1 / updates)
 
 
 class OptimiserKind(Protocol):
-    """Makes a fresh optimiser: an entry of `oscilab.optimisers`, such as the class `Adam`."""
+    """Makes an optimiser: an entry of `oscilab.optimisers`, such as the class `Adam`."""
 
     def __call__(self, nodes: int, parameters: int, *, updates: int = 1) -> Optimiser:
-        """Rates and memories are those of `updates` steps together."""
+        """Return a new optimiser. Rates and memories apply to `updates` steps together."""
         ...
 
 
@@ -156,17 +156,17 @@ OPTIMISERS: Mapping[str, OptimiserKind] = {"adam": Adam, "sgd": Sgd}
 
 
 def find_optimiser(name: str) -> OptimiserKind:
-    """The kind of optimiser of that name, oscilab's own or installed.
+    """Return the built-in or installed kind of optimiser of that name.
 
     Raises:
-        InvalidInput: there is none; the message lists those that there are.
-        OscilabError: it is installed but cannot be used.
+        InvalidInput: there is no such optimiser; the message lists the known ones.
+        OscilabError: the optimiser is installed but cannot be used.
     """
     return find(GROUP, name, OPTIMISERS, OptimiserKind)
 
 
 def optimiser_named(name: str, nodes: int, parameters: int, updates: int = 1) -> Optimiser:
-    """A fresh optimiser; rates and memories are those of `updates` steps together.
+    """Return a new optimiser. Rates and memories apply to `updates` steps together.
 
     Raises:
         InvalidInput, OscilabError: as `find_optimiser`.

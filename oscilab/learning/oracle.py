@@ -1,8 +1,8 @@
-"""The exact minimiser of the force-matching loss over the parameter box: what learning aims at.
+"""The exact minimiser of the force-matching loss over the parameter box.
 
 The loss is a convex quadratic in the parameters, L = theta' A theta / 2 - b' theta + c, so its
-minimiser over a box is a bounded least-squares solution. The expectation is taken over points
-drawn just as training draws them, clamps' truncation included.
+minimiser over a box is a bounded least-squares solution. The expectation is over points drawn as in
+training, truncated by the clamps.
 """
 
 from __future__ import annotations
@@ -34,20 +34,21 @@ class QuadraticLoss:
     c: float
 
     def value(self, parameters: FloatArray) -> float:
-        """L at one parameter vector."""
+        """Return L at one parameter vector."""
         return float(0.5 * parameters @ self.a @ parameters - self.b @ parameters + self.c)
 
     def gradient(self, parameters: FloatArray) -> FloatArray:
-        """dL/dtheta, `[parameter]`."""
+        """Return dL/dtheta, `[parameter]`."""
         return self.a @ parameters - self.b
 
     def minimiser(self, box: ParameterBox) -> FloatArray:
-        """The parameters in the box with the least loss, by block principal pivoting.
+        """Return the parameters in the box with the least loss, by block principal pivoting.
 
-        Free parameters solve their normal equations; all that leave the box are bound there and
-        all whose slope points back inside are freed, at once. Where that stops making progress
-        only the last of them changes sides, which always ends (Portugal, Judice and Vicente,
-        Math. Comp. 63 (1994) 625). A general solver's SVD of thousands of columns takes minutes.
+        The free parameters solve their normal equations. Then all that leave the box are bound to
+        its edge, and all bound ones whose slope points inwards are freed, at once. When this makes
+        no progress, only the last of them changes sides, which always terminates (Portugal, Judice
+        and Vicente, Math. Comp. 63 (1994) 625). A general solver would need an SVD of thousands of
+        columns, which takes minutes.
         """
         scale = np.sqrt(np.maximum(np.diagonal(self.a), RIDGE))
         a = self.a / np.outer(scale, scale) + RIDGE * np.eye(len(scale))
@@ -88,7 +89,7 @@ def quadratic_loss(
     samples: int,
     rng: np.random.Generator,
 ) -> QuadraticLoss:
-    """The force-matching loss at noising time `time`, from `samples` drawn points."""
+    """Return the force-matching loss at noising time `time`, estimated from `samples` points."""
     a = np.zeros((potential.parameters, potential.parameters))
     b = np.zeros(potential.parameters)
     c = 0.0

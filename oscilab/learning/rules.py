@@ -1,6 +1,6 @@
-"""Learning rules: from one measurement to a gradient, by what is seen at the ends of each term.
+"""Local learning rules: from one measurement to a gradient, using only the ends of each term.
 
-`RULES` lists oscilab's own; each satisfies `Rule`, as do those of the entry point group
+`RULES` lists the built-in rules. Each satisfies `Rule`, as do the entries of the entry point group
 `oscilab.rules`.
 """
 
@@ -29,35 +29,35 @@ from oscilab.types import Float64Array, FloatArray
 
 
 class Rule(Protocol):
-    """How an array learns."""
+    """A way to estimate the gradient of the loss from measurements."""
 
     @property
     def name(self) -> str:
-        """What `--rule` calls it."""
+        """The name for `--rule`."""
         ...
 
     @property
     def needs(self) -> tuple[Capability, ...]:
-        """The capabilities without which the rule cannot run."""
+        """The capabilities that the rule needs."""
         ...
 
     @property
     def needs_bath(self) -> bool:
-        """Whether it learns from thermal motion, and so not at temperature zero."""
+        """Whether the rule learns from thermal motion and needs a temperature above zero."""
         ...
 
     @property
     def reads(self) -> ReadingKind:
-        """What its measurements end in: forces, or positions before and after a release."""
+        """The kind of its readings: forces, or positions before and after a release."""
         ...
 
     @property
     def uses(self) -> frozenset[str]:
-        """Which of the settings that only some rules have a use for it heeds."""
+        """The rule-specific settings (`RULE_SETTINGS`) that this rule uses."""
         ...
 
     def allowed(self, wanted: Float64Array, box: ParameterBox, noising: Noising) -> Float64Array:
-        """The parameters near `wanted` with which the array may learn and generate.
+        """Return the parameters nearest to `wanted` with which the array may learn and generate.
 
         Raises:
             OutOfBox, CannotDo: there are none.
@@ -65,7 +65,7 @@ class Rule(Protocol):
         ...
 
     def released(self, noising: Noising, time: float, sampling: Sampling) -> float:
-        """The array time for which clamps are open in the measurement of one point."""
+        """Return the array time for which the clamps are open in the measurement of one point."""
         ...
 
     def estimate(
@@ -76,33 +76,33 @@ class Rule(Protocol):
         points: PointSource,
         sampling: Sampling,
     ) -> Estimate:
-        """Measure points at noising time `time` and say which way the loss falls."""
+        """Measure points at noising time `time` and estimate the loss and its gradient."""
         ...
 
 
 def confined(wanted: Float64Array, box: ParameterBox) -> Float64Array:
-    """`wanted` `[parameter]` moved into the box, then raised until it confines.
+    """Return `wanted` `[parameter]` projected into the box, then raised until it confines.
 
     Raises:
-        OutOfBox: the box leaves no room to confine.
+        OutOfBox: no parameters in the box confine.
     """
     return Confinement(box.potential).project(box.project(wanted), box)
 
 
 class Bounded:
-    """A rule that learns in the potential that generates: box and confinement are its bounds."""
+    """A rule that learns in the generating potential, bounded by the box and by confinement."""
 
     def allowed(self, wanted: Float64Array, box: ParameterBox, noising: Noising) -> Float64Array:
-        """Inside the box, and confining."""
+        """Return `wanted` projected into the box and raised until it confines."""
         return confined(wanted, box)
 
 
 class ForceMatching(Bounded):
     """r = F_measured - F*, with F* the denoising form of the reverse force (arXiv:2506.19136).
 
-    Targets and features use the set-points: a clamp is better known than it is read. With
-    `Sampling.at = "measured"` they use the measured positions instead, which biases a stiffness
-    by s^2 / sigma_t^2 of its reading noise s.
+    Targets and features use the set-points, which are more accurate than the readings. With
+    `Sampling.at = "measured"` they use the measured positions, whose reading noise s biases a
+    stiffness by s^2 / sigma_t^2.
     """
 
     name = "force-matching"
@@ -112,7 +112,7 @@ class ForceMatching(Bounded):
     uses = frozenset({"features_at"})
 
     def released(self, noising: Noising, time: float, sampling: Sampling) -> float:
-        """Clamps stay closed."""
+        """Return 0: the clamps stay closed."""
         return 0.0
 
     def estimate(
@@ -123,12 +123,12 @@ class ForceMatching(Bounded):
         points: PointSource,
         sampling: Sampling,
     ) -> Estimate:
-        """One clamped measurement of fresh points at noising time `time`."""
+        """Measure forces at new points at noising time `time`."""
         noising = points.noising
         drawn = points.draw(time, sampling.batch, sampling.rng)
         reading = array.measure_forces(parameters, drawn.noised)
         at = reading.set_points if sampling.at == "set_points" else reading.positions
-        # At a measured position the noise that explains it is the one that the residual sees.
+        # For a measured position, use the noise that reproduces it.
         noise = (at - noising.decay(time) * drawn.data) / noising.sigma(time)
         return estimate_from_forces(
             array.description.potential,
@@ -142,13 +142,13 @@ class ForceMatching(Bounded):
 
 
 class Displacement(Bounded):
-    """F = (x(delta) - x(0)) / delta after a release from the clamped x(0), in U itself.
+    """F = (x(delta) - x(0)) / delta after a release from the clamped x(0) in U.
 
-    Both ends come from the same sensor, whose offset cancels. Features use the set-points: a
-    measured start's noise s would be in the displacement as well and bias a stiffness by
+    Both positions come from the same sensor, so its offset cancels. Features use the set-points: a
+    measured start has the same noise s as the displacement, which would bias a stiffness by
     -s^2 / (delta sigma_t^2).
 
-    The mean is off to first order in delta: where a force -k x is wanted, the stiffness learned is
+    The mean is biased to first order in delta: for a target force -k x, the stiffness learned is
     -ln(1 - k delta) / delta, too large by a share of about k delta / 2. The bath adds a variance of
     2 D / delta to every displacement.
     """
@@ -160,7 +160,7 @@ class Displacement(Bounded):
     uses = frozenset({"delta"})
 
     def released(self, noising: Noising, time: float, sampling: Sampling) -> float:
-        """delta sigma_t^2."""
+        """Return delta sigma_t^2."""
         return sampling.release(noising, time)
 
     def estimate(
@@ -171,7 +171,7 @@ class Displacement(Bounded):
         points: PointSource,
         sampling: Sampling,
     ) -> Estimate:
-        """One release from fresh points at noising time `time`."""
+        """Release the oscillators from new points at noising time `time`."""
         noising = points.noising
         drawn = points.draw(time, sampling.batch, sampling.rng)
         reading = array.relax(parameters, drawn.noised, sampling.release(noising, time))
@@ -189,16 +189,16 @@ class Displacement(Bounded):
 
 
 def displacement_force(reading: PositionReading) -> FloatArray:
-    """The mean force over a release, as the displacement over its duration."""
+    """Return the mean force over a release: the displacement divided by its duration."""
     return (reading.end - reading.start) / reading.duration
 
 
 def without_bath(
     found: Estimate, reading: PositionReading, weight: float, temperature: float
 ) -> Estimate:
-    """`found` with the bath's share weight n D / delta of the loss taken off.
+    """Return `found` without the bath's share weight n D / delta of the loss.
 
-    What is left compares with force matching; one batch may come out below zero.
+    The rest is comparable to force matching. It may be negative for a single batch.
     """
     oscillators = reading.start.shape[1]
     return replace(found, loss=found.loss - weight * oscillators * temperature / reading.duration)
@@ -206,11 +206,11 @@ def without_bath(
 
 @dataclass(frozen=True)
 class EquilibriumSetting:
-    """Between the potential U that generates and the V whose equilibrium is p_t.
+    """The relation of the generating potential U to the potential V whose equilibrium is p_t.
 
-    A bath of temperature D holds p_t in V where -grad V = D grad log p_t. Since
+    In a bath of temperature D, p_t is the equilibrium of V if -grad V = D grad log p_t. Since
     -grad U = c x + (c + D) grad log p_t, U = (c + D) / D V - c x^2 / 2: for c = D = 1 every
-    parameter of U is twice that of V, a stiffness one less than that.
+    parameter of U is twice that of V, and a stiffness one less than that.
     """
 
     potential: Potential
@@ -226,18 +226,18 @@ class EquilibriumSetting:
         return self.noising.speed * noising_parameters(self.potential)
 
     def of(self, generating: Float64Array) -> Float64Array:
-        """V's parameters from U's, `[parameter]`."""
+        """Return V's parameters from U's, `[parameter]`."""
         return (generating + self._unit) / self.ratio
 
     def generating(self, equilibrium: Float64Array) -> Float64Array:
-        """U's parameters from V's, `[parameter]`."""
+        """Return U's parameters from V's, `[parameter]`."""
         return self.ratio * equilibrium - self._unit
 
     def narrowed(self, box: ParameterBox) -> ParameterBox:
-        """The box of those U whose V fits `box` as well.
+        """Return the box of all U in `box` whose V is in `box` as well.
 
         Raises:
-            CannotDo: there is none, naming a parameter.
+            CannotDo: it is empty for some parameter.
         """
         lower = np.maximum(box.lower, self.generating(box.lower))
         upper = np.minimum(box.upper, self.generating(box.upper))
@@ -254,17 +254,17 @@ class EquilibriumSetting:
 
 
 class ContrastiveDivergence:
-    """dJ/dtheta^V_p = (E[u_p(x)] - E[u_p(x')]) / delta, x' being x after a release under V.
+    """dJ/dtheta^V_p = (E[u_p(x)] - E[u_p(x')]) / delta, where x' is x after a release under V.
 
-    It is the gradient of implicit score matching (Hyvarinen, JMLR 6 (2005) 695) to first order in
-    delta, as in arXiv:2506.19136; that of the force-matching loss is lambda (c + D) / D times it,
-    for U's parameters, which are those that are stored. The array runs in V while it learns and in
-    U while it generates; both are kept in the box. Both features are evaluated at measured
-    positions, whose reading noise is the same before and after and cancels in the mean.
+    This is the gradient of implicit score matching (Hyvarinen, JMLR 6 (2005) 695) to first order in
+    delta, as in arXiv:2506.19136. The gradient of the force-matching loss for U's parameters, which
+    are the ones stored, is lambda (c + D) / D times it. The array runs in V while it learns and in
+    U while it generates; both are kept in the box. Features are evaluated at measured positions,
+    whose reading noise is the same before and after and cancels in the mean.
 
-    Data and noise of a point are not used: samples of p_t are all that it needs. The loss that is
-    reported takes the displacement under V as a force reading, so that it compares with the other
-    rules'; learning does not see it.
+    The rule needs samples of p_t only, not the data and noise of a point. The reported loss takes
+    the displacement under V as a force reading, to be comparable to that of other rules; learning
+    does not use it.
     """
 
     name = "cd1"
@@ -274,7 +274,7 @@ class ContrastiveDivergence:
     uses = frozenset({"delta"})
 
     def allowed(self, wanted: Float64Array, box: ParameterBox, noising: Noising) -> Float64Array:
-        """U inside the box and confining, such that V is so too."""
+        """Return parameters of U such that U and V are both in the box and confining."""
         setting = EquilibriumSetting(box.potential, noising)
         inside = confined(wanted, setting.narrowed(box))
         equilibrium = setting.of(inside)
@@ -283,7 +283,7 @@ class ContrastiveDivergence:
         return np.where(lacked, setting.generating(raised), inside) if lacked.any() else inside
 
     def released(self, noising: Noising, time: float, sampling: Sampling) -> float:
-        """delta sigma_t^2."""
+        """Return delta sigma_t^2."""
         return sampling.release(noising, time)
 
     def estimate(
@@ -294,7 +294,7 @@ class ContrastiveDivergence:
         points: PointSource,
         sampling: Sampling,
     ) -> Estimate:
-        """One release in V from fresh points at noising time `time`."""
+        """Release the oscillators in V from new points at noising time `time`."""
         noising, description = points.noising, array.description
         potential = description.potential
         setting = EquilibriumSetting(potential, noising)
@@ -315,17 +315,17 @@ class ContrastiveDivergence:
             curvature=potential.feature_power(scale, drawn.noised),
             redrawn=drawn.redrawn,
             reading=reading,
-            # Those of V, which is what the reading shows.
+            # The targets of V, in which the reading was taken.
             targets=(wanted - noising.speed * drawn.noised) / setting.ratio,
         )
 
 
 @dataclass(frozen=True, eq=False)
 class NoisingPath:
-    """Two instants of noising paths that the array ran, each `[batch, oscillator]`.
+    """Two instants of noising paths run by the array, each `[batch, oscillator]`.
 
     `start` is x_{t - duration} and `end` is x_t, in noising time. `redrawn` is the share of paths
-    that left the clamps' reach and were run again.
+    that left the clamps and were run again.
     """
 
     start: FloatArray
@@ -339,11 +339,11 @@ def run_noising(
 ) -> NoisingPath:
     """Clamp at data, let the array noise them for `time`, read shortly before and at the end.
 
-    In a spring of stiffness D a bath of temperature D makes the unit noise of the noising, D times
-    as fast: a noising time t takes the array t / D.
+    With springs of stiffness D, a bath of temperature D produces the unit noise of the noising, D
+    times as fast: a noising time t takes an array time t / D.
 
     Raises:
-        OutOfClamp: the clamps leave no room for the noised data.
+        OutOfClamp: paths still leave the clamps after `MOST_ROUNDS` rounds.
     """
     rng, duration = sampling.rng, sampling.release(points.noising, time)
     batch = sampling.batch
@@ -380,12 +380,12 @@ def _noised(
 
 
 class ReversePath(Bounded):
-    """r = F_measured(y) - F*, the target from two instants y_0, y of an observed noising path.
+    """r = F_measured(y) - F*, with the target from two instants y_0, y of a measured noising path.
 
     F* = c y + (c + D) (exp(-delta) y_0 - y) / (1 - exp(-2 delta)), which is exact for every delta
     (`Noising.path_force`) and has a variance of (c + D)^2 / (1 - exp(-2 delta)). Force and features
-    belong to the end state y, and the slice to its time. Neither data nor noise is known to the
-    rule but for the data that the paths start from.
+    are those of the end state y, and the node is that of its time. The rule knows only the data
+    from which the paths start, not the noise.
     """
 
     name = "reverse-path"
@@ -395,7 +395,7 @@ class ReversePath(Bounded):
     uses = frozenset({"delta"})
 
     def released(self, noising: Noising, time: float, sampling: Sampling) -> float:
-        """The noising itself, at the bath's pace."""
+        """Return the array time of the noising."""
         return time / noising.temperature
 
     def estimate(
@@ -406,7 +406,7 @@ class ReversePath(Bounded):
         points: PointSource,
         sampling: Sampling,
     ) -> Estimate:
-        """One batch of noising paths up to `time`, then one force reading at their ends."""
+        """Run a batch of noising paths up to `time`, then measure the forces at their ends."""
         noising = points.noising
         path = run_noising(array, points, time, sampling)
         reading = array.measure_forces(parameters, path.end)
@@ -422,9 +422,9 @@ class ReversePath(Bounded):
 
 
 class ReversePathDisplacement(ReversePath):
-    """The reverse-path rule without force readout: a second displacement, from y, stands in.
+    """The reverse-path rule without force readout: a second displacement, from y, replaces it.
 
-    It has the displacement rule's bias and noise beside those of the path.
+    It adds the bias and noise of the displacement rule to those of the path.
     """
 
     name = "reverse-path-displacement"
@@ -432,7 +432,7 @@ class ReversePathDisplacement(ReversePath):
     reads = "position"
 
     def released(self, noising: Noising, time: float, sampling: Sampling) -> float:
-        """The noising, and the second release."""
+        """Return the array time of the noising and of the second release."""
         return super().released(noising, time, sampling) + sampling.release(noising, time)
 
     def estimate(
@@ -443,7 +443,7 @@ class ReversePathDisplacement(ReversePath):
         points: PointSource,
         sampling: Sampling,
     ) -> Estimate:
-        """One batch of noising paths up to `time`, then one release from their ends."""
+        """Run a batch of noising paths up to `time`, then release from their ends."""
         noising = points.noising
         path = run_noising(array, points, time, sampling)
         reading = array.relax(parameters, path.end, sampling.release(noising, time))
@@ -472,30 +472,30 @@ RULES: Mapping[str, Rule] = {
         ReversePathDisplacement(),
     )
 }
-"""Oscilab's own rules, by name."""
+"""The built-in rules, by name."""
 RULE_SETTINGS = frozenset[str]().union(*(rule.uses for rule in RULES.values()))
-"""Settings that mean something to some rules only."""
+"""Settings that only some rules use."""
 
 
 def find_rule(name: str) -> Rule:
-    """The rule of that name, oscilab's own or installed.
+    """Return the built-in or installed rule of that name.
 
     Raises:
-        InvalidInput: there is none; the message lists those that there are.
-        OscilabError: it is installed but cannot be used.
+        InvalidInput: there is no such rule; the message lists the known ones.
+        OscilabError: the rule is installed but cannot be used.
     """
     return find(GROUP, name, RULES, Rule)
 
 
 def rule_for(name: str, description: ArrayDescription) -> Rule:
-    """The rule of that name, if the array can run it.
+    """Return the rule of that name, if the array can run it.
 
-    An array without force readout is left with the rules that let go of the clamps, one whose bath
-    is at temperature zero with those that do not learn from thermal motion.
+    An array without force readout can run the rules that open the clamps. An array at temperature
+    zero can run the rules that do not learn from thermal motion.
 
     Raises:
-        InvalidInput: no such rule.
-        CannotDo: naming what the array lacks and the rules that would work.
+        InvalidInput: there is no such rule.
+        CannotDo: the array lacks something; the message names it, and the rules that would work.
     """
     rule = find_rule(name)
     try:

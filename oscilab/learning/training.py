@@ -1,4 +1,4 @@
-"""The training loop's inside: every node measured once, every parameter corrected locally."""
+"""One training step: measure every node once and correct every parameter locally."""
 
 from __future__ import annotations
 
@@ -19,25 +19,32 @@ from oscilab.types import Float64Array, FloatArray
 
 @dataclass(frozen=True)
 class Rate:
-    """The optimiser's rate over a run: half a cosine from `first` to `last` in `steps`."""
+    """The learning rate over a run: half a cosine from `first` to `last` in `steps`."""
 
     first: float
     last: float
     steps: int
 
     def at(self, step: int) -> float:
-        """The rate of step number `step`."""
+        """Return the rate of step number `step`."""
         phase = min(step, self.steps) / self.steps
         return self.last + 0.5 * (self.first - self.last) * (1 + np.cos(np.pi * phase))
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """One measured batch and the update that it led to.
+    """One measured batch and the resulting update of a node.
 
-    `targets` `[batch, oscillator]` are the forces that learning aimed at, as the reading would
-    show them; `residuals` `[batch, oscillator]` how far forces were from them, where the rule
-    compares forces. `projected` is the share of the node's parameters that the projection moved.
+    Attributes:
+        node: the number of the node.
+        loss: the loss.
+        gradient_norm: the norm of its gradient.
+        redrawn: the share of points that fell outside the clamps.
+        projected: the share of the node's parameters that the projection moved.
+        reading: the reading as measured.
+        targets: the target forces, in the reading's terms, `[batch, oscillator]`.
+        residuals: measured forces minus targets, `[batch, oscillator]`, if the rule compares
+            forces.
     """
 
     node: int
@@ -52,16 +59,17 @@ class Measured:
 
 @dataclass(eq=False)
 class Training:
-    """A protocol in training on an array; `parameters` is `[node, parameter]`.
+    """The training of a protocol on an array; `parameters` is `[node, parameter]`.
 
-    Every node starts as the noising potential, which is the optimum at large times. What is learned
-    is the mean of the parameters over the last `averaged` share of the steps (Polyak and Juditsky,
-    SIAM J. Control Optim. 30 (1992) 838): late nodes have little to gain and noisy gradients.
+    Every node starts at the noising potential, which is the optimum at large times. The result is
+    the mean of the parameters over the last `averaged` share of the steps (Polyak and Juditsky,
+    SIAM J. Control Optim. 30 (1992) 838), because late nodes have little to gain and noisy
+    gradients.
 
-    With `online`, parameters are corrected after every single measurement of a batch, which is
-    then taken one by one; nothing of a batch has to be kept. The optimiser must know of it
-    (`optimiser_named(..., updates=batch)`). The first step is a batch all the same: a single
-    measurement would be a poor start for the curvatures.
+    With `online`, the points of a batch are measured one by one and the parameters are corrected
+    after each, so that no batch has to be stored. The optimiser must be made for it
+    (`optimiser_named(..., updates=batch)`). The first step is still a batch, because a single
+    measurement is a poor start for the curvatures.
     """
 
     array: OscillatorArray
@@ -83,12 +91,13 @@ class Training:
         self.average = np.zeros_like(self.parameters)
 
     def measure_all(self, after: Callable[[Measured], None] | None = None) -> list[Measured]:
-        """One step: measure and correct every node, from t_min up.
+        """Take one step: measure and correct every node, from t_min up.
 
-        `after` is called with each batch when its node is corrected; what it raises ends the step.
+        `after` is called with each batch once its node is corrected. An exception from it ends the
+        step.
 
         Raises:
-            DeviceFailed: a reading that is not finite; no parameter was changed by it.
+            DeviceFailed: a reading is not finite; it changed no parameter.
         """
         rate = self.rate.at(self.step)
         measured: list[Measured] = []
@@ -109,7 +118,7 @@ class Training:
         return np.array([self._allowed(node) for node in self.average])
 
     def _counted(self) -> int:
-        """How many of the steps taken so far go into the average."""
+        """Return how many of the steps taken so far enter the average."""
         return self.step - int((1 - self.averaged) * self.rate.steps)
 
     def _measure(self, node: int, time: float, rate: float) -> Measured:

@@ -39,7 +39,7 @@ class Subscription:
         self._socket.connect(address.stream)
 
     def take(self, wait_s: float = 0.0) -> list[Message]:
-        """What has come since, at most 64 messages; waits for a first one as long as told.
+        """Return what has come since, at most 64 messages; waits for a first one as long as told.
 
         Raises:
             InvalidInput: messages of another version.
@@ -111,7 +111,7 @@ class Requests:
         return self._number
 
     def take(self, wait_s: float = 0.0) -> dict[str, Any] | None:
-        """The next answer, if one has come by then: `{"ok": true, "number": 1, "said": "..."}`."""
+        """Return the next answer in time, if any: `{"ok": true, "number": 1, "said": "..."}`."""
         if not self._socket.poll(round(1000 * wait_s)):
             return None
         try:

@@ -94,7 +94,7 @@ def write_address(address: Address) -> Path:
 
 
 def read_address(path: Path) -> Address:
-    """The address in a file; the file is closed again at once.
+    """Return the address in a file; the file is closed again at once.
 
     Raises:
         InvalidInput: it is missing, or holds no address of this version.
@@ -249,7 +249,7 @@ class Budget:
         self._seen = clock()
 
     def spend(self) -> bool:
-        """Whether one more may be."""
+        """Return whether one more may be."""
         now = self._clock()
         self._left = min(BURST, self._left + (now - self._seen) * A_SECOND)
         self._seen = now

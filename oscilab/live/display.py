@@ -22,7 +22,7 @@ Row = tuple[str, str, bool]
 
 
 def progress_rows(session: Session) -> list[Row]:
-    """What the run is at, how far, and how long it will take."""
+    """Return what the run is at, how far, and how long it will take."""
     model, status = session.model, session.model.status
     rows: list[Row] = []
     if status:

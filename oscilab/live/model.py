@@ -48,7 +48,7 @@ class Curves:
             np.add.at(sums, place, column)
 
     def steps(self) -> Float64Array:
-        """The middle of each bin that holds anything, `[bin]`."""
+        """Return the middle of each bin that holds anything, `[bin]`."""
         filled = np.flatnonzero(self._counts.any(axis=1))
         middle = filled.astype(np.float64) + 0.5
         return middle * self.stride + 0.5
@@ -60,7 +60,7 @@ class Curves:
         return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
     def mean(self, quantity: str) -> Float64Array:
-        """The mean over all nodes that have a value, `[bin]`."""
+        """Return the mean over all nodes that have a value, `[bin]`."""
         filled = self._counts.any(axis=1)
         sums, counts = self._sums[self.quantities.index(quantity)][filled], self._counts[filled]
         per_node = sums / np.maximum(counts, 1)
@@ -130,12 +130,12 @@ class Facts:
         return self.layout[0] * self.layout[1]
 
     def family(self, name: str) -> slice | None:
-        """The parameters of one kind of term."""
+        """Return the parameters of one kind of term."""
         found = [slice(start, stop) for each, start, stop in self.families if each == name]
         return found[0] if found else None
 
     def says_the_same(self, other: Facts) -> bool:
-        """Whether nothing differs: runs repeat their facts for viewers that come later."""
+        """Return whether nothing differs: runs repeat their facts for viewers that come later."""
         mine, theirs = vars(self), vars(other)
         return all(np.array_equal(mine[name], theirs[name]) for name in mine)
 

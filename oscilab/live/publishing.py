@@ -163,7 +163,7 @@ class Server:
         self._stream.send_multipart(pack(message), zmq.NOBLOCK, copy=False)
 
     def _answer_all(self) -> bool:
-        """Whether all that came was answered."""
+        """Return whether all that came was answered."""
         while self._control.poll(0):
             if not self._budget.spend():
                 return False
@@ -214,7 +214,7 @@ class Live:
 
     @contextmanager
     def task(self, description: str, total: int, done: int = 0) -> Generator[_Task]:
-        """What the run is at."""
+        """Yield what the run is at."""
         self._bulletin.begin_work(description, total, done)
         yield _Task(self)
 

@@ -54,7 +54,7 @@ class Message:
 
 
 def pack(message: Message) -> list[bytes | memoryview]:
-    """The frames of a message; its arrays are not copied, and of one of the types of `TYPES`."""
+    """Return the frames of a message. Arrays must have one of `TYPES` and are not copied."""
     listed: list[tuple[str, str, list[int]]] = []
     frames: list[bytes | memoryview] = []
     for name, values in message.arrays.items():
@@ -75,7 +75,7 @@ def pack(message: Message) -> list[bytes | memoryview]:
 
 
 def unpack(frames: Sequence[bytes]) -> Message:
-    """The message that the frames carry.
+    """Return the message that the frames carry.
 
     Raises:
         InvalidInput: they carry none, or one of another version.
@@ -222,13 +222,13 @@ class Bulletin:
         return dict(zip(ROW, table.T, strict=True))
 
     def take_latest(self) -> Latest | None:
-        """The newest batch, once."""
+        """Return the newest batch, once."""
         with self._lock:
             latest, self._latest = self._latest, None
         return latest
 
     def take_samples(self) -> Float64Array | None:
-        """The newest samples, once."""
+        """Return the newest samples, once."""
         with self._lock:
             samples, self._samples = self._samples, None
         return samples
@@ -242,7 +242,7 @@ Content = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 
 
 def facts_content(run: Observed) -> Content:
-    """What does not change while the run lasts."""
+    """Return what does not change while the run lasts."""
     description = run.array.description
     potential, identity = description.potential, description.identity
     body: dict[str, Any] = {
@@ -272,7 +272,7 @@ def families_of(potential: Potential) -> list[tuple[str, int, int]]:
 
 
 def ends_of(potential: Potential) -> NDArray[np.int32]:
-    """The oscillators that each parameter touches, `[parameter, 3]`, -1 for none."""
+    """Return the oscillators that each parameter touches, `[parameter, 3]`, -1 for none."""
     ends = np.full((potential.parameters, MOST_ENDS), -1, np.int32)
     for each in potential.families.values():
         ends[each.where, : each.term.ends] = each.ends
@@ -280,7 +280,7 @@ def ends_of(potential: Potential) -> NDArray[np.int32]:
 
 
 def reading_content(latest: Latest) -> Content:
-    """A measured batch: readings `[shot, oscillator]`, and the node's parameters `[parameter]`."""
+    """Return the message of a measured batch, with the node's parameters `[parameter]`."""
     batch, read = latest.batch, latest.batch.reading
     if isinstance(read, ForceReading):
         named = {"set_points": read.set_points, "positions": read.positions, "forces": read.forces}
@@ -297,12 +297,12 @@ def reading_content(latest: Latest) -> Content:
 
 
 def shots_shown(values: NDArray[Any]) -> int:
-    """How many points of a reading `[shot, oscillator]` go into a message."""
+    """Return how many points of a reading `[shot, oscillator]` go into a message."""
     return max(1, min(len(values), MOST_NUMBERS // max(1, values.shape[1])))
 
 
 def samples_content(values: Float64Array) -> Content:
-    """The last samples `[sample, ...]`, and how many there were."""
+    """Return the last samples `[sample, ...]`, and how many there were."""
     return {"count": len(values)}, {"samples": np.asarray(values[-MOST_SAMPLES:], np.float32)}
 
 
@@ -332,5 +332,5 @@ def finite(value: float | None) -> float | None:
 
 
 def batches_content(rows: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The rows of measured batches as they travel."""
+    """Return the rows of measured batches as they travel."""
     return {name: np.asarray(values, np.float64) for name, values in rows.items()}

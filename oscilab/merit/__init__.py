@@ -1,4 +1,4 @@
-"""Figures of merit: how good generated samples are."""
+"""Figures of merit for generated samples."""
 
 from oscilab.merit.classifier import (
     ClassShare,

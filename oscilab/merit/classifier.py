@@ -1,7 +1,7 @@
-"""An independent classifier, and the share of samples that it takes for the trained classes.
+"""An independent classifier, and the share of samples that it assigns to the trained classes.
 
-A support vector machine with a radial kernel: ten classes of 12x12 images are learned in seconds
-on one core, without a choice of initial weights.
+It is a support vector machine with a radial kernel, which learns ten classes of 12x12 images in
+seconds on one core and has no initial weights to choose.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from oscilab.errors import InvalidInput
 from oscilab.types import Float64Array, IntArray
 
 LARGEST_TRAINING_SET = 20_000
-"""Samples to train on; the time grows with their square."""
+"""The most samples to train on; the time grows with their square."""
 
 PENALTY = 10.0
 CONFIDENCE = 0.95
@@ -25,7 +25,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, eq=False)
 class ImageClassifier:
-    """Tells `classes` apart; `accuracy` was measured on `tested` held-out samples."""
+    """Distinguishes `classes`; `accuracy` was measured on `tested` held-out samples."""
 
     name: str
     classes: tuple[int, ...]
@@ -35,10 +35,10 @@ class ImageClassifier:
     model: Any
 
     def classify(self, samples: Float64Array) -> IntArray:
-        """The class of each of `samples` `[sample, feature]`.
+        """Return the class of each of `samples` `[sample, feature]`.
 
         Raises:
-            InvalidInput: samples of another size, or not finite.
+            InvalidInput: the samples have another size, or are not finite.
         """
         values = checked_values(samples, "batch of samples to classify")
         if values.shape[1] != self.features:
@@ -52,13 +52,13 @@ class ImageClassifier:
 
 
 def train_classifier(dataset: Dataset, limit: int = LARGEST_TRAINING_SET) -> ImageClassifier:
-    """A classifier of all classes of `dataset`, from its training part alone.
+    """Train a classifier of all classes of `dataset` on its training part.
 
-    Of more than `limit` training samples a fixed choice is used. Give it the data set of all ten
-    digits: its held-out part then covers that of any data set of fewer classes.
+    At most `limit` samples are used, a fixed selection of them. Pass the data set of all ten
+    digits: its held-out part then includes that of any data set of fewer classes.
 
     Raises:
-        InvalidInput: fewer than two classes.
+        InvalidInput: there are fewer than two classes.
     """
     if dataset.train_labels is None or dataset.held_out_labels is None or len(dataset.classes) < 2:
         raise InvalidInput(
@@ -84,7 +84,7 @@ def train_classifier(dataset: Dataset, limit: int = LARGEST_TRAINING_SET) -> Ima
 
 @dataclass(frozen=True)
 class ClassShare:
-    """Of `total` samples, `counts` `[class]` were taken for each of the trained `classes`."""
+    """The number of samples, `counts` of `total`, assigned to each of the trained `classes`."""
 
     classes: tuple[int, ...]
     counts: tuple[int, ...]
@@ -92,7 +92,7 @@ class ClassShare:
 
     @property
     def share(self) -> float:
-        """The share of samples taken for any trained class."""
+        """The share of samples assigned to any trained class."""
         return sum(self.counts) / self.total
 
     @property
@@ -102,7 +102,7 @@ class ClassShare:
 
     @property
     def balance(self) -> float:
-        """The rarest trained class over the most frequent one: 1 is even, 0 lacks a class."""
+        """The count of the rarest class over that of the most frequent: 1 is even, 0 lacks one."""
         most = max(self.counts)
         return min(self.counts) / most if most else 0.0
 
@@ -110,10 +110,10 @@ class ClassShare:
 def class_share(
     classifier: ImageClassifier, samples: Float64Array, classes: Sequence[int]
 ) -> ClassShare:
-    """How many of `samples` `[sample, feature]` the classifier takes for each of `classes`.
+    """Count the `samples` `[sample, feature]` that the classifier assigns to each of `classes`.
 
     Raises:
-        InvalidInput: no sample, or a class that the classifier does not know.
+        InvalidInput: there are no samples, or the classifier does not know a class.
     """
     for label in classes:
         if label not in classifier.classes:
@@ -129,7 +129,7 @@ def class_share(
 
 
 def wilson_interval(successes: int, total: int) -> tuple[float, float]:
-    """The Wilson score interval of a proportion, at 95 %."""
+    """Return the 95 % Wilson score interval of a proportion."""
     from scipy import stats  # pyright: ignore[reportMissingTypeStubs]
 
     untyped: Any = stats

@@ -1,4 +1,4 @@
-"""Distances from samples to data, and a fitted Gaussian to compare them with."""
+"""Distances from samples to data, and a fitted Gaussian as a baseline."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ def sliced_wasserstein(
     projections: int = PROJECTIONS,
     seed: int = PROJECTION_SEED,
 ) -> float:
-    """sqrt(mean over unit directions v of W2^2 between samples . v and reference . v).
+    """Return the sliced Wasserstein distance of two sets of samples, `[sample, feature]` each.
 
-    `samples` and `reference` are `[sample, feature]` and may differ in number: in one dimension
-    W2^2 is the integral of the squared difference of the two quantile functions, which are steps,
-    so the integral is an exact sum. The directions are the same at every call. The distance
-    between two finite sets of one distribution is not zero, and larger for fewer samples; put it
-    beside the distance of training data to the same reference.
+    This is sqrt(mean over unit directions v of W2^2 between samples . v and reference . v). The
+    numbers of samples may differ: in one dimension W2^2 is the integral of the squared difference
+    of the two quantile functions, which are step functions, so the integral is an exact sum. The
+    directions are the same at every call. The distance between two finite sets from the same
+    distribution is not zero, and larger for fewer samples; compare it to the distance of training
+    data to the same reference.
 
     Raises:
-        InvalidInput: samples that are not finite, differ in features, or are none at all.
+        InvalidInput: samples are missing, not finite, or differ in features.
     """
     first = checked_values(samples, "batch of samples")
     second = checked_values(reference, "reference samples")
@@ -55,15 +56,15 @@ def sliced_wasserstein(
 
 
 def unit_directions(count: int, features: int, seed: int) -> Values:
-    """Directions uniform on the sphere, `[count, feature]`."""
+    """Return directions drawn uniformly on the sphere, `[count, feature]`."""
     drawn = np.random.default_rng(seed).standard_normal((count, features))
     return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
 
 
 def _merged_quantiles(first: int, second: int) -> tuple[IntArray, IntArray, Values]:
-    """Which order statistics face each other, and over how much probability.
+    """Return the pairs of order statistics to compare, and the probability of each pair.
 
-    Levels are counted in units of 1 / (first * second), so that equal ones are found equal.
+    Levels are whole multiples of 1 / (first * second), so that equal levels compare equal.
     """
     levels = np.union1d(
         np.arange(1, first + 1, dtype=np.int64) * second,
@@ -82,11 +83,11 @@ NEAR_QUANTILE = 0.1
 
 @dataclass(frozen=True)
 class Memorisation:
-    """Nearest-neighbour distances to the training set, Euclidean, in the data's own units.
+    """Euclidean nearest-neighbour distances to the training set, in the data's units.
 
-    `near_share` is the share of samples nearer to the training set than the nearest tenth of
-    the held-out data. New draws from the data's distribution give about 0.1, copies give 1,
-    samples that are off the data give 0.
+    `near_share` is the share of samples that are closer to the training set than all but the
+    nearest tenth of the held-out data. It is about 0.1 for new draws from the data's distribution,
+    1 for copies, and 0 for samples far from the data.
     """
 
     median: float
@@ -97,10 +98,10 @@ class Memorisation:
 
 
 def memorisation(samples: Values, train: Values, held_out: Values) -> Memorisation:
-    """Distances of `samples` and `held_out` to `train`, each `[sample, feature]`.
+    """Return the distances of `samples` and `held_out` to `train`, each `[sample, feature]`.
 
     Raises:
-        InvalidInput: sets that are empty, not finite, or differ in features.
+        InvalidInput: a set is empty or not finite, or the numbers of features differ.
     """
     distances = nearest_distances(samples, train)
     known = nearest_distances(held_out, train)
@@ -114,10 +115,10 @@ def memorisation(samples: Values, train: Values, held_out: Values) -> Memorisati
 
 
 def nearest_distances(samples: Values, train: Values) -> Float64Array:
-    """The distance of each sample to its nearest neighbour in `train`, `[sample]`.
+    """Return the distance of each sample to its nearest neighbour in `train`, `[sample]`.
 
-    The neighbour is found by a matrix product and its distance by subtraction, so that a copy is
-    at distance zero exactly.
+    A matrix product finds the neighbour; its distance is computed by subtraction, so that a copy
+    is at distance exactly zero.
     """
     points = checked_values(samples, "batch of samples")
     known = checked_values(train, "training data")
@@ -136,20 +137,20 @@ def nearest_distances(samples: Values, train: Values) -> Float64Array:
 
 
 def fitted_gaussian(train: Values, count: int, seed: int) -> Values:
-    """`count` draws `[sample, feature]` from the Gaussian with mean and covariance of `train`.
+    """Return `count` draws `[sample, feature]` from a Gaussian with `train`'s mean and covariance.
 
-    Nothing is clipped to the range of the data, as nothing is clipped in an array's samples.
+    Draws are not clipped to the range of the data, like an array's samples.
     """
     values = checked_values(train, "training data")
     covariance = np.atleast_2d(np.cov(values, rowvar=False))
-    # eigh, because pixels that never change make the covariance singular.
+    # eigh, because constant pixels make the covariance singular.
     return np.random.default_rng(seed).multivariate_normal(
         values.mean(axis=0), covariance, count, check_valid="ignore", method="eigh"
     )
 
 
 def at_most(values: Values, count: int, seed: int) -> Values:
-    """`values` `[sample, feature]`, or `count` of them drawn without repetition where more."""
+    """Return `values` `[sample, feature]`, or a random subset of `count` if there are more."""
     if len(values) <= count:
         return values
     return values[np.random.default_rng(seed).permutation(len(values))[:count]]

@@ -1,4 +1,4 @@
-"""Figures of merit by name, for any data, for images and for mixtures."""
+"""Figures of merit by name: for any data, for images and for mixtures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Values = Float64Array
 class ModeEstimates:
     """`weights [mode]`, `means [mode, feature]`, `covariances [mode, feature, feature]`.
 
-    Each comes with its standard error, of the same shape, to first order in 1 / sqrt(samples).
+    Each has a standard error of the same shape, to first order in 1 / sqrt(samples).
     """
 
     weights: Values
@@ -32,13 +32,13 @@ class ModeEstimates:
 
 
 def estimate_modes(samples: Values, truth: GaussianMixture) -> ModeEstimates:
-    """The modes in `samples` `[sample, feature]`, assigned under the posterior of `truth`.
+    """Estimate the modes in `samples` `[sample, feature]`, assigned by the posterior of `truth`.
 
-    Second moments are taken about the estimated means and divided by the mode's effective number
-    of samples less one.
+    Second moments are about the estimated means, divided by the mode's effective number of samples
+    minus one.
 
     Raises:
-        InvalidInput: samples of another size or not finite, or too few in a mode.
+        InvalidInput: the samples have another size or are not finite, or a mode has too few.
     """
     points = checked_values(samples, "batch of samples")
     if points.shape[1] != truth.features:
@@ -73,21 +73,21 @@ def estimate_modes(samples: Values, truth: GaussianMixture) -> ModeEstimates:
 
 
 SAMPLES = 2000
-"""Samples that every figure is taken from: of the array, the baseline and, at most, the data."""
+"""Samples for every figure: of the array, of the baseline and, at most, of the data."""
 
 SEED = 0
 
 
 def data_figures(samples: Values, dataset: Dataset, seed: int = SEED) -> dict[str, float]:
-    """Figures that any data set allows, from decoded `samples` `[sample, feature]`.
+    """Return the figures that apply to any data set, from decoded `samples` `[sample, feature]`.
 
-    `sliced_wasserstein` is the distance to the held-out data, in the data's units;
+    `sliced_wasserstein` is the distance to the held-out data in the data's units.
     `sliced_wasserstein_floor` is that of the training data and `sliced_wasserstein_gaussian` that
-    of a Gaussian fitted to them, each from at most `SAMPLES` samples. `nearest_*` are distances
-    to the training set (`Memorisation`).
+    of a Gaussian fitted to the training data, each from at most `SAMPLES` samples. `nearest_*` are
+    distances to the training set (`Memorisation`).
 
     Raises:
-        InvalidInput: samples that are none, not finite, or of another size.
+        InvalidInput: the samples are empty, not finite, or of another size.
     """
     chosen = _chosen(samples, dataset.features, seed)
     floor = at_most(dataset.train, SAMPLES, seed)
@@ -109,15 +109,15 @@ def data_figures(samples: Values, dataset: Dataset, seed: int = SEED) -> dict[st
 def image_figures(
     samples: Values, dataset: Dataset, classifier: ImageClassifier, seed: int = SEED
 ) -> dict[str, float]:
-    """`data_figures`, and what an independent classifier makes of the images.
+    """Return `data_figures` and the results of an independent classifier.
 
-    `class_share` is the share of samples taken for a trained class, `class_share_low` and
-    `class_share_high` its 95 % Wilson interval, `class_share_data` and `class_share_gaussian` the
-    same of the held-out data and of the fitted Gaussian; `class_balance` the rarest trained class
-    over the most frequent, `class_K` the share of class K.
+    `class_share` is the share of samples assigned to a trained class, `class_share_low` and
+    `class_share_high` its 95 % Wilson interval. `class_share_data` and `class_share_gaussian` are
+    the same for the held-out data and the fitted Gaussian. `class_balance` is the count of the
+    rarest trained class over that of the most frequent, `class_K` the share of class K.
 
     Raises:
-        InvalidInput: as `data_figures`; or a data set without labels.
+        InvalidInput: as `data_figures`, or the data set has no labels.
     """
     if not dataset.classes:
         raise InvalidInput(f"data set {dataset.name} has no labels, so no class share")
@@ -142,12 +142,12 @@ def image_figures(
 
 
 def mixture_figures(samples: Values, truth: GaussianMixture) -> dict[str, float]:
-    """Every mode's weight, mean and covariance in `samples`, beside `truth` and standard errors.
+    """Return every mode's weight, mean and covariance in `samples`, with truth and errors.
 
-    Names are `weight_0`, `mean_0_1` (mode, feature), `covariance_0_01` (mode, features); the true
+    Names are `weight_0`, `mean_0_1` (mode, feature), `covariance_0_01` (mode, features). The true
     value of each ends in `_truth`, its standard error in `_error`. `largest_*_difference` are the
-    largest differences from the truth of each kind. For a raw readout at t_min, `truth` is the
-    mixture noised to t_min.
+    largest differences from the truth of each kind. For a raw readout at t_min, pass the mixture
+    noised to t_min as `truth`.
 
     Raises:
         InvalidInput: as `estimate_modes`.

@@ -1,4 +1,4 @@
-"""The range of every drive parameter, and the projection that keeps learning inside it."""
+"""Ranges of the drive parameters, and the projection of parameters into them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from oscilab.types import Float64Array
 
 @dataclass(frozen=True, eq=False)
 class ParameterBox:
-    """Lower and upper bound of every parameter, `[parameter]` each."""
+    """Lower and upper bounds of all parameters, `[parameter]` each."""
 
     potential: Potential
     lower: Float64Array
@@ -50,13 +50,13 @@ class ParameterBox:
     def of_ranges(
         cls, potential: Potential, ranges: Mapping[str, tuple[float, float]] | None = None
     ) -> ParameterBox:
-        """One range a family, from `ranges` or else the defaults.
+        """Return a box with one range per family, from `ranges` or the term's default.
 
-        `ranges` may also name terms that this potential leaves out: they describe a device, of
-        whose terms an experiment may use some.
+        `ranges` may name terms that this potential does not have: it describes a device, and an
+        experiment may use only some of the device's terms.
 
         Raises:
-            InvalidInput: a range of a term that does not exist.
+            InvalidInput: a range is given for a term that does not exist.
         """
         given = dict(ranges or {})
         for name in given:
@@ -69,10 +69,10 @@ class ParameterBox:
         return cls(potential, np.repeat(lower, counts), np.repeat(upper, counts))
 
     def check(self, parameters: ArrayLike) -> Float64Array:
-        """`parameters` as a vector, refused if not finite or outside.
+        """Return `parameters` as a vector.
 
         Raises:
-            OutOfBox: naming the first parameter, its value and its range.
+            OutOfBox: a parameter is not finite or outside its range.
         """
         vector = self.potential.check(parameters)
         outside = (vector < self.lower) | (vector > self.upper)
@@ -85,5 +85,5 @@ class ParameterBox:
         return vector
 
     def project(self, parameters: Float64Array) -> Float64Array:
-        """The nearest vector inside; learning's constraint, never applied to a set-point."""
+        """Return the nearest vector in the box. For learning only; set-points are never clipped."""
         return np.clip(parameters, self.lower, self.upper)

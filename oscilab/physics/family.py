@@ -1,4 +1,4 @@
-"""All instances of one term: where their parameters and their ends are."""
+"""All instances of one term: their parameters and their ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from oscilab.types import FloatArray, IntArray
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """All instances of one term: their ends `[instance, end]` and their place among parameters."""
+    """All instances of one term: their ends `[instance, end]` and their slice of the parameters."""
 
     term: Term
     ends: IntArray
@@ -26,25 +26,24 @@ class Family:
 
     @cached_property
     def is_bilinear(self) -> bool:
-        """Whether the term is x_i x_j, so that matrix products do the work."""
+        """Whether the term is x_i x_j, which matrix products evaluate."""
         return self.term.monomials == (Monomial(1.0, (1, 1)),)
 
 
 def take(values: FloatArray, columns: IntArray) -> FloatArray:
-    """Columns of `values` `[row, column]`; not a copy where these are all, in order."""
-    # On-site families name every oscillator in order: no copy then.
+    """Return columns of `values` `[row, column]`, without a copy if these are all, in order."""
     if len(columns) == values.shape[1] and np.array_equal(columns, np.arange(len(columns))):
         return values
     return values[:, columns]
 
 
 def at_ends(positions: FloatArray, family: Family) -> list[FloatArray]:
-    """The positions of each end of all instances: an array `[batch, instance]` an end."""
+    """Return the positions at the ends of all instances: one array `[batch, instance]` per end."""
     return [take(positions, family.ends[:, end]) for end in range(family.term.ends)]
 
 
 def add_at_ends(total: FloatArray, ends: IntArray, values: FloatArray) -> None:
-    """Add `values` `[batch, instance]` to the columns `ends` of `total`; ends may repeat."""
+    """Add `values` `[batch, instance]` to the columns `ends` of `total`. Ends may repeat."""
     if len(ends) == total.shape[1] and np.array_equal(ends, np.arange(len(ends))):
         total += values
     else:

@@ -14,12 +14,12 @@ from oscilab.types import FloatArray
 class Noising:
     """x_t = exp(-t) x_0 + sigma_t eps with sigma_t^2 = 1 - exp(-2t); t is the noising time.
 
-    `speed` c is how fast the array runs the noising backwards, `temperature` D = kT/kT_0 the
-    bath's, which the noising does not choose: the array must supply
-    F* = c x + (c + D) grad log p_t (arXiv:2506.19136 for c = D = 1).
+    `speed` c is how fast the array runs the noising backwards. `temperature` D = kT/kT_0 is that of
+    the array's bath. The array must supply F* = c x + (c + D) grad log p_t (arXiv:2506.19136 for
+    c = D = 1).
 
     Raises:
-        InvalidInput: a speed that is not above zero, or a temperature below it.
+        InvalidInput: the speed is not above zero, or the temperature is negative.
     """
 
     speed: float = 1.0
@@ -34,41 +34,41 @@ class Noising:
             )
 
     def decay(self, t: float) -> float:
-        """exp(-t), by which data have shrunk."""
+        """Return exp(-t), the factor by which data have shrunk."""
         return float(np.exp(-t))
 
     def variance(self, t: float) -> float:
-        """sigma_t^2."""
+        """Return sigma_t^2."""
         return float(-np.expm1(-2 * t))
 
     def sigma(self, t: float) -> float:
-        """sigma_t."""
+        """Return sigma_t."""
         return self.variance(t) ** 0.5
 
     def noised(self, data: FloatArray, noise: FloatArray, t: float) -> FloatArray:
-        """x_t from `data` x_0 and unit `noise` eps, both `[batch, oscillator]`."""
+        """Return x_t from `data` x_0 and unit `noise` eps, both `[batch, oscillator]`."""
         return self.decay(t) * data + self.sigma(t) * noise
 
     def reverse_force(self, noised: FloatArray, noise: FloatArray, t: float) -> FloatArray:
-        """The denoising form of F*: c x_t - (c + D) eps / sigma_t, `[batch, oscillator]`."""
+        """Return the denoising form of F*: c x_t - (c + D) eps / sigma_t, `[batch, oscillator]`."""
         scale = (self.speed + self.temperature) / self.sigma(t)
         return self.speed * noised - scale * noise
 
     def score_force(self, noised: FloatArray, score: FloatArray) -> FloatArray:
-        """F* = c x + (c + D) grad log p_t, where the score is known, `[batch, oscillator]`."""
+        """Return F* = c x + (c + D) grad log p_t from a known score, `[batch, oscillator]`."""
         return self.speed * noised + (self.speed + self.temperature) * score
 
     def path_force(self, start: FloatArray, end: FloatArray, duration: float) -> FloatArray:
-        """F* at the `end` of a noising path that was at `start` a noising time `duration` earlier.
+        """Return F* at the `end` y of a noising path that was at `start` y_0 a `duration` d before.
 
-        c y + (c + D) (exp(-d) y_0 - y) / (1 - exp(-2d)), both `[batch, oscillator]`: the score of
-        the transition, whose mean over y_0 given y is that of p_t. To first order in d it is the
-        motion backwards, (y_0 - y) / d for c = D = 1 (arXiv:2506.15121).
+        F* = c y + (c + D) (exp(-d) y_0 - y) / (1 - exp(-2d)), all `[batch, oscillator]`. The score
+        is that of the transition; its mean over y_0 given y is the score of p_t. To first order in
+        d it is the reversed motion, (y_0 - y) / d for c = D = 1 (arXiv:2506.15121).
         """
         score = (self.decay(duration) * start - end) / self.variance(duration)
         return self.score_force(end, score)
 
     def denoised(self, positions: FloatArray, forces: FloatArray, t: float) -> FloatArray:
-        """E[x_0 | x_t] by Tweedie's formula from one force reading, `[batch, oscillator]`."""
+        """Return E[x_0 | x_t] by Tweedie's formula from a force reading, `[batch, oscillator]`."""
         score = (forces - self.speed * positions) / (self.speed + self.temperature)
         return (positions + self.variance(t) * score) / self.decay(t)

@@ -23,7 +23,7 @@ class Potential:
     amplitude of a unit spring, forces in kT per unit of position.
 
     Raises:
-        InvalidInput: an unknown or repeated term, or one whose ends are not on the topology.
+        InvalidInput: a term is unknown or repeated, or its ends are not on the topology.
     """
 
     def __init__(self, topology: Topology, terms: Iterable[str | Term]) -> None:
@@ -47,7 +47,7 @@ class Potential:
 
     @cached_property
     def names(self) -> list[str]:
-        """One name a parameter, such as `coupling[3,7]`."""
+        """The name of each parameter, such as `coupling[3,7]`."""
         return [
             f"{family.name}[{','.join(map(str, ends))}]"
             for family in self.families.values()
@@ -55,17 +55,19 @@ class Potential:
         ]
 
     def ends_of(self, parameter: int) -> tuple[int, ...]:
-        """The oscillators that parameter number `parameter` touches."""
+        """Return the oscillators that parameter number `parameter` touches."""
         for family in self.families.values():
             if family.where.start <= parameter < family.where.stop:
                 return tuple(family.ends[parameter - family.where.start].tolist())
         raise InvalidInput(f"parameter {parameter} is outside 0 to {self.parameters - 1}")
 
     def vector(self, **families: ArrayLike) -> Float64Array:
-        """A parameter vector, zero but for the families given (a number or one per instance).
+        """Return a parameter vector: zero except for the given families.
+
+        Each family takes one number, or one per instance.
 
         Raises:
-            InvalidInput: a term that there is not, or another number of values.
+            InvalidInput: the potential has no such term, or the number of values does not fit.
         """
         parameters = np.zeros(self.parameters)
         for name, values in families.items():
@@ -79,7 +81,7 @@ class Potential:
         return parameters
 
     def family(self, name: str) -> Family:
-        """The family of that name.
+        """Return the family of that name.
 
         Raises:
             InvalidInput: the potential has no such term.
@@ -91,10 +93,10 @@ class Potential:
         return self.families[name]
 
     def check(self, parameters: ArrayLike) -> Float64Array:
-        """`parameters` as a float vector of the right length, every entry finite.
+        """Return `parameters` as a float64 vector.
 
         Raises:
-            OutOfBox: wrong length, or an entry that is not finite.
+            OutOfBox: the length is wrong, or an entry is not finite.
         """
         vector = np.asarray(parameters, np.float64)
         if vector.shape != (self.parameters,):
@@ -111,7 +113,7 @@ class Potential:
         return vector
 
     def energy(self, parameters: FloatArray, positions: FloatArray) -> FloatArray:
-        """U(x) of each row of `positions` `[batch, oscillator]`, as `[batch]`, in kT."""
+        """Return U(x) in kT for each row of `positions` `[batch, oscillator]`, as `[batch]`."""
         total = np.zeros(len(positions))
         for family, theta in self._pairs(parameters):
             if family.is_bilinear:
@@ -123,7 +125,7 @@ class Potential:
         return total
 
     def forces(self, parameters: FloatArray, positions: FloatArray) -> FloatArray:
-        """F = -grad U at each row of `positions` `[batch, oscillator]`, of the same shape."""
+        """Return F = -grad U at each row of `positions`, both `[batch, oscillator]`."""
         total = np.zeros_like(positions)
         for family, theta in self._pairs(parameters):
             if family.is_bilinear:
@@ -135,7 +137,7 @@ class Potential:
         return total
 
     def correlate(self, residuals: FloatArray, positions: FloatArray) -> FloatArray:
-        """sum over batch and ends of r_i d_i u_p, for every parameter: `[parameter]`.
+        """Return the sum over batch and ends of r_i d_i u_p, `[parameter]`.
 
         Each entry reads `residuals` and `positions` `[batch, oscillator]` at its own ends only.
         """
@@ -155,7 +157,7 @@ class Potential:
         return found
 
     def features(self, positions: FloatArray) -> FloatArray:
-        """sum over batch of u_p(x), for every parameter: `[parameter]`.
+        """Return the sum over batch of u_p(x), `[parameter]`.
 
         Each entry reads `positions` `[batch, oscillator]` at its own ends only.
         """
@@ -169,7 +171,7 @@ class Potential:
         return found
 
     def feature_power(self, weight: float, positions: FloatArray) -> FloatArray:
-        """weight * sum over batch and ends of (d_i u_p)^2: `[parameter]`, the local curvature."""
+        """Return the curvature, weight * sum over batch and ends of (d_i u_p)^2, `[parameter]`."""
         found = np.zeros(self.parameters, positions.dtype)
         squares = np.einsum("bi,bi->i", positions, positions)
         for family in self.families.values():
@@ -183,7 +185,7 @@ class Potential:
         return weight * found
 
     def stiffness_matrix(self, parameters: FloatArray) -> FloatArray:
-        """The quadratic part of U as a symmetric matrix, `[oscillator, oscillator]`."""
+        """Return the quadratic part of U as a symmetric matrix, `[oscillator, oscillator]`."""
         count = self.oscillators
         which, coefficients, places = self._quadratic
         added = coefficients * parameters[which]
@@ -192,7 +194,7 @@ class Potential:
 
     @cached_property
     def _quadratic(self) -> tuple[IntArray, FloatArray, IntArray]:
-        """Parameter, coefficient and flat place of all that adds up to the stiffness matrix."""
+        """Parameter, coefficient and flat index of every contribution to the stiffness matrix."""
         which: list[IntArray] = [np.zeros(0, np.int64)]
         coefficients: list[FloatArray] = [np.zeros(0)]
         places: list[IntArray] = [np.zeros(0, np.int64)]
@@ -212,7 +214,7 @@ class Potential:
     def _matrix(self, family: Family, theta: FloatArray) -> FloatArray:
         matrix = np.zeros((self.oscillators, self.oscillators), theta.dtype)
         i, j = family.ends.T
-        # Gate biases may name a pair in either order, so both orders add up.
+        # Gate biases may name a pair in either order, so add both.
         np.add.at(matrix, (i, j), theta)
         np.add.at(matrix, (j, i), theta)
         return matrix

@@ -13,12 +13,12 @@ from oscilab.physics.schedule import READOUT_NODE, Schedule
 from oscilab.types import Float64Array
 
 UPDATES_PER_SLICE = 16
-"""Steps that stand for a linear ramp; converters update in steps as well."""
+"""Steps that approximate a linear ramp. Converters update in steps as well."""
 
 
 @dataclass(frozen=True, eq=False)
 class Stairs:
-    """What an array plays: settings held one after the other, in playing order.
+    """The held settings that an array plays, in playing order.
 
     `durations` `[step]` are in array time, `parameters` is `[step, parameter]`, and `noising_times`
     `[step + 1]` descend from T to t_min.
@@ -34,8 +34,8 @@ class Protocol:
     """Parameters `[node, parameter]` of a potential at the nodes of a schedule.
 
     Raises:
-        InvalidInput: parameters of another shape.
-        OutOfBox: a parameter that is not finite.
+        InvalidInput: the parameters have the wrong shape.
+        OutOfBox: a parameter is not finite.
     """
 
     potential: Potential
@@ -65,14 +65,14 @@ class Protocol:
 
     @property
     def duration(self) -> float:
-        """How long one playback takes, in array time."""
+        """The array time of one playback."""
         return float(self.schedule.durations(self.schedule.edges, self.noising.speed).sum())
 
     def stairs(self, updates: int = UPDATES_PER_SLICE) -> Stairs:
-        """The protocol as held settings; a linear one takes `updates` equal steps a slice.
+        """Return the protocol as held settings. A linear one takes `updates` equal steps per slice.
 
         Raises:
-            InvalidInput: no update.
+            InvalidInput: `updates` is below 1.
         """
         if updates < 1:
             raise InvalidInput(f"{updates} updates a slice make no ramp; use 1 or more")
@@ -92,7 +92,7 @@ class Protocol:
 
 
 def noising_parameters(potential: Potential) -> Float64Array:
-    """The setting whose Boltzmann distribution is the noise: every oscillator a unit spring.
+    """Return the parameters whose Boltzmann distribution is unit noise: a unit spring per site.
 
     Raises:
         InvalidInput: the potential has no stiffness term.

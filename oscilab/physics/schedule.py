@@ -1,4 +1,4 @@
-"""When in the noising each drive setting is learned, and for how long it is played."""
+"""The noising times at which drive settings are learned, and how long each is played."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ READOUT_NODE = 0
 class Schedule:
     """Slices of the noising time between `edges` `[slice + 1]`, ascending from t_min to T.
 
-    Drive parameters are learned at `nodes`. Node 0 sits at t_min, for the denoised readout.
-    With `constant` interpolation the others sit at each slice's geometric middle and are held
-    through it (a node at a slice's end costs 10 to 30 % of the final variance at 24 slices);
-    with `linear` they sit at the edges.
+    Drive parameters are learned at `nodes`. Node 0 is at t_min, for the denoised readout.
+    With `constant` interpolation the other nodes are at each slice's geometric middle and are held
+    throughout it (a node at a slice's end costs 10 to 30 % of the final variance at 24 slices);
+    with `linear` they are at the edges.
 
-    `stretch` is how much longer every slice is held than its noising took. At 1 playback reverses
-    the noising; above 1 the array has time to relax towards the equilibrium of each setting,
-    which is sharper than p_t: samples are cleaner and less diverse.
+    Every slice is held `stretch` times as long as its noising took. At 1, playback reverses the
+    noising. Above 1, the array has time to relax towards the equilibrium of each setting, which is
+    sharper than p_t: samples are cleaner and less diverse.
     """
 
     edges: Float64Array
@@ -52,7 +52,7 @@ class Schedule:
 
     @property
     def slices(self) -> int:
-        """How many slices there are."""
+        """The number of slices."""
         return len(self.edges) - 1
 
     @property
@@ -66,7 +66,7 @@ class Schedule:
         return float(self.edges[-1])
 
     def durations(self, edges: Float64Array, speed: float) -> Float64Array:
-        """The array time for which to hold what lies between `edges`, at a noising speed."""
+        """Return the array time for which to hold each interval between `edges`."""
         return np.diff(edges) * self.stretch / speed
 
     @property
@@ -84,10 +84,10 @@ def geometric(
     interpolation: Interpolation = "constant",
     stretch: float = 1.0,
 ) -> Schedule:
-    """Slices whose edges form a geometric sequence from `t_min` to `t_max`.
+    """Return a schedule whose edges form a geometric sequence from `t_min` to `t_max`.
 
     Raises:
-        InvalidInput: no slice, or times that do not satisfy 0 < t_min < t_max.
+        InvalidInput: `slices` is below 1, or the times do not satisfy 0 < t_min < t_max.
     """
     if slices < 1:
         raise InvalidInput(f"{slices} slices make no protocol; use 1 or more")

@@ -1,9 +1,9 @@
-"""The kinds of term that a potential is made of.
+"""The kinds of term that make up a potential.
 
-A term is one small object that states its ends, its energy per unit parameter, its local features
-(the slopes of that energy at each end) and all that others ask of it by name: its monomials,
-degree, default range, and what it demands for confinement. Terms made of monomials also run in the
-fused simulation kernels; any other object that satisfies `Term` runs everywhere else.
+A term states its ends, its energy per unit parameter, its local features (the slopes of that energy
+at each end), its monomials, its degree, its default range, and what confinement must know of its
+growth. Terms made of monomials also run in the fused simulation kernels; any other object that
+satisfies `Term` runs on the NumPy engine.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Demand:
     """A lower bound on the part of a term that grows with power `degree`, 3 or more.
 
     A parameter theta > 0 adds at least theta * sum_e positive[e] |x_e|^degree to the energy, and
-    theta < 0 at least |theta| * sum_e negative[e] |x_e|^degree, each by end. A quartic x^4 / 4 has
-    `Demand(4, (0.25,), (-0.25,))`; a negative entry has to be made up for by other terms.
+    theta < 0 at least |theta| * sum_e negative[e] |x_e|^degree. A quartic x^4 / 4 has
+    `Demand(4, (0.25,), (-0.25,))`. Other terms must compensate a negative entry.
     """
 
     degree: int
@@ -48,52 +48,52 @@ class Demand:
 
 
 class Term(Protocol):
-    """One kind of drive: where its instances sit and what one unit of its parameter does."""
+    """One kind of drive: where its instances are and what a unit of its parameter does."""
 
     @property
     def name(self) -> str:
-        """The field's word for it, such as `stiffness`."""
+        """The name of the term, such as `stiffness`."""
         ...
 
     @property
     def ends(self) -> int:
-        """How many oscillators one instance touches: one, two or three."""
+        """The number of oscillators that one instance touches: one, two or three."""
         ...
 
     @property
     def monomials(self) -> tuple[Monomial, ...] | None:
-        """What u(x) is the sum of, or None if it is no polynomial."""
+        """The monomials whose sum is u(x), or None if it is not a polynomial."""
         ...
 
     @property
     def degree(self) -> int | None:
-        """The degree of u(x) in positions, from which the unit follows; None if it has none."""
+        """The degree of u(x) in positions, which determines the unit; None if it has none."""
         ...
 
     @property
     def default_range(self) -> tuple[float, float]:
-        """The range of its parameters where nothing else is said."""
+        """The range of the parameters unless a device states another."""
         ...
 
     @property
     def demands(self) -> tuple[Demand, ...] | None:
-        """What confinement has to know of its growth, () if it is bounded; None is refused.
+        """Bounds on its growth, for confinement; () if u(x) is bounded. None is refused.
 
-        Second degrees are left out: monomials of that degree enter the stiffness matrix. A term
-        without monomials that falls as fast as x^2 states a demand of degree 3.
+        Degree 2 is not listed: monomials of that degree enter the stiffness matrix. A term without
+        monomials that falls as fast as x^2 states a demand of degree 3.
         """
         ...
 
     def place(self, topology: Topology) -> IntArray:
-        """The instances, `[instance, end]`, as oscillator numbers."""
+        """Return the instances, `[instance, end]`, as oscillator numbers."""
         ...
 
     def energy(self, *x: FloatArray) -> FloatArray:
-        """u(x), from the positions at the ends, each `[..., instance]`."""
+        """Return u(x) from the positions at the ends, each `[..., instance]`."""
         ...
 
     def slope(self, end: int, *x: FloatArray) -> FloatArray:
-        """The local feature du/dx_end, of the same shape."""
+        """Return the local feature du/dx_end, of the same shape."""
         ...
 
 
@@ -101,12 +101,12 @@ class Term(Protocol):
 class PolynomialTerm:
     """A term whose energy is a sum of monomials of its ends' positions.
 
-    `nonnegative` says that u(x) >= 0 everywhere where single monomials do not show it, as for
-    (x - y)^4; all monomials then have one degree.
+    `nonnegative` states that u(x) >= 0 everywhere although single monomials are negative, as for
+    (x - y)^4. All monomials must then have the same degree.
 
     Raises:
-        InvalidInput: no monomials, powers that are not whole numbers of the same ends, or a
-            `nonnegative` sum of several degrees.
+        InvalidInput: there are no monomials, the powers are not whole numbers, one per end, or a
+            `nonnegative` term has several degrees.
     """
 
     name: str
@@ -138,24 +138,24 @@ class PolynomialTerm:
 
     @property
     def ends(self) -> int:
-        """How many oscillators one instance touches."""
+        """The number of oscillators that one instance touches."""
         return len(self.monomials[0].powers)
 
     def place(self, topology: Topology) -> IntArray:
-        """The instances on this topology, `[instance, end]`."""
+        """Return the instances on this topology, `[instance, end]`."""
         return self.placement(topology)
 
     def energy(self, *x: FloatArray) -> FloatArray:
-        """u(x)."""
+        """Return u(x)."""
         return _evaluate(self.monomials, x)
 
     def slope(self, end: int, *x: FloatArray) -> FloatArray:
-        """du/dx_end."""
+        """Return du/dx_end."""
         return _evaluate(tuple(_derivatives(self.monomials, end)), x)
 
 
 def _demands(monomials: tuple[Monomial, ...], nonnegative: bool) -> tuple[Demand, ...]:
-    """Bounds on the monomials of each degree above the second."""
+    """Return bounds on the monomials of each degree above the second."""
     found: list[Demand] = []
     for degree in sorted({sum(monomial.powers) for monomial in monomials} - {0, 1, 2}):
         group = [each for each in monomials if sum(each.powers) == degree]
@@ -167,7 +167,7 @@ def _demands(monomials: tuple[Monomial, ...], nonnegative: bool) -> tuple[Demand
 
 
 def _least_growth(monomials: list[Monomial], degree: int, sign: float) -> tuple[float, ...]:
-    """Factors a_e with sign * u(x) >= sum_e a_e |x_e|^degree.
+    """Return factors a_e with sign * u(x) >= sum_e a_e |x_e|^degree.
 
     A product of powers p_e is at most sum_e (p_e / degree) |x_e|^degree, the weighted mean.
     """
@@ -176,7 +176,7 @@ def _least_growth(monomials: list[Monomial], degree: int, sign: float) -> tuple[
         powers = np.array(monomial.powers)
         value = sign * monomial.coefficient
         if (powers % 2 == 0).all() and (value > 0 or (powers > 0).sum() == 1):
-            # A pair's x_i^2 x_j^2 may be zero beside any x_i, so that it holds neither.
+            # A pair's x_i^2 x_j^2 is zero if either position is, so it confines neither end.
             total += value * (powers == degree)
         else:
             total -= abs(value) * powers / degree
@@ -184,7 +184,7 @@ def _least_growth(monomials: list[Monomial], degree: int, sign: float) -> tuple[
 
 
 def quadratic_parts(term: Term) -> list[tuple[float, int, int]]:
-    """(coefficient, end, end) of every monomial c x_a x_b of a term, a = b included."""
+    """Return (coefficient, a, b) of every monomial c x_a x_b of a term, including a = b."""
     found: list[tuple[float, int, int]] = []
     for monomial in term.monomials or ():
         if sum(monomial.powers) == 2:
@@ -208,7 +208,7 @@ def _evaluate(monomials: tuple[Monomial, ...], x: tuple[FloatArray, ...]) -> Flo
     for monomial in monomials:
         value = np.full_like(total, monomial.coefficient)
         for end, power in zip(x, monomial.powers, strict=True):
-            # Repeated products: numpy's integer power is many times slower.
+            # Repeated products, because NumPy's integer power is many times slower.
             for _ in range(power):
                 value *= end
         total += value
@@ -260,24 +260,24 @@ BUILT_IN: dict[str, Term] = {
         QUARTIC_SPRING, GATE_COUPLING, GATE_STIFFNESS, GATE_BIAS,
     )
 }  # fmt: skip
-"""Oscilab's own terms, by name."""
+"""The built-in terms, by name."""
 
 
 def known_terms() -> list[str]:
-    """The names of all terms: oscilab's own, then those that are installed beside it."""
+    """Return the names of all terms: built-in first, then installed."""
     return known(GROUP, BUILT_IN)
 
 
 def is_known_term(name: str) -> bool:
-    """Whether there is a term of that name."""
+    """Return whether a term of that name exists."""
     return name in BUILT_IN or name in known_terms()
 
 
 def find_term(name: str) -> Term:
-    """The term of that name, oscilab's own or installed.
+    """Return the built-in or installed term of that name.
 
     Raises:
-        InvalidInput: there is none; the message lists those that there are.
-        OscilabError: it is installed but cannot be used.
+        InvalidInput: there is no such term; the message lists the known ones.
+        OscilabError: the term is installed but cannot be used.
     """
     return find(GROUP, name, BUILT_IN, Term)

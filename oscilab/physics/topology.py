@@ -1,4 +1,4 @@
-"""Which oscillators there are and which of them are coupled."""
+"""The oscillators of an array and the couplings between them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Topology:
     """Oscillators, their undirected edges, and optional gates.
 
     `edges` is `[edge, 2]` with i < j, sorted and unique. `gates` is `[gate, 3]` of (h, i, j):
-    oscillator h modulates the coupling of i and j. `shape` (rows, columns) lays the oscillators
-    out for pictures, row by row.
+    oscillator h modulates the coupling of i and j. `shape` is the layout (rows, columns) for
+    pictures, row by row.
     """
 
     name: str
@@ -49,19 +49,22 @@ class Topology:
 
     @cached_property
     def gate_sites(self) -> IntArray:
-        """The pairs (h, i) of a gate and an oscillator that it acts on, unique, `[pair, 2]`."""
+        """The unique pairs (h, i) of a gate and an oscillator that it acts on, `[pair, 2]`."""
         pairs = np.concatenate([self.gates[:, [0, 1]], self.gates[:, [0, 2]]])
         return np.unique(pairs, axis=0).reshape(-1, 2)
 
 
 def lattice(rows: int, columns: int, radius: float) -> Topology:
-    """Every pair of lattice sites no further apart than `radius` (Euclidean, open boundary)."""
+    """Return a lattice with an edge for every pair of sites within `radius`.
+
+    Distances are Euclidean, boundaries open.
+    """
     _check_size(rows, columns)
     if not radius >= 0:
         raise InvalidInput(f"lattice radius {radius} must be zero or more")
     sites = np.stack(np.divmod(np.arange(rows * columns), columns), axis=1)
     i, j = np.triu_indices(rows * columns, k=1)
-    # A tiny slack, so that radius 1.4142 means the diagonal neighbour it was meant for.
+    # A small tolerance, so that radius 1.4142 includes the diagonal neighbours.
     near = np.hypot(*(sites[i] - sites[j]).T) <= radius + 1e-4
     edges = np.stack([i[near], j[near]], axis=1)
     name = f"{rows}x{columns} lattice, radius {radius:g}"
@@ -69,7 +72,7 @@ def lattice(rows: int, columns: int, radius: float) -> Topology:
 
 
 def all_to_all(rows: int, columns: int = 1) -> Topology:
-    """Every pair is an edge."""
+    """Return a topology in which every pair is an edge."""
     _check_size(rows, columns)
     edges = np.stack(np.triu_indices(rows * columns, k=1), axis=1)
     return Topology(f"{rows}x{columns} all-to-all", rows * columns, edges, (rows, columns))
@@ -81,25 +84,25 @@ def from_edges(
     shape: tuple[int, int] | None = None,
     name: str = "edge list",
 ) -> Topology:
-    """A topology from a list of pairs, in any order.
+    """Return a topology from a list of pairs, in any order.
 
     Raises:
-        InvalidInput: a pair that is not of two oscillators there are, or is there twice.
+        InvalidInput: a pair does not name two existing oscillators, or is repeated.
     """
     return Topology(name, oscillators, np.asarray(edges), shape or (oscillators, 1))
 
 
 def from_file(path: str | Path, oscillators: int, shape: tuple[int, int] | None = None) -> Topology:
-    """A topology from a text file of `i,j` lines (zero-based; `#` starts a comment).
+    """Return a topology from a text file of `i,j` lines (zero-based; `#` starts a comment).
 
     Raises:
         InvalidInput: the file is missing or names no edge, a line is not two oscillator numbers,
-            or the edges cannot be.
+            or an edge is repeated.
     """
     path = Path(path)
     pairs: list[tuple[int, int]] = []
     try:
-        # Spreadsheets on Windows put a byte order mark first.
+        # Spreadsheets on Windows write a byte order mark first.
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise InvalidInput(f"edge list {path} is not UTF-8; save it as UTF-8") from error
@@ -135,7 +138,7 @@ def from_file(path: str | Path, oscillators: int, shape: tuple[int, int] | None 
 
 
 MOST_OSCILLATORS = 4096
-"""Beyond these the list of all pairs alone takes a hundred megabytes."""
+"""For more, the list of all pairs alone takes a hundred megabytes."""
 
 
 def _check_size(rows: int, columns: int) -> None:
@@ -149,10 +152,10 @@ def _check_size(rows: int, columns: int) -> None:
 
 
 def checked_ends(ends: ArrayLike, count: int, oscillators: int, name: str) -> IntArray:
-    """`ends` as `[n, count]` numbers of distinct oscillators; `name` is what messages call them.
+    """Return `ends` as `[n, count]` numbers of distinct oscillators; messages call them `name`.
 
     Raises:
-        InvalidInput: another shape, or an entry that is no such number.
+        InvalidInput: the shape is wrong, or an entry is not an oscillator's number.
     """
     array = np.asarray(ends)
     if array.ndim != 2 or array.shape[1] != count:
@@ -169,13 +172,13 @@ def checked_ends(ends: ArrayLike, count: int, oscillators: int, name: str) -> In
     same = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
     if same.any():
         raise InvalidInput(
-            f"{name} join an oscillator to itself in {array[same][0].tolist()}; leave it away"
+            f"{name} join an oscillator to itself in {array[same][0].tolist()}; remove it"
         )
     return array.astype(np.int64)
 
 
 def _refuse_doubled(ends: IntArray, name: str) -> IntArray:
-    # The last two ends may come in either order; a gate's first may not.
+    # The order of the last two ends does not matter; a gate's first end is distinct.
     ordered = np.concatenate([ends[:, :-2], np.sort(ends[:, -2:], axis=1)], axis=1)
     unique, counts = np.unique(ordered, axis=0, return_counts=True)
     if (counts > 1).any():

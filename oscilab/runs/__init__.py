@@ -1,4 +1,4 @@
-"""Runs: training and sampling from end to end, with everything written down."""
+"""Runs: training and sampling from end to end, recorded in a run file."""
 
 from oscilab.runs.sampling import RunResult, sample
 from oscilab.runs.training import train

@@ -1,4 +1,4 @@
-"""An experiment on an open device, and what a run says of it before it starts."""
+"""Open an experiment on a device, and describe the run before it starts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from oscilab.wired.twins import twin_if
 
 @dataclass(frozen=True)
 class Choice:
-    """The device that the user chose, and whether its twin stands in for its hardware."""
+    """The device that the user chose, and whether its twin replaces the hardware."""
 
     name: str
     bench: str | None = None
@@ -45,7 +45,7 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Fixed:
-    """What an earlier run has fixed, so that neither the device nor the data choose it again."""
+    """What an earlier run fixed, so that device and data do not determine it again."""
 
     settings: Settings
     potential: Potential
@@ -53,7 +53,7 @@ class Fixed:
 
     @classmethod
     def of(cls, run: Run) -> Fixed:
-        """What `run` says of itself."""
+        """Read settings, potential and encoder from `run`."""
         settings = validated(Settings, run.configuration["settings"], f"run {run.path}")
         return cls(settings, run.potential, encoder_from_table(run.configuration["encoder"]))
 
@@ -73,11 +73,11 @@ class Opened:
 
     @property
     def name(self) -> str:
-        """What the experiment is called, in files and titles."""
+        """The name of the experiment in files and titles."""
         return self.experiment.settings.experiment
 
     def configuration(self) -> dict[str, object]:
-        """Everything that was resolved, to be written as JSON."""
+        """Return the resolved configuration, to be written as JSON."""
         table = self.encoder.to_table()
         return {
             "settings": self.experiment.settings.model_dump(mode="json"),
@@ -95,11 +95,11 @@ class Opened:
         }
 
     def observed(self, path: Path, title: str, steps: int) -> Observed:
-        """The run at `path`, for who looks on."""
+        """Return the description of the run at `path` for observers."""
         return Observed(path, title, self.array, self.schedule.nodes, steps, self.dataset.shape)
 
     def provenance(self, note: str = "", parent: str = "") -> Provenance:
-        """Where this run's data come from."""
+        """Return the provenance of this run's data."""
         bench, array = self.device.bench, self.array
         hardware = array if isinstance(array, Hardware) else None
         return Provenance.collect(
@@ -119,14 +119,15 @@ def opened(
     seed: int,
     fixed: Fixed | None = None,
 ) -> Generator[Opened]:
-    """The experiment on the device, which is made safe however the block ends.
+    """Yield the experiment on the device, which is made safe however the block ends.
 
-    `fixed` is what an earlier run brings along; without it, potential and encoder are chosen.
+    `fixed` is what an earlier run fixed. Without it, potential and encoder are made from the
+    settings.
 
     Raises:
-        InvalidInput: data or device that cannot be used.
+        InvalidInput: the data or the device cannot be used.
     """
-    # Imported here: it loads with the first matrix product, not with `oscilab --help`.
+    # Imported here, because `oscilab --help` does not need it.
     from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
 
     settings, judge = experiment.settings, experiment.judge()
@@ -143,8 +144,8 @@ def opened(
         stack.enter_context(terminations_raise())
         device = stack.enter_context(twin_if(choice.simulate, device))
         array = open_array(device, potential, seed)
-        # The last bits of a matrix product depend on the number of BLAS threads; a run's must not.
-        # Its products are small, and one thread is the faster as well.
+        # The last bits of a matrix product depend on the number of BLAS threads, but a run must be
+        # reproducible. Its products are small, so one thread is faster as well.
         with threadpool_limits(1, "blas"):
             try:
                 yield Opened(
@@ -161,15 +162,17 @@ def opened(
                 try:
                     array.make_safe()
                 finally:
-                    # Also where an instrument is past being made safe: its lock must not stay.
+                    # Release the device's lock even if make_safe fails.
                     if isinstance(array, Hardware):
                         array.close()
 
 
 @contextmanager
 def made_safe_first(array: OscillatorArray) -> Generator[None]:
-    """Make `array` safe at the end of the block: before a run file that is open around it is
-    written, which may take longer than outputs should stay up.
+    """Make `array` safe at the end of the block.
+
+    Enter this inside the run file's block: closing the file may take longer than the outputs should
+    stay on.
     """
     try:
         yield
@@ -178,7 +181,7 @@ def made_safe_first(array: OscillatorArray) -> Generator[None]:
 
 
 def seeds(seed: int) -> tuple[np.random.Generator, int]:
-    """Independent random numbers for the points and for the array, from one seed."""
+    """Return an independent generator for the points and seed for the array, from one seed."""
     points, array = np.random.SeedSequence(seed).spawn(2)
     return np.random.default_rng(points), int(array.generate_state(1, np.uint64)[0] >> 1)
 
@@ -188,7 +191,7 @@ def _plain(value: object) -> object:
 
 
 def training_rows(setup: Opened, path: Path, log_every: int) -> dict[str, str]:
-    """What will be trained, on what, and where it goes."""
+    """Return the summary of a training: experiment, data, device, settings and run file."""
     settings, schedule = setup.experiment.settings, setup.schedule
     potential = setup.array.description.potential
     label = "" if settings.label is None else f", class {settings.label} alone"
@@ -217,7 +220,7 @@ def training_rows(setup: Opened, path: Path, log_every: int) -> dict[str, str]:
 
 
 def sampling_rows(setup: Opened, parent: Path, path: Path) -> dict[str, str]:
-    """What will be played, and where it goes."""
+    """Return the summary of a sampling: protocol, device, readout and run file."""
     settings = setup.experiment.settings
     return {
         "protocol": str(parent),
@@ -229,7 +232,7 @@ def sampling_rows(setup: Opened, parent: Path, path: Path) -> dict[str, str]:
 
 
 def _released(setup: Opened) -> float:
-    """Array time that learning lets the oscillators go for."""
+    """Return the array time for which learning opens the clamps."""
     settings = setup.experiment.settings
     rule = find_rule(settings.rule)
     sampling = Sampling(settings.batch, np.random.default_rng(), delta=settings.delta)

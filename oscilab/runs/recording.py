@@ -1,4 +1,4 @@
-"""What a run keeps: lines and codings, measured batches, and the state to resume from."""
+"""What a run records: lines and codings, measured batches, and the state to resume from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from oscilab.arrays.record import DeviceRecord, LineRecord, Recorded
 from oscilab.arrays.seam import OscillatorArray, SavedState
 from oscilab.errors import InvalidInput
 from oscilab.learning.training import Measured, Training
-from oscilab.traces.plan import READING_QUANTITIES, BatchFlag, Channel, Coding
+from oscilab.traces.plan import READING_QUANTITIES, BatchFlag, ChannelScale, Coding
 from oscilab.traces.writer import RunWriter
 from oscilab.types import Float64Array
 
@@ -25,16 +25,16 @@ CODES = 32767
 MARGIN = 1.1
 """Converters read a little beyond their nominal range."""
 COARSEST = 1.5
-"""Steps of the finest line that one code may span."""
+"""The most steps of the finest line that one code may span."""
 SENSORS = {"positions": "position", "start": "position", "end": "position", "forces": "force"}
 ERRORS = ("gain_error", "offset_error", "residual")
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """Lines, calibration and codings for a run's plan; nothing of it where there are no lines."""
+    """Lines, calibration and codings for a run's plan; empty for an array without lines."""
 
-    channels: tuple[Channel, ...] = ()
+    channels: tuple[ChannelScale, ...] = ()
     calibration: dict[str, NDArray[np.generic]] = field(
         default_factory=dict[str, NDArray[np.generic]]
     )
@@ -42,7 +42,7 @@ class Recording:
 
     @classmethod
     def of(cls, array: OscillatorArray, reading: ReadingKind) -> Recording:
-        """What `array` says of its lines, for readings of that kind."""
+        """Return the lines of `array`, and codings for readings of that kind."""
         if not isinstance(array, Recorded):
             return cls()
         record = array.record()
@@ -50,12 +50,11 @@ class Recording:
 
 
 def codings(record: DeviceRecord, reading: ReadingKind) -> dict[str, Coding]:
-    """16-bit codings of those quantities that lose nothing to speak of by it.
+    """Return 16-bit codings of the quantities that lose no significant resolution by them.
 
-    One scale serves all lines of a quantity, which differ in range and gain. Where a code would
-    span more than 1.5 steps of the finest line's converter, or of the finer grid on which an
-    average of several samples lies, or where a line does not state its step, the quantity stays
-    float32.
+    One scale applies to all lines of a quantity, which differ in range and gain. A quantity stays
+    float32 if a line does not state its step, or if a code would span more than 1.5 steps of the
+    finest line's converter (divided by the square root of the number of samples averaged).
     """
     found: dict[str, Coding] = {}
     for name in READING_QUANTITIES[reading]:
@@ -78,9 +77,9 @@ def _coding(lines: Sequence[LineRecord], average: int) -> Coding | None:
     return Coding(scale, (low + high) / 2) if scale <= COARSEST * finest else None
 
 
-def _channels(record: DeviceRecord) -> tuple[Channel, ...]:
+def _channels(record: DeviceRecord) -> tuple[ChannelScale, ...]:
     return tuple(
-        Channel(line.name, 1 / line.gain, -line.offset / line.gain, target=line.target)
+        ChannelScale(line.name, 1 / line.gain, -line.offset / line.gain, target=line.target)
         for line in record.lines
     )
 
@@ -93,9 +92,9 @@ def _calibration(record: DeviceRecord) -> dict[str, NDArray[np.generic]]:
 
 @dataclass(eq=False)
 class BatchLog:
-    """Writes the measured batches of a run: a row for each, and one reading in `every`.
+    """Writes the measured batches of a run: a row for each, and every `every`-th reading.
 
-    `elapsed` is how long the run took before, in s; `status` goes with the first row alone.
+    `elapsed` is the time that the run took before, in s. `status` is added to the first row only.
     """
 
     writer: RunWriter
@@ -108,7 +107,7 @@ class BatchLog:
         self._started = time.monotonic() - self.elapsed
 
     def seconds(self) -> float:
-        """Return how long the run has taken so far."""
+        """Return the time that the run has taken so far, in s."""
         return time.monotonic() - self._started
 
     def write(self, step: int, measured: list[Measured]) -> None:
@@ -135,7 +134,7 @@ class BatchLog:
 
 
 def pack(training: Training) -> Arrays:
-    """Optimiser state, the points' generator, and the array's own state where it has one."""
+    """Return the state of optimiser, random generator and, if it can save one, array."""
     packed: Arrays = {f"optimiser_{key}": value for key, value in training.optimiser.state.items()}
     packed["average"] = training.average
     packed["generator"] = _pack_generator(training.sampling.rng)
@@ -147,10 +146,10 @@ def pack(training: Training) -> Arrays:
 def unpack(
     training: Training, step: int, parameters: Float64Array, stored: Mapping[str, object]
 ) -> None:
-    """Continue from a checkpoint: the training's state is overwritten.
+    """Overwrite the state of `training` with a checkpoint.
 
     Raises:
-        InvalidInput: a checkpoint that lacks something or has another shape.
+        InvalidInput: the checkpoint lacks an entry, or an entry has another shape.
     """
     arrays = {key: np.asarray(value) for key, value in stored.items()}
     targets = {f"optimiser_{key}": value for key, value in training.optimiser.state.items()}

@@ -1,4 +1,4 @@
-"""Play a protocol, read the samples out, judge and show them."""
+"""Play a protocol, read out, judge and draw the samples."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ from oscilab.types import Float64Array
 class RunResult:
     """A finished run.
 
-    `path` is the run file, `picture` its PNG; `samples` `[sample, feature]` are in the data's own
-    units, as the run's readout gives them; `figures` are the figures of merit by name.
+    `path` is the run file and `picture` its PNG. `samples` `[sample, feature]` are those of the
+    chosen readout, in the data's units. `figures` are the figures of merit by name.
     """
 
     path: Path
@@ -54,14 +54,14 @@ class RunResult:
 
 Values = Float64Array
 RECORDED_INSTANTS = 17
-"""Instants of a playback that a run keeps, so that its samples can be seen to form."""
+"""Instants of a playback that a run records, to show how the samples form."""
 
 
 @dataclass(frozen=True, eq=False)
 class Readouts:
-    """Final positions and, if asked for, the denoised ones, each `[sample, oscillator]`.
+    """Final positions and, if requested, the denoised ones, each `[sample, oscillator]`.
 
-    Copies that ended beyond the clamps have no denoised readout: their rows are NaN.
+    Copies that ended outside the clamps have no denoised readout: their rows are NaN.
     """
 
     raw: Values
@@ -69,17 +69,17 @@ class Readouts:
 
     @property
     def shown(self) -> Values:
-        """The readout asked for, complete rows only."""
+        """The complete rows of the requested readout."""
         chosen = self.raw if self.denoised is None else self.denoised
         return chosen[np.isfinite(chosen).all(axis=1)]
 
 
 def generate(setup: Opened, protocol: Protocol, progress: Progress) -> tuple[Trajectory, Readouts]:
-    """Play the protocol as often as the settings say, and read the samples out.
+    """Play as many copies of the protocol as the settings say, and read out the samples.
 
     Raises:
-        CannotDo: the array cannot play, or cannot read the forces of a denoised readout.
-        OutOfClamp: no copy ended within reach of the clamps.
+        CannotDo: the array cannot play, or cannot read forces for a denoised readout.
+        OutOfClamp: all copies ended outside the clamps.
     """
     settings = setup.experiment.settings
     setup.array.description.require(Capability.PLAY, purpose="sampling")
@@ -122,11 +122,11 @@ def _denoised(setup: Opened, protocol: Protocol, final: Values, progress: Progre
 
 
 def finish(setup: Opened, writer: RunWriter, protocol: Protocol, observer: Observer) -> RunResult:
-    """Generate, judge, draw and write: the end of every run."""
+    """Generate, judge, draw and write the samples at the end of a run."""
     trajectory, readouts = generate(setup, protocol, observer)
-    # Nothing is driven from here on; judging and writing need not be waited for.
+    # Nothing is driven after this, and judging and writing may take long.
     setup.array.make_safe()
-    # Written before it is judged, so that a judge's refusal loses nothing.
+    # Write before judging, so that a judge's error loses nothing.
     writer.write_trajectory(trajectory)
     shown = setup.encoder.decode(readouts.shown)
     observer.sampled(shown)
@@ -148,7 +148,7 @@ def finish(setup: Opened, writer: RunWriter, protocol: Protocol, observer: Obser
 
 
 def energetics(trajectory: Trajectory) -> dict[str, float]:
-    """Mean work and heat of a playback in kT, with standard errors."""
+    """Return mean work and heat of a playback in kT, with standard errors."""
     found: dict[str, float] = {}
     for name, values in (("work", trajectory.work), ("heat", trajectory.heat)):
         if values is not None:
@@ -171,15 +171,16 @@ def sample(
     progress: Progress | None = None,
     observer: Observer | None = None,
 ) -> RunResult:
-    """Play the protocol of `run` again, `n` times, on `device`; write a new run that names it.
+    """Play the protocol of `run` again, `n` times, on `device`, and write a new run file.
 
-    `label` asserts which class the run was trained on; with `simulate` the device's twin stands in
-    for its hardware. `observer` looks on, as `oscilab.live.Live` does.
+    The new run names `run` as its parent. `label` asserts the class that `run` was trained on. With
+    `simulate`, the device's twin replaces the hardware. `observer` watches the run, as
+    `oscilab.live.Live` does.
 
     Raises:
-        InvalidInput: a run that cannot be read or holds no trained protocol, a class that it was
-            not trained on, a device that does not fit, or a target that exists.
-        CannotDo: the device cannot play, or cannot read out as asked.
+        InvalidInput: the run cannot be read or has no trained protocol, it was not trained on that
+            class, the device does not fit, or the target exists.
+        CannotDo: the device cannot play, or does not have the requested readout.
     """
     watched = Watched(progress, observer)
     with open_run(run) as parent:

@@ -42,8 +42,8 @@ DEFAULT_DEVICE = "sim"
 
 
 @contextmanager
-def stops_say_how_to_go_on(path: Path, choice: Choice) -> Generator[None]:
-    """Whatever stops the block says which run file it leaves, and how to continue it."""
+def notes_how_to_resume(path: Path, choice: Choice) -> Generator[None]:
+    """Add a note to any stop or error: the run file, and the command that continues it."""
     try:
         yield
     except (KeyboardInterrupt, OscilabError) as error:
@@ -62,20 +62,20 @@ def resume_command(path: Path, choice: Choice) -> str:
     if choice.bench is not None:
         words += ["--bench", choice.bench]
     if choice.simulate:
-        # Without it the same command would drive the real hardware.
+        # Without it, the command would drive the real hardware.
         words += ["--simulate"]
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 
 READINGS_BUDGET = 100e6
-"""Bytes of readings that a run on a simulated array keeps by default."""
+"""Bytes of readings that a run on a simulated array records by default."""
 
 
 def training_of(setup: Opened, rng: np.random.Generator) -> Training:
-    """The training that the settings ask for, at its start; `rng` draws the points.
+    """Return the training described by the settings, at its start; `rng` draws the points.
 
     Raises:
-        InvalidInput, CannotDo: the rule or the optimiser is unknown, or the array cannot run it.
+        InvalidInput, CannotDo: rule or optimiser is unknown, or the array cannot run the rule.
     """
     settings, description = setup.experiment.settings, setup.array.description
     potential = description.potential
@@ -107,7 +107,7 @@ def training_of(setup: Opened, rng: np.random.Generator) -> Training:
 def plan_of(
     setup: Opened, training: Training, log_batches: int | Literal["all"] | None, note: str
 ) -> RunPlan:
-    """What the run file will hold; `log_batches` as `train` has it."""
+    """Return the plan of the run file; `log_batches` as in `train`."""
     settings = setup.experiment.settings
     log_every = _log_every(setup, log_batches)
     recording = Recording.of(setup.array, training.rule.reads)
@@ -140,14 +140,14 @@ def _log_every(setup: Opened, log_batches: int | Literal["all"] | None) -> int:
     settings, nodes = setup.experiment.settings, len(setup.schedule.nodes)
     size = 3 * settings.batch * setup.array.description.potential.oscillators * 4
     every = max(1, math.ceil(settings.steps * nodes * size / READINGS_BUDGET))
-    # A cadence that shares no factor with the nodes comes round to each of them.
+    # With no factor in common with the number of nodes, all nodes are logged in turn.
     while math.gcd(every, nodes) > 1 and every > 1:
         every += 1
     return every
 
 
 def state_of(training: Training, elapsed: float) -> Arrays:
-    """What a checkpoint keeps beside the parameters; `elapsed` in s."""
+    """Return the state for a checkpoint, without the parameters; `elapsed` in s."""
     return {**pack(training), "elapsed": np.array([elapsed])}
 
 
@@ -167,16 +167,16 @@ def train(
 ) -> RunResult:
     """Train `experiment` on `device`, sample from it, and write one run file.
 
-    `experiment` is an installed name, a TOML file, or a .npy or .npz file of one's own data;
-    `overrides` are further settings by (dotted) key. `resume` continues a run that stopped, with
-    the settings that it has. With `simulate` the device's twin stands in for its hardware.
-    `observer` looks at the data meanwhile and may hold the run, as `oscilab.live.Live` does.
+    `experiment` is an installed name, a TOML file, or a .npy or .npz file of the user's data.
+    `overrides` are further settings by (dotted) key. `resume` continues a stopped run with its own
+    settings. With `simulate`, the device's twin replaces the hardware. `observer` watches the run
+    and may pause it, as `oscilab.live.Live` does.
 
     Raises:
-        InvalidInput: an unknown name or key, a value that does not fit, data that cannot be used,
-            an existing target; nothing is written then.
+        InvalidInput: a name or key is unknown, a value or the data cannot be used, or the target
+            exists. Nothing is written.
         CannotDo: the device lacks what the rule or the readout needs.
-        DeviceFailed: the device did; the run file keeps what was measured and can be resumed.
+        DeviceFailed: the device failed. The run file keeps what was measured and can be resumed.
     """
     watched = Watched(progress, observer)
     choice = Choice(device, bench, simulate)
@@ -185,8 +185,7 @@ def train(
     if resume is not None:
         if log_batches is not None or note:
             raise InvalidInput(
-                f"run {resume} resumes with the log cadence and the note that it has; leave "
-                "log_batches and note away"
+                f"run {resume} resumes with its own log cadence and note; omit log_batches and note"
             )
         changed = [*(overrides or {}), *(["out"] if out is not None else [])]
         with end_told(watched):
@@ -200,7 +199,7 @@ def train(
         with (
             RunWriter.create(path, plan) as writer,
             made_safe_first(setup.array),
-            stops_say_how_to_go_on(path, choice),
+            notes_how_to_resume(path, choice),
         ):
             watched.summary("training", training_rows(setup, path, plan.log_every))
             return _run(setup, training, BatchLog(writer, plan.log_every), watched)
@@ -211,7 +210,7 @@ def _resume(path: Path, choice: Choice, changed: Sequence[str], watched: Observe
         _check_resumable(run, choice.name, changed)
         fixed = Fixed.of(run)
         log_every = int(run.configuration["log_every"])
-        # One that stopped before its first checkpoint begins anew, in the same file.
+        # A run that stopped before its first checkpoint starts again in the same file.
         state = run.checkpoint() if run.has_checkpoint else None
     settings = fixed.settings
     chosen = Experiment(recipe_named(settings.experiment), settings, frozenset())
@@ -225,7 +224,7 @@ def _resume(path: Path, choice: Choice, changed: Sequence[str], watched: Observe
         with (
             RunWriter.resume(path) as writer,
             made_safe_first(setup.array),
-            stops_say_how_to_go_on(path, choice),
+            notes_how_to_resume(path, choice),
         ):
             watched.summary("resuming", training_rows(setup, path, log_every))
             watched.note(f"continuing after step {training.step} of {settings.steps}")
@@ -242,7 +241,7 @@ def _check_resumable(run: Run, device: str, changed: Sequence[str]) -> None:
         )
     if changed:
         raise InvalidInput(
-            f"run {run.path} resumes with the settings that it has; leave {', '.join(changed)} away"
+            f"run {run.path} resumes with its own settings; omit {', '.join(changed)}"
         )
     if run.configuration["device"] != device:
         raise InvalidInput(
@@ -272,6 +271,6 @@ def _run(setup: Opened, training: Training, log: BatchLog, observer: Observer) -
     protocol = Protocol(
         setup.array.description.potential, setup.schedule, training.learned(), setup.noising
     )
-    # Written at once, so that what was learned can be played even if playing or judging fails.
+    # Write now, so that the protocol is kept even if playing or judging fails.
     writer.write_protocol(protocol)
     return finish(setup, writer, protocol, observer)

@@ -54,7 +54,7 @@ class ResumableArray(OscillatorArray, SavedState, Structure):
 def springs(
     array: OscillatorArray, stiffness: list[float], interpolation: Interpolation = "constant"
 ) -> Protocol:
-    """A protocol of springs, given from the last slice played to the first."""
+    """Return a protocol of springs, given from the last slice played to the first."""
     potential = array.description.potential
     slices = len(stiffness) if interpolation == "constant" else len(stiffness) - 1
     schedule = geometric(slices, 0.1, 1.0, interpolation)
@@ -88,12 +88,12 @@ class ArrayContract:
 
     @pytest.fixture
     def rig(self) -> Rig:
-        """The array under test, with what the tests must know of it."""
+        """Yield the array under test, with what the tests must know of it."""
         raise NotImplementedError("override the fixture rig with one that yields a Rig")
 
     @pytest.fixture
     def array(self, rig: Rig) -> OscillatorArray:
-        """The array under test."""
+        """Yield the array under test."""
         return rig.array
 
     @pytest.fixture
@@ -471,7 +471,7 @@ class ArrayContract:
         def drive(
             self, request: pytest.FixtureRequest, array: OscillatorArray, need: Need
         ) -> Drive:
-            """A call that drives parameters at set-points."""
+            """Yield a call that drives parameters at set-points."""
             if request.param == "relax":
                 need(Capability.RELEASE)
                 return partial(array.relax, duration=0.01)

@@ -28,7 +28,7 @@ class FrontEndContract(ArrayContract):
 
     @pytest.fixture
     def rig(self) -> Iterator[Rig]:
-        """A wired array on the front end."""
+        """Yield a wired array on the front end."""
         device = contract_device(self.front_end, self.connection, **self.device)
         with wired_rig(device, **self.expected) as rig:
             yield rig
@@ -38,7 +38,7 @@ class FrontEndContract(ArrayContract):
 
         @pytest.fixture
         def connected(self, rig: Rig) -> AnalogFrontEnd:
-            """The front end under the array, connected and at rest."""
+            """Yield the front end under the array, connected and at rest."""
             assert isinstance(rig.array, WiredArray)
             return rig.array.wired.front_end
 

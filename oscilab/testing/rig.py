@@ -40,7 +40,7 @@ class Rig:
 
 
 def contract_device(front_end: str, connection: Mapping[str, object], **changes: object) -> Device:
-    """A device of `contract_potential()` on a front end, lines in order; `changes` replace keys.
+    """Return a device of `contract_potential()`, lines in order; `changes` replace keys.
 
     It needs 9 analog outputs (7 parameters, 2 clamps), a digital one that enables the clamps, and 4
     analog inputs (2 positions, 2 forces), of +-10 V.
@@ -65,7 +65,7 @@ def contract_device(front_end: str, connection: Mapping[str, object], **changes:
 
 @contextmanager
 def wired_rig(device: Device, **expected: float) -> Generator[Rig]:
-    """A wired array on `device`; `expected` are numbers of its `Rig`.
+    """Yield a wired array on `device`; `expected` are numbers of its `Rig`.
 
     Where outputs can be read back, refused calls must leave them, and closing must make them safe.
     """

@@ -1,4 +1,4 @@
-"""The structure of a run file once more: every object, with room for rows but without them."""
+"""Copy the structure of a run file: every object, without the rows."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def clone(
     target: hdf5.Group,
     shape_of: Callable[[Any], tuple[int, ...]] | None = None,
 ) -> None:
-    """Create in `target` what `source` holds.
+    """Create the objects of `source` in `target`.
 
-    Datasets that grow have the shape that `shape_of` gives, or else stay empty; their values, and
-    those of a checkpoint, are not copied. A plain HDF5 copy would leave the dimension scales'
-    references pointing into the old file.
+    Growing datasets get the shape from `shape_of`, or stay empty. Their values and those of a
+    checkpoint are not copied. A plain HDF5 copy would keep the dimension scales' references to the
+    old file.
     """
     copy_attributes(source, target)
     links: list[str] = []
@@ -33,7 +33,7 @@ def clone(
 
 
 def target_of(item: Any) -> str:
-    """Where a shared scale has its own place, or nothing if it is not shared."""
+    """Return the original path of a shared scale, or "" if it is not shared."""
     return hdf5.decoded(item.attrs.get("target", b""))
 
 
@@ -45,7 +45,7 @@ def _empty(dataset: Any) -> tuple[int, ...]:
 
 
 def clone_image(file: Any) -> bytes:
-    """The bytes of a run file with the same structure, and no state, status or row."""
+    """Return the bytes of a run file with the same structure, without state, status or rows."""
     with h5py.File(
         "layout.h5", "w", driver="core", backing_store=False, libver=hdf5.LIBVER, **hdf5.PAGES
     ) as target:
@@ -73,7 +73,7 @@ def _forget(entry: hdf5.Group) -> None:
 
 
 def copy_attributes(source: hdf5.Group, target: hdf5.Group) -> None:
-    """All attributes but those that dimension scales manage themselves."""
+    """Copy all attributes except those that dimension scales manage themselves."""
     for name in source.attrs:
         if name not in OF_SCALES:
             kind = source.attrs.get_id(name).dtype

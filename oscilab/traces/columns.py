@@ -16,10 +16,10 @@ MOST_CODE = 32767
 
 
 class Place:
-    """Where rows of one shape go, in HDF5's words, which cost as much to make as a small write.
+    """HDF5 dataspaces for rows of one shape, which cost as much to make as a small write.
 
-    They are made once and moved from commit to commit. `extent` is the dataset's new shape, `block`
-    describes the rows in memory, `target` those in the file.
+    They are made once and moved at every commit. `extent` is the dataset's new shape, `block` the
+    dataspace of the rows in memory, `target` that in the file.
     """
 
     def __init__(self, tail: tuple[int, ...]) -> None:
@@ -31,7 +31,7 @@ class Place:
         self.target = h5py.h5s.create_simple(self.extent)
 
     def move(self, row: int, count: int) -> None:
-        """To `count` rows from `row` on, the last ones."""
+        """Move to `count` rows from `row` on, which become the last rows."""
         shape = (count, *self._tail)
         if count != self._count:
             self._count = count
@@ -42,16 +42,16 @@ class Place:
 
 
 class Table:
-    """The growing datasets of one group, which have their rows in common."""
+    """The growing datasets of one group, which all have the same rows."""
 
     def __init__(self, columns: Mapping[str, Column]) -> None:
         self.columns = columns
         self._places = {column.tail: Place(column.tail) for column in columns.values()}
 
     def write(self, row: int, rows: Mapping[str, NDArray[Any]]) -> int:
-        """Make `rows`, arrays `[row, ...]` by name, those from `row` on and the last; their end.
+        """Write `rows`, arrays `[row, ...]` by name, as the last from `row` on; return the end.
 
-        Written twice, they leave what one write would: an interrupted commit is simply repeated.
+        Writing them again has no further effect, so that an interrupted commit can be repeated.
         """
         count = len(rows["batch"])
         for place in self._places.values():
@@ -78,7 +78,7 @@ class Column:
         self._offset = float(attributes["add_offset"]) if self._scale is not None else 0.0
 
     def write(self, place: Place, block: NDArray[Any]) -> None:
-        """Make `block` `[row, ...]` the last rows of the dataset, at `place`."""
+        """Write `block` `[row, ...]` as the last rows of the dataset, at `place`."""
         self._id.set_extent(place.extent)
         # HDF5 converts slowly, and with a buffer of its own. Without a need for either it hands
         # the block to the system as it is.
@@ -86,7 +86,7 @@ class Column:
         self._id.write(place.block, place.target, data, self._type)
 
     def row_of(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
-        """`values` `[shot, oscillator]` as a row `[1, shot, oscillator]` in the stored type.
+        """Return `values` `[shot, oscillator]` as a row `[1, shot, oscillator]` in the stored type.
 
         Fewer shots than the dataset has room for are filled up with NaN.
 
@@ -123,7 +123,7 @@ class Column:
 
 
 class Scalar:
-    """One number that is overwritten in place and pushed to the file at once."""
+    """One number that is overwritten in place and flushed at once."""
 
     def __init__(self, dataset: Any) -> None:
         self._id = dataset.id

@@ -1,4 +1,4 @@
-"""Several runs side by side: what they were told, and how good they were."""
+"""Compare runs: settings, losses and figures of merit side by side."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LAST_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows of name and one value a run: settings that differ, losses, figures of merit."""
+    """Rows by name, one value per run: settings that differ, losses, figures of merit."""
 
     settings: dict[str, list[str]]
     losses: dict[str, list[float | None]]
@@ -48,7 +48,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
 
 
 def final_losses(run: Run) -> list[tuple[float, float]]:
-    """Noising time and mean loss over the last tenth of its batches, for every node."""
+    """Return noising time and mean loss over the last tenth of its batches, for every node."""
     if "training" not in run.tree:
         return []
     training: Any = run.tree["training"]
@@ -70,6 +70,6 @@ def _side_by_side(tables: Sequence[dict[str, float]]) -> dict[str, list[float | 
 
 
 def short_text(value: Any) -> str:
-    """A setting in a table's cell."""
+    """Return a setting as a short text for a table's cell."""
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -1,4 +1,4 @@
-"""Files that are on the disk when a call returns, and appear complete or not at all."""
+"""Write files that are on the disk when a call returns, complete or not at all."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from oscilab.traces.trouble import short
 
 
 def draft_of(path: Path) -> Path:
-    """The name under which this process prepares a file."""
+    """Return the name of this process's draft of a file."""
     return path.with_name(f"{path.name}.{os.getpid()}.new")
 
 
 @contextmanager
 def drafted(path: Path) -> Generator[Path]:
-    """The name under which the block writes a file or a folder, which is `path` afterwards.
+    """Yield the name of a draft, a file or a folder, which is renamed to `path` after the block.
 
-    Where anything stops it, Ctrl-C included, nothing is left behind.
+    If anything stops the block, including Ctrl-C, the draft is removed.
 
     Raises:
         InvalidInput: it cannot be written.
@@ -43,7 +43,7 @@ def drafted(path: Path) -> Generator[Path]:
 
 
 def make_folder(folder: Path) -> None:
-    """The folder, and those that it lies in, where they are not there yet.
+    """Create a folder and its parents if they do not exist.
 
     Raises:
         InvalidInput: it cannot be made.
@@ -57,10 +57,10 @@ def make_folder(folder: Path) -> None:
 
 
 def create_durably(path: Path, data: bytes) -> None:
-    """A new file with these bytes.
+    """Create a new file with these bytes.
 
     Raises:
-        OSError: it exists already, or cannot be written; nothing is left behind then.
+        OSError: the file exists or cannot be written; nothing is left behind.
     """
     draft = draft_of(path)
     try:
@@ -71,7 +71,7 @@ def create_durably(path: Path, data: bytes) -> None:
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """These bytes, whatever was there before."""
+    """Write these bytes to a file, replacing its content."""
     with path.open("wb") as file:
         file.write(data)
         file.flush()
@@ -79,12 +79,12 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def take_name(draft: Path, path: Path) -> None:
-    """Give a draft its name, which no file may have yet; the draft may be open but on Windows.
+    """Give a draft its final name, which must be free. On Windows the draft must be closed.
 
     Raises:
         OSError: a file of that name exists, or the folder cannot be written.
     """
-    # A link, unlike a rename, never takes the place of a file that another process has just made.
+    # A link, unlike a rename, never replaces a file that another process has just created.
     try:
         os.link(draft, path)
     except FileExistsError:
@@ -99,13 +99,13 @@ def take_name(draft: Path, path: Path) -> None:
 
 
 def push_to_disk(path: Path) -> None:
-    """Have the system write a closed file out; Windows asks for write access to do so."""
+    """Flush a closed file to the disk. Windows requires write access for this."""
     with path.open("r+b") as file:
         os.fsync(file.fileno())
 
 
 def push_folder(folder: Path) -> None:
-    """Have the system write a folder's names out, where it lets a folder be opened."""
+    """Flush a folder's entries to the disk, if the system can open a folder."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)

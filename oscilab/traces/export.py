@@ -1,4 +1,4 @@
-"""A run in other formats."""
+"""Export runs to other formats."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from oscilab.traces.merge import write_joined
 from oscilab.traces.run import Run
 
 BLOCK = 64 << 20
-"""Bytes that are held at once."""
+"""Bytes in memory at a time."""
 ZARR = 2
 """Fixed-length texts have no specification in format 3 yet."""
 
 
 def export(run: Run, kind: str, out: Path) -> Path:
-    """Write a run to `out`: `netcdf` and `csv` need no further package, `zarr` needs zarr.
+    """Write a run to `out` as `netcdf`, `csv` or `zarr`; the last one needs the package zarr.
 
     Raises:
-        InvalidInput: another kind, a target that exists or cannot be written, or no zarr.
+        InvalidInput: the kind is unknown, `out` exists or cannot be written, or zarr is missing.
     """
     if kind not in EXPORTS:
         raise InvalidInput(f"unknown format {kind!r}; the formats are {', '.join(EXPORTS)}")
@@ -36,12 +36,12 @@ def export(run: Run, kind: str, out: Path) -> Path:
 
 
 def to_netcdf(run: Run, out: Path) -> None:
-    """One netCDF-4 file; a run file is one already, but its segments may lie apart."""
+    """Write one netCDF-4 file, joining the run's segments."""
     write_joined(run, out)
 
 
 def to_zarr(run: Run, out: Path) -> None:
-    """A Zarr store of the same groups, written in blocks of rows."""
+    """Write a Zarr store of the same groups, in blocks of rows."""
     try:
         import zarr  # pyright: ignore[reportMissingImports]
     except ImportError as error:
@@ -67,7 +67,7 @@ def _growing_dim(dataset: Any) -> str | None:
 
 
 def to_csv(run: Run, out: Path) -> None:
-    """A folder of tables: training, protocol, energetics, figures, samples. Readings stay out."""
+    """Write a folder of tables: training, protocol, energetics, figures, samples; no readings."""
     out.mkdir()
     tree: Any = run.tree
     if "training" in tree:
@@ -112,4 +112,4 @@ EXPORTS: Mapping[str, Callable[[Run, Path], None]] = {
     "csv": to_csv,
 }
 SUFFIXES: Mapping[str, str] = {"netcdf": ".nc", "zarr": ".zarr", "csv": ".csv"}
-"""What the names of exports end in; the CSV export is a folder."""
+"""The suffixes of exports; the CSV export is a folder."""

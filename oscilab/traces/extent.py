@@ -1,4 +1,4 @@
-"""Which rows of which segment count."""
+"""The valid rows of each segment of a run."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from oscilab.traces.source import Source
 
 
 class Extent:
-    """How many rows of each growing group of each segment count.
+    """The number of valid rows of each growing group in each segment.
 
-    A segment replaces whatever earlier ones have from its first row on.
+    A segment supersedes earlier ones from its first row on.
     """
 
     def __init__(self, sources: Sequence[Source]) -> None:
@@ -26,15 +26,15 @@ class Extent:
         }
 
     def rows(self, group: str, place: int) -> int:
-        """The rows of `group` that count in the segment at `place`."""
+        """Return the number of valid rows of `group` in the segment at `place`."""
         return self._rows.get((group, place), 0)
 
     def total(self, group: str) -> int:
-        """The rows of `group` in the whole run."""
+        """Return the number of valid rows of `group` in the whole run."""
         return sum(self.rows(group, place) for place in range(len(self.sources)))
 
     def limit(self, place: int) -> int | None:
-        """The first batch number that a later segment replaces, if any."""
+        """Return the first batch number that a later segment supersedes, if any."""
         later = [source.first_row for source in self.sources[place + 1 :]]
         return min(later, default=None)
 
@@ -50,10 +50,10 @@ class Extent:
         if group == "training":
             return max(0, min(count, limit - source.first_row))
         batches = source.entry[group]["batch"][:count]
-        # The checkpoint at the limit is the one that the later segment started from.
+        # The later segment started from the checkpoint at the limit, which stays valid.
         side = "right" if group == "history" else "left"
         return int(np.searchsorted(batches, limit, side=side))
 
     def _resumed_after(self, place: int) -> bool:
-        # A resumed run plays its protocol anew.
+        # A resumed run plays its protocol again.
         return any(source.reason == "resumed" for source in self.sources[place + 1 :])

@@ -1,4 +1,4 @@
-"""Small steps of HDF5 that keep a file readable as netCDF-4 and NeXus at once."""
+"""HDF5 helpers that keep a file readable as both netCDF-4 and NeXus."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ SCHEMA_VERSION = 1
 LIBVER = ("v110", "v110")
 """SWMR needs this format, and every HDF5 since 1.10 reads it."""
 PAGES: Mapping[str, Any] = {"fs_strategy": "page", "fs_page_size": 4096}
-"""How a file that grows is laid out: in pages of the system's size, whose borders no object's
-header crosses. A kill can cut a write in two at such a border, and nowhere else."""
+"""The layout of a growing file: pages of the system's size, whose boundaries no object header
+crosses. A kill can split a write at such a boundary only."""
 TARGET_CHUNK = 1_500_000
 OWN_CHUNK = 400_000
-"""Bytes from which on a row has a chunk of its own: batches then follow one another in the file."""
+"""Bytes of a row above which it gets its own chunk, so that batches are stored in sequence."""
 MOST_ROWS = 8192
 SCALE_ONLY = "This is a netCDF dimension but not a netCDF variable.%10d"
 
-# h5py has no type stubs; every module of this package takes it from here.
+# h5py has no type stubs; all modules of this package import it from here.
 h5py: Any = _h5py
 Group = Any
 Dataset = Any
 
 
 def fixed(text: str) -> tuple[bytes, Any]:
-    """`text` as a fixed-length UTF-8 value and its HDF5 type; SWMR forbids the variable kind."""
+    """Return `text` as fixed-length UTF-8 and its HDF5 type; SWMR forbids variable length."""
     encoded = text.encode("utf-8")
     return encoded, h5py.string_dtype("utf-8", max(1, len(encoded)))
 
 
 def annotate(target: Group, /, **attributes: object) -> None:
-    """Set attributes, strings as fixed-length ones."""
+    """Set attributes, with strings of fixed length."""
     for name, value in attributes.items():
         if isinstance(value, str):
             data, kind = fixed(value)
@@ -50,14 +50,14 @@ def annotate(target: Group, /, **attributes: object) -> None:
 
 
 def make_group(parent: Group, name: str, nexus: str, **attributes: object) -> Group:
-    """A group of NeXus class `nexus`."""
+    """Create a group of NeXus class `nexus`."""
     group = parent.create_group(name)
     annotate(group, NX_class=nexus, **attributes)
     return group
 
 
 def write_text(group: Group, name: str, text: str, room: int = 0, **attributes: object) -> Dataset:
-    """A scalar string, with `room` bytes if it will be overwritten."""
+    """Write a scalar string, with `room` bytes if it will be overwritten."""
     data, kind = fixed(text.ljust(room, "\0") if room else text)
     dataset = group.create_dataset(name, data=data, dtype=kind)
     annotate(dataset, **attributes)
@@ -65,35 +65,35 @@ def write_text(group: Group, name: str, text: str, room: int = 0, **attributes: 
 
 
 def write_json(group: Group, name: str, value: object) -> Dataset:
-    """A scalar string of JSON."""
+    """Write a value as a scalar string of JSON."""
     text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=False)
     return write_text(group, name, text, format="JSON")
 
 
 def decoded(value: bytes | str) -> str:
-    """A fixed-length string as text; h5py decodes attributes by itself, datasets not."""
+    """Return a fixed-length string as text. h5py decodes attributes, but not datasets."""
     return value if isinstance(value, str) else bytes(value).rstrip(b"\0").decode("utf-8")
 
 
 def decoded_list(values: Any) -> list[str]:
-    """A vector of fixed-length strings as texts."""
+    """Return a vector of fixed-length strings as texts."""
     return [decoded(each) for each in values]
 
 
 def read_text(dataset: Dataset) -> str:
-    """What `write_text` wrote."""
+    """Read a string written by `write_text`."""
     return decoded(dataset[()])
 
 
 def overwrite_text(dataset: Any, text: str) -> None:
-    """Replace a fixed-length string, cut to its room."""
+    """Overwrite a fixed-length string, truncating the text to its length."""
     room = dataset.dtype.itemsize
     encoded = text.encode("utf-8")[:room].decode("utf-8", "ignore").encode("utf-8")
     dataset[()] = np.array(encoded, dataset.dtype)
 
 
 def write_texts(group: Group, name: str, texts: Sequence[str], dims: Sequence[Dataset]) -> Dataset:
-    """A vector of fixed-length strings."""
+    """Write a vector of fixed-length strings."""
     encoded = [text.encode("utf-8") for text in texts]
     kind = h5py.string_dtype("utf-8", max([1, *map(len, encoded)]))
     dataset = group.create_dataset(name, data=np.array(encoded, kind), dtype=kind)
@@ -104,7 +104,7 @@ def write_texts(group: Group, name: str, texts: Sequence[str], dims: Sequence[Da
 def write_array(
     group: Group, name: str, data: ArrayLike, dims: Sequence[Dataset], **attributes: object
 ) -> Dataset:
-    """An array of fixed shape on its dimension scales."""
+    """Write an array of fixed shape with its dimension scales."""
     dataset = group.create_dataset(name, data=np.asarray(data))
     attach(dataset, dims)
     annotate(dataset, **attributes)
@@ -112,7 +112,7 @@ def write_array(
 
 
 def make_scale(group: Group, name: str, values: ArrayLike, **attributes: object) -> Dataset:
-    """A dimension with coordinates."""
+    """Create a dimension with coordinates."""
     dataset = group.create_dataset(name, data=np.asarray(values))
     dataset.make_scale(name)
     annotate(dataset, **attributes)
@@ -120,7 +120,7 @@ def make_scale(group: Group, name: str, values: ArrayLike, **attributes: object)
 
 
 def share(group: Group, *scales: Dataset) -> None:
-    """Link scales of the entry into a group whose axes they are, as NeXus wants it."""
+    """Link scales of the entry into a group that has them as axes, as NeXus requires."""
     for scale in scales:
         group[scale.name.rsplit("/", 1)[-1]] = scale
         if "target" not in scale.attrs:
@@ -128,7 +128,7 @@ def share(group: Group, *scales: Dataset) -> None:
 
 
 def make_bare_scale(group: Group, name: str, length: int) -> Dataset:
-    """A dimension without coordinates, as netCDF marks it."""
+    """Create a dimension without coordinates, marked as in netCDF."""
     dataset = group.create_dataset(name, data=np.zeros(length, np.int8))
     dataset.make_scale(SCALE_ONLY % length)
     return dataset
@@ -142,14 +142,14 @@ def make_growing(
     dims: Sequence[Dataset],
     **attributes: object,
 ) -> Dataset:
-    """A dataset `[0, *tail]` that grows along its first axis."""
+    """Create a dataset `[0, *tail]` that grows along its first axis."""
     dataset = group.create_dataset(
         name,
         shape=(0, *tail),
         maxshape=(None, *tail),
         chunks=chunk_of(tail, np.dtype(dtype).itemsize),
         dtype=dtype,
-        # Rows are written whole, and filling a chunk first would write it twice.
+        # Rows are written whole; filling a chunk first would write it twice.
         fill_time="never",
     )
     attach(dataset, dims)
@@ -158,14 +158,14 @@ def make_growing(
 
 
 def make_growing_scale(group: Group, name: str, dtype: Any, **attributes: object) -> Dataset:
-    """A dimension with coordinates that grows with its data."""
+    """Create a growing dimension with coordinates."""
     dataset = make_growing(group, name, (), dtype, (), **attributes)
     dataset.make_scale(name)
     return dataset
 
 
 def chunk_of(tail: tuple[int, ...], itemsize: int, target: int = TARGET_CHUNK) -> tuple[int, ...]:
-    """Chunks of 0.4 to 1.5 MB that take whole rows where these fit, `(rows, *tail)`."""
+    """Return a chunk shape `(rows, *tail)` of 0.4 to 1.5 MB, with whole rows if they fit."""
     chunk: list[int] = []
     size = itemsize
     for length in reversed(tail):
@@ -177,11 +177,11 @@ def chunk_of(tail: tuple[int, ...], itemsize: int, target: int = TARGET_CHUNK) -
 
 
 def attach(dataset: Dataset, dims: Sequence[Dataset]) -> None:
-    """Name the axes of `dataset` by dimension scales."""
+    """Attach dimension scales to the axes of `dataset`."""
     for axis, scale in zip(dataset.dims, dims, strict=False):
         axis.attach_scale(scale)
 
 
 def as_state(value: NDArray[np.generic]) -> NDArray[np.generic]:
-    """A checkpoint array as HDF5 stores it: booleans as bytes, which netCDF lacks otherwise."""
+    """Return a checkpoint array as stored: booleans as bytes, since netCDF has no booleans."""
     return value.astype(np.uint8) if value.dtype == bool else value

@@ -1,4 +1,4 @@
-"""Join a run's segments and results into the one file that carries its name."""
+"""Join a run's segments and results into one file of its name."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from oscilab.traces.run import Run
 from oscilab.traces.trouble import short
 
 PATIENCE = (0.1, 0.3, 1.0)
-"""Seconds to wait for a reader that holds the run's file, on systems where that matters."""
+"""Seconds to wait for a reader that holds the run's file open, on systems where this matters."""
 SPARE = 4 << 20
 BLOCK = 512
 
 
 def join_run(path: Path, status: str | None = None) -> list[str]:
-    """Make one file of a closed run; parts of it that could not be removed are returned.
+    """Join the files of a closed run; return a sentence for every part that cannot be removed.
 
-    Every part stays where it is until the joined file is on the disk. `status` replaces the run's.
+    No part is removed before the joined file is on the disk. `status` replaces the run's.
 
     Raises:
-        InvalidInput: what stands in the way; the run is left as it is then.
+        InvalidInput: the files cannot be joined; the run is left unchanged.
     """
     draft = joined_path(path)
     try:
-        # A file may be cut short behind all that counts.
+        # A file may be truncated after its last valid row.
         with Run(open_files(path, salvage=True)) as run:
             _check_whole(run)
             _check_room(run)
@@ -50,7 +50,7 @@ def join_run(path: Path, status: str | None = None) -> list[str]:
     except (OSError, InvalidInput) as error:
         raise InvalidInput(f"run {path} was not joined into one file: {short(error)}") from error
     finally:
-        # Also where somebody stopped it.
+        # Also after an interrupt.
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
             remove_if_empty(draft.parent)
@@ -58,7 +58,7 @@ def join_run(path: Path, status: str | None = None) -> list[str]:
 
 
 def _check_whole(run: Run) -> None:
-    # A part that cannot be read must not be deleted: others may be able to.
+    # Do not delete a part that cannot be read here: other tools may be able to.
     for lost in losses(run):
         raise InvalidInput(lost)
 
@@ -71,7 +71,7 @@ def _check_room(run: Run) -> None:
 
 
 def _occupied(path: Path) -> int:
-    # Chunks of which only the beginning is written are holes, where the system says so.
+    # Chunks that are only partly written contain holes, if the system reports them.
     stat = path.stat()
     return min(stat.st_size, getattr(stat, "st_blocks", stat.st_size) * BLOCK)
 
@@ -88,7 +88,7 @@ def _replace(draft: Path, path: Path) -> None:
 
 
 def remove_parts(path: Path) -> list[str]:
-    """Delete what a joined file has made superfluous; a part that a reader holds may stay."""
+    """Delete the parts that a joined file replaces; one that a reader holds open may stay."""
     folder = segment_folder(path)
     left: list[str] = []
     drafts = [*folder.glob("*.new")]
@@ -102,6 +102,6 @@ def remove_parts(path: Path) -> list[str]:
 
 
 def remove_if_empty(folder: Path) -> None:
-    """Delete a folder that nothing is left in."""
+    """Delete a folder if it is empty."""
     if folder.exists() and not any(folder.iterdir()):
         folder.rmdir()

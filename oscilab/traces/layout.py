@@ -1,7 +1,7 @@
-"""The objects of a run file, all created from the plan before anything is measured.
+"""Create all objects of a run file from its plan, before anything is measured.
 
-FORMAT.md describes the result. The layout is built in memory; its bytes are the start of every
-segment of the run, so that a file either does not exist or is complete.
+FORMAT.md describes the result. The layout is built in memory, and every segment of the run starts
+as a copy of its bytes, so that a file either does not exist or has all objects.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from oscilab.traces.layout_streams import (
     make_training,
     make_trajectory,
 )
-from oscilab.traces.plan import Channel, RunPlan, installed_versions
+from oscilab.traces.plan import ChannelScale, RunPlan, installed_versions
 
 STATUS_ROOM = 16
 
 
 def build_image(plan: RunPlan) -> bytes:
-    """The bytes of an empty run file.
+    """Return the bytes of an empty run file.
 
     Raises:
         InvalidInput: the configuration cannot be written as JSON.
@@ -67,7 +67,7 @@ def build(file: hdf5.Group, plan: RunPlan) -> None:
 
 
 def mark_root(file: hdf5.Group) -> None:
-    """The attributes of the root group."""
+    """Write the attributes of the root group."""
     hdf5.annotate(
         file,
         NX_class="NXroot",
@@ -84,7 +84,7 @@ def mark_root(file: hdf5.Group) -> None:
 
 
 def utc_text(seconds: float) -> str:
-    """A time in UTC as ISO 8601."""
+    """Return a time in UTC as ISO 8601."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
@@ -150,7 +150,8 @@ def _write_provenance(entry: hdf5.Group, plan: RunPlan) -> None:
 
 def _write_channels(entry: hdf5.Group, plan: RunPlan) -> None:
     channels = plan.channels or tuple(
-        Channel(f"oscillator {number}") for number in range(plan.description.potential.oscillators)
+        ChannelScale(f"oscillator {number}")
+        for number in range(plan.description.potential.oscillators)
     )
     group = hdf5.make_group(entry, "channels", "NXcollection")
     scale = hdf5.make_scale(group, "channel", np.arange(len(channels), dtype=np.int32), units="1")

@@ -1,4 +1,4 @@
-"""What a run file says of the array and of the schedule, and how both are read back."""
+"""Write and read the description of array and schedule in a run file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_ENDS = 3
 
 
 def write_array_description(entry: hdf5.Group, plan: RunPlan, scales: dict[str, Any]) -> None:
-    """The potential by topology and terms, its bounds, and what the array can do."""
+    """Write topology, terms, bounds and capabilities of the array."""
     description = plan.description
     group = hdf5.make_group(entry, "array", "NXcollection")
     _write_potential(group, description.potential, scales)
@@ -49,7 +49,7 @@ def _write_potential(group: hdf5.Group, potential: Potential, scales: dict[str, 
     )
     end = hdf5.make_bare_scale(group, "end", MOST_ENDS)
     pair = hdf5.make_bare_scale(group, "pair", 2)
-    # A netCDF dimension of length zero would grow; one row of -1 stands for none.
+    # A netCDF dimension of length zero would be unlimited, so a row of -1 means none.
     for name, ends, width in (("edge", topology.edges, pair), ("gate", topology.gates, end)):
         rows = np.asarray(ends, np.int32) if len(ends) else np.full((1, width.shape[0]), -1, "i4")
         count = hdf5.make_bare_scale(group, name, len(rows))
@@ -84,7 +84,7 @@ def _write_potential(group: hdf5.Group, potential: Potential, scales: dict[str, 
 def _write_terms(
     group: hdf5.Group, families: list[Family], family: hdf5.Dataset, end: hdf5.Dataset
 ) -> None:
-    """What the terms are made of, so that they can be rebuilt without the package they are from."""
+    """Write the terms' monomials, so that they can be rebuilt without their package."""
     found = [
         (number, monomial)
         for number, each in enumerate(families)
@@ -134,13 +134,12 @@ def _write_terms(
 
 
 def read_potential(entry: hdf5.Group) -> Potential:
-    """The potential of a run, built from what is stored of its terms.
+    """Return the potential of a run, built from its stored terms.
 
     Raises:
-        InvalidInput: it has a term that is no polynomial and of no installed package, or one of an
-            older run that is not oscilab's own; or its places on the topology differ from those
-            stored.
-        OscilabError: the package that has a term cannot be used.
+        InvalidInput: a term is neither stored as a polynomial, nor built in, nor installed, or its
+            instances differ from the stored ones.
+        OscilabError: a package that provides a term cannot be used.
     """
     group = entry["array"]
     rows, columns = (int(length) for length in group["layout"][:])
@@ -197,7 +196,7 @@ def _as_stored(ends: IntArray, topology: Topology) -> IntArray:
 
 
 def _named(name: str, is_own: bool) -> Term:
-    """A term of which only the name is stored."""
+    """Return a term by its name, if only that is stored."""
     if is_own and name in BUILT_IN:
         return BUILT_IN[name]
     try:
@@ -218,7 +217,7 @@ def _rows(stored: Any) -> Any:
 
 
 def write_schedule(entry: hdf5.Group, plan: RunPlan, scales: dict[str, Any]) -> None:
-    """Edges, nodes and durations of the slices, and the noising they discretise."""
+    """Write edges, nodes and durations of the slices, and the noising."""
     schedule, noising = plan.schedule, plan.noising
     group = hdf5.make_group(entry, "schedule", "NXcollection")
     hdf5.write_text(group, "interpolation", schedule.interpolation)
@@ -248,7 +247,7 @@ def write_schedule(entry: hdf5.Group, plan: RunPlan, scales: dict[str, Any]) -> 
 
 
 def read_schedule(entry: hdf5.Group) -> tuple[Schedule, Noising]:
-    """What `write_schedule` wrote."""
+    """Read the schedule and noising written by `write_schedule`."""
     group = entry["schedule"]
     interpolation: Any = hdf5.read_text(group["interpolation"])
     noising = Noising(float(group["speed"][()]), float(group["temperature"][()]))

@@ -1,4 +1,4 @@
-"""The parts of a run file that grow while it is measured."""
+"""Create the parts of a run file that grow during the run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ READING_NAMES: Mapping[str, str] = {
 
 
 def make_segment(entry: hdf5.Group) -> None:
-    """Which part of the run this file is, and who writes it."""
+    """Create the description of this segment and of the process that writes it."""
     group = hdf5.make_group(entry, "segment", "NXcollection")
     for name, kind in (("number", np.int32), ("first_row", np.int64), ("pid", np.int64)):
         hdf5.annotate(group.create_dataset(name, data=kind(0)), units="1")
@@ -48,7 +48,7 @@ def make_segment(entry: hdf5.Group) -> None:
 
 
 def make_training(entry: hdf5.Group) -> None:
-    """One row for every measured batch, one measured batch for a node of the schedule."""
+    """Create the table of measured batches, with one row for each."""
     group = hdf5.make_group(entry, "training", "NXdata", signal="loss", axes=["batch"])
     batch = hdf5.make_growing_scale(
         group, "batch", "i8", units="1", long_name="number of the measured batch"
@@ -65,7 +65,7 @@ def make_training(entry: hdf5.Group) -> None:
 
 
 def make_readings(entry: hdf5.Group, plan: RunPlan, scales: dict[str, Any]) -> None:
-    """The readings of those measured batches that are kept."""
+    """Create the datasets for the readings of logged batches."""
     group = hdf5.make_group(
         entry,
         "readings",
@@ -108,13 +108,13 @@ def _describe_coding(group: hdf5.Group, dataset: Any, name: str, coding: Coding)
         add_offset=np.float64(coding.add_offset),
         _FillValue=NO_CODE,
     )
-    # NeXus looks for the same two numbers in fields of their own.
+    # NeXus expects the same two numbers in separate fields.
     group.create_dataset(f"{name}_scaling_factor", data=np.float64(coding.scale_factor))
     group.create_dataset(f"{name}_offset", data=np.float64(coding.add_offset))
 
 
 def make_checkpoint(entry: hdf5.Group, plan: RunPlan, scales: dict[str, Any]) -> None:
-    """The training state, in two slots of which one is always whole, and its history."""
+    """Create the training state, in two slots of which one is always complete, and its history."""
     state = hdf5.make_group(entry, "checkpoint", "NXcollection")
     slot = hdf5.make_bare_scale(state, "slot", SLOTS)
     sizes = _Sizes(state, scales)
@@ -149,14 +149,14 @@ def make_checkpoint(entry: hdf5.Group, plan: RunPlan, scales: dict[str, Any]) ->
 
 def _make_slots(group: hdf5.Group, name: str, array: NDArray[np.generic], dims: list[Any]) -> None:
     shape = (SLOTS, *array.shape)
-    # Chunked, so that a segment that starts on a full disk is small.
+    # Chunked, so that a new segment is small and fits on an almost full disk.
     chunk = (1, *hdf5.chunk_of(array.shape, array.dtype.itemsize)[1:]) if array.size else None
     dataset = group.create_dataset(name, shape=shape, chunks=chunk, dtype=array.dtype)
     hdf5.attach(dataset, dims)
 
 
 def state_arrays(entry: hdf5.Group) -> dict[str, Any]:
-    """The datasets `[slot, ...]` of the training state by name."""
+    """Return the datasets `[slot, ...]` of the training state by name."""
     found: dict[str, Any] = {}
 
     def visit(name: str, item: Any) -> None:
@@ -169,7 +169,7 @@ def state_arrays(entry: hdf5.Group) -> dict[str, Any]:
 
 
 class _Sizes:
-    """Dimension scales by length, for arrays whose axes have no name of their own."""
+    """Dimension scales by length, for arrays whose axes have no names."""
 
     def __init__(self, group: hdf5.Group, scales: dict[str, Any]) -> None:
         self.group = group
@@ -193,7 +193,7 @@ class _Sizes:
 
 
 def make_protocol(entry: hdf5.Group, plan: RunPlan, scales: dict[str, Any]) -> None:
-    """The protocol as trained, or as played."""
+    """Create the dataset of the protocol."""
     group = hdf5.make_group(
         entry, "protocol", "NXdata", signal="parameters", axes=["node", "parameter"]
     )
@@ -214,7 +214,7 @@ def make_protocol(entry: hdf5.Group, plan: RunPlan, scales: dict[str, Any]) -> N
 
 
 def make_trajectory(entry: hdf5.Group, plan: RunPlan, scales: dict[str, Any]) -> None:
-    """Playbacks of the protocol."""
+    """Create the datasets for playbacks of the protocol."""
     copy = hdf5.make_growing_scale(entry, "copy", "i4", units="1", long_name="copy number")
     group = hdf5.make_group(
         entry, "trajectory", "NXdata", signal="positions", axes=["copy", "time", "oscillator"]

@@ -1,4 +1,4 @@
-"""Datasets of several segments as one lazy xarray variable."""
+"""Present the datasets of several segments as one lazy xarray variable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from oscilab.traces.pieces import Pieces
 
 
 class Stack(BackendArray):
-    """Pieces one below the other; nothing is read before it is indexed."""
+    """Pieces concatenated along their rows; data are read when indexed."""
 
     def __init__(self, pieces: Pieces) -> None:
         self.parts = pieces.parts
@@ -26,7 +26,7 @@ class Stack(BackendArray):
         )
 
     def read(self, key: tuple[Any, ...]) -> NDArray[Any]:
-        """The part that integers and slices select."""
+        """Read the part selected by integers and slices."""
         if not self.shape:
             return np.asarray(self.parts[0].dataset[()])
         if not self.parts:
@@ -41,7 +41,7 @@ class Stack(BackendArray):
         begin = 0
         for part in self.parts:
             end = begin + part.rows
-            # The first wanted row that is not before this part.
+            # The first selected row that is not before this part.
             low = start + max(0, -(-(begin - start) // step)) * step
             high = min(stop, end)
             if low < high:
@@ -56,5 +56,5 @@ class Stack(BackendArray):
 
 
 def _plain(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    # h5py's own string types carry metadata that xarray would take for something else.
+    # h5py's string types have metadata that xarray would misinterpret.
     return np.dtype(f"S{dtype.itemsize}") if dtype.kind == "S" else dtype

@@ -1,4 +1,4 @@
-"""The training state of a live run as lazy variables, which its writer replaces all the time."""
+"""Lazy variables for the training state of a live run, which its writer keeps replacing."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from oscilab.traces.state import MARKS, at_its_newest, mark, read_marks
 
 
 class LiveState:
-    """The newest state in a file that is being written, held fast by its marks."""
+    """The newest state in a file that is being written, identified by its marks."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._marks = read_marks(source.entry)
 
     def data(self, item: Any) -> Any:
-        """What stands for one dataset of `checkpoint`: its marks, or an array read when needed."""
+        """Return the value of a mark, or a lazy array for any other dataset of `checkpoint`."""
         name = item.name.removeprefix("/entry/checkpoint/")
         if name in MARKS:
             return self._marks[name]
@@ -32,7 +32,7 @@ class LiveState:
 
 
 class StateArray(BackendArray):
-    """One array `[slot, ...]` of a state, read as long as it is the newest."""
+    """One array `[slot, ...]` of a state, readable while that state is the newest."""
 
     def __init__(self, source: Source, item: Any, held: tuple[int, int]) -> None:
         self._source = source
@@ -47,7 +47,7 @@ class StateArray(BackendArray):
         )
 
     def read(self, key: tuple[Any, ...]) -> NDArray[Any]:
-        """The part that integers and slices select.
+        """Read the part selected by integers and slices.
 
         Raises:
             InvalidInput: the writer has replaced the state.

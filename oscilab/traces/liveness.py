@@ -1,4 +1,4 @@
-"""Whether the process that writes a run is still there."""
+"""Test whether the process that writes a run is alive."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ QUERY_LIMITED_INFORMATION = 0x1000
 
 
 def process_start(pid: int) -> str:
-    """When a process started, in the system's own count: tells two uses of one number apart.
+    """Return when a process started, in the system's units, to detect a reused process number.
 
-    Empty where the system does not say (macOS) or the process is gone.
+    The result is empty if the system does not tell (macOS) or the process is gone.
     """
     if sys.platform == "win32":
         return _windows_start(pid)
@@ -24,12 +24,12 @@ def process_start(pid: int) -> str:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    # The name in brackets may hold anything; field 22 is counted from behind it.
+    # The name in brackets may contain anything, so count field 22 from after it.
     return stat.rpartition(")")[2].split()[19]
 
 
 def is_alive(pid: int, start: str, host: str) -> bool:
-    """Whether the process with that number and start runs on this computer."""
+    """Return whether the process with that number and start runs on this computer."""
     if host != platform.node() or pid <= 0:
         return False
     if sys.platform == "win32":
@@ -44,7 +44,7 @@ def is_alive(pid: int, start: str, host: str) -> bool:
 
 
 def _state(pid: int) -> str:
-    # A killed process whose parent has not asked after it yet still has its number.
+    # A killed process keeps its number until its parent has waited for it.
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

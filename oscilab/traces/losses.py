@@ -1,4 +1,4 @@
-"""What was committed to a run and cannot be read any more."""
+"""Report committed data of a run that can no longer be read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAMES = {
 
 
 def losses(run: Run) -> list[str]:
-    """A sentence for every file, and every part of one, that is lost; of a run without writer."""
+    """Return a sentence for every lost file or part of a file of a run that has no writer."""
     lost = [f"{each.path}: {each.reason}" for each in run.damage]
     for source in run.sources:
         for stream, rows in source.readable.items():

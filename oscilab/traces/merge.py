@@ -1,4 +1,4 @@
-"""All that counts of a run, from all its files, as one ordinary file."""
+"""Write the valid data of a run, from all its files, to one ordinary file."""
 
 from __future__ import annotations
 
@@ -26,19 +26,18 @@ SEGMENT_TEXTS = ("reason", "host", "start_time")
 
 
 def write_joined(run: Run, target: Path, status: str | None = None) -> None:
-    """All that counts of a run as one ordinary file, in the oldest format that holds it.
+    """Write the valid data of a run to one ordinary file, in the oldest format that can hold them.
 
-    Every object comes before the bulk of the data, so that a file that is cut short keeps its
-    sense.
+    All objects come before the bulk of the data, so that a truncated file remains readable.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
         InvalidInput: the run cannot be read.
     """
     try:
         _write_joined(run, target, status)
     except (OSError, RuntimeError, KeyError) as error:
-        # The system numbers its errors, HDF5 does not: it only reads here.
+        # Errors with a number come from writing; those without are HDF5's, from reading.
         if isinstance(error, OSError) and error.errno:
             raise
         raise InvalidInput(f"run {run.path} cannot be read: {short(error)}") from error
@@ -78,7 +77,7 @@ def _fill(entry: Any, sources: Sequence[Source], extent: Extent) -> None:
             _fill_dataset(target, sources, extent)
 
     entry.visititems(visit)
-    # `written` comes first: what it speaks of was there before it.
+    # Copy `written` first: the data that it refers to were written before it.
     for target in sorted(protocol, key=lambda it: bool(it.shape)):
         _fill_dataset(target, sources, extent)
     if state is not None:
@@ -86,13 +85,13 @@ def _fill(entry: Any, sources: Sequence[Source], extent: Extent) -> None:
     for stream in STREAMS:
         if stream in entry:
             entry[stream]["n_committed"][()] = extent.total(stream)
-    # Segments hold copies counted from zero each.
+    # Each segment counts copies from zero.
     entry["copy"][...] = np.arange(len(entry["copy"]))
     _fill_together(bulk, sources, extent)
 
 
 def _fill_state(entry: Any, state: State) -> None:
-    """A state that its writer may replace meanwhile; the other slot stays empty."""
+    """Write a state that was read from a live file; the other slot stays empty."""
     for name, target in state_arrays(entry).items():
         target[0] = state[name]
     for name in ("step", "batch"):
@@ -108,7 +107,7 @@ def _fill_dataset(target: Any, sources: Sequence[Source], extent: Extent) -> Non
 
 
 def _fill_together(targets: Sequence[Any], sources: Sequence[Source], extent: Extent) -> None:
-    """Datasets of the same rows side by side, so that a cut takes the last rows of each."""
+    """Copy datasets of the same rows in parallel, so that truncation loses the last rows only."""
     parts = [pieces_of(sources[0].file[it.name], sources, extent).parts for it in targets]
     row = 0
     for together in zip(*parts, strict=True):
@@ -122,7 +121,7 @@ def _fill_together(targets: Sequence[Any], sources: Sequence[Source], extent: Ex
 
 
 def _copy_rows(source: Any, rows: slice, target: Any, begin: int) -> None:
-    """Whole chunks at a time: without filters that is as quick as copying them raw."""
+    """Copy whole chunks at a time, which without filters is as fast as a raw copy."""
     if not source.shape:
         target[()] = source[()]
         return
@@ -134,7 +133,7 @@ def _copy_rows(source: Any, rows: slice, target: Any, begin: int) -> None:
 
 
 def _list_segments(entry: Any, sources: Sequence[Source], extent: Extent) -> None:
-    """Replace the segment's own description by a table of all that were joined."""
+    """Replace the description of the segment by a table of all joined segments."""
     table: dict[str, list[Any]] = {name: [] for name in (*SEGMENT_NUMBERS, *SEGMENT_TEXTS)}
     for place, source in enumerate(sources):
         for name, values in _described(source, extent.rows("training", place)).items():
@@ -151,7 +150,7 @@ def _list_segments(entry: Any, sources: Sequence[Source], extent: Extent) -> Non
 
 
 def _described(source: Source, rows: int) -> dict[str, list[Any]]:
-    """The rows of the table for one file, which may itself be a joined one."""
+    """Return the table's rows for one file, which may itself be joined."""
     if "segments" in source.entry:
         known = source.entry["segments"]
         numbers = {name: known[name][:].tolist() for name in SEGMENT_NUMBERS}

@@ -1,4 +1,4 @@
-"""Open all files of a run at one moment, although its writer may begin, seal and join others."""
+"""Open all files of a run consistently, while its writer may add, seal and join files."""
 
 from __future__ import annotations
 
@@ -29,11 +29,10 @@ class Damage:
 
 @dataclass(frozen=True, eq=False)
 class Files:
-    """A run's open files: its segments in their order, those that cannot be read, its results.
+    """A run's open files: its segments in order, those that cannot be read, and its results.
 
-    `status` is what the last one said of the run's end. `result` is the h5py.File of a run whose
-    results are not joined with the rest, or None; `head` tells the run's own file from one that
-    takes its name later.
+    `status` is the status in the last segment. `result` is the h5py.File of results that are not
+    yet joined, or None. `head` identifies the run's main file, to detect when it is replaced.
     """
 
     path: Path
@@ -50,12 +49,12 @@ class Files:
             self.result.close()
 
     def are_there(self) -> bool:
-        """Whether none of them was joined away."""
+        """Return whether all files still exist, so that none was joined."""
         listed = [each.path for each in (*self.sources, *self.damage)]
         return self.head == _identity(self.path) and all(name_now(it).exists() for it in listed)
 
     def are_newest(self) -> bool:
-        """Whether none was joined away, and no further segment begun."""
+        """Return whether all files still exist and there is no newer segment."""
         listed = max(number_of(each.path) for each in (*self.sources, *self.damage))
         newest = max([0, *map(number_of, segment_files(segment_folder(self.path)))])
         return newest <= listed and self.are_there()
@@ -64,14 +63,13 @@ class Files:
 def open_files(
     path: Path, *, salvage: bool = False, known: Mapping[Path, Finding] | None = None
 ) -> Files:
-    """All files of the run at `path`.
+    """Open all files of the run at `path`.
 
-    `known` is what was found of live files before and need not be looked for. With `salvage`,
-    files that are cut short are opened as far as they go, and any segment may stand in for the
-    run's own file.
+    `known` has earlier findings on live files, which are not probed again. With `salvage`,
+    truncated files are opened as far as they can be read, and the run's main file may be missing.
 
     Raises:
-        InvalidInput: the run's own file is missing, is no run, or cannot be read.
+        InvalidInput: the run's main file is missing, is not a run, or cannot be read.
     """
     files = _open_once(path, salvage, known or {})
     for _ in range(ATTEMPTS):
@@ -86,10 +84,10 @@ def open_files(
 
 
 def _open_once(path: Path, salvage: bool, known: Mapping[Path, Finding]) -> Files:
-    # The segments are listed before the head: of what is joined meanwhile, none goes unseen.
+    # List the segments before opening the head, so that none that is joined meanwhile is missed.
     paths = [path, *segment_files(segment_folder(path))]
     head = _identity(path)
-    # One process looks at all that are not closed.
+    # One process probes all unclosed files.
     unknown = [each for each in paths if each not in known and _is_unclosed(each)]
     findings = {**known, **dict(zip(unknown, probe(unknown), strict=True))}
     sources: list[Source] = []
@@ -102,7 +100,7 @@ def _open_once(path: Path, salvage: bool, known: Mapping[Path, Finding]) -> File
     if not sources:
         return Files(path, [], damage, "", None, head)
     sources = _without_joined(sources)
-    # Before the results: a run that says how it ended has written them.
+    # Read the status before the results: a run that has ended has written them.
     status = hdf5.read_text(sources[-1].entry["status"])
     return Files(path, sources, damage, status, _open_result(path, sources[0], damage), head)
 
@@ -137,7 +135,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def _without_joined(sources: list[Source]) -> list[Source]:
-    """Leave out segments that the run's own file has taken in and that could not be removed."""
+    """Drop segments that were joined into the run's main file but could not be removed."""
     head, *rest = sources
     kept = [source for source in rest if source.number > head.number]
     close_all([source for source in rest if source not in kept])
@@ -151,7 +149,7 @@ def close_all(sources: Sequence[Source]) -> None:
 
 
 def living(sources: Sequence[Source]) -> dict[Path, Finding]:
-    """What was found of those files whose writer still lives, on this computer."""
+    """Return the findings on files whose writer is alive on this computer."""
     found: dict[Path, Finding] = {}
     for source in sources:
         if source.finding is not None and source.finding.pid and source.has_writer:

@@ -1,4 +1,4 @@
-"""Rows and readings that were handed over and are not yet in the file."""
+"""Rows and readings that are not yet in the file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Block = dict[str, NDArray[Any]]
 
 
 class Pending:
-    """What comes after the run's first `row` rows and first `reading` kept readings.
+    """Data that follow the run's first `row` rows and first `reading` logged readings.
 
-    It is replaced, not emptied, once it is committed: an interrupt in between leads to the same
-    rows being written to the same place again.
+    After a commit it is replaced, not emptied: an interrupt in between causes the same rows to be
+    written again to the same place.
     """
 
     def __init__(self, row: int, reading: int, last_kept: int) -> None:
@@ -33,17 +33,17 @@ class Pending:
         return not self._rows and not self._readings
 
     def add_rows(self, block: Block) -> None:
-        """Number the rows and keep them."""
+        """Number the rows and add them."""
         count = len(block["step"])
         block["batch"] = np.arange(self.end_row, self.end_row + count)
         self.end_row += count
         self._rows.append(block)
 
     def check_order(self, row: int) -> None:
-        """Refuse readings of a row that is not there, or not in order.
+        """Check that readings belong to a known row and are in order.
 
         Raises:
-            InvalidInput: naming the row.
+            InvalidInput: they do not.
         """
         if not self.last_kept < row < self.end_row:
             raise InvalidInput(
@@ -53,20 +53,20 @@ class Pending:
             )
 
     def add_reading(self, block: Block) -> None:
-        """Keep the readings of one batch."""
+        """Add the readings of one batch."""
         self.last_kept = int(block["batch"][0])
         self._readings.append(block)
 
     def rows(self) -> Block:
-        """All rows, column by column."""
+        """Return all rows, by column."""
         return _joined(self._rows)
 
     def readings(self) -> Block:
-        """All readings, `[batch, shot, oscillator]` each."""
+        """Return all readings, `[batch, shot, oscillator]` each."""
         return _joined(self._readings)
 
     def after(self) -> Pending:
-        """An empty one that begins where this one ends."""
+        """Return an empty instance that starts where this one ends."""
         return Pending(self.end_row, self.reading + len(self._readings), self.last_kept)
 
 

@@ -1,4 +1,4 @@
-"""What counts of a dataset, from all segments of a run."""
+"""The valid parts of a dataset, from all segments of a run."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Piece:
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
-    """What counts of a dataset: its parts, one below the other, and the shape of the whole.
+    """The valid parts of a dataset in order, and the shape of the whole.
 
-    `like` is one dataset of the kind, `parts` may be none at all.
+    `like` is one of the datasets; `parts` may be empty.
     """
 
     like: Any
@@ -31,7 +31,7 @@ class Pieces:
 
 
 def pieces_of(item: Any, sources: Sequence[Source], extent: Extent) -> Pieces:
-    """What counts of one dataset of a run, from all its segments; `item` is the first one's."""
+    """Return the valid rows of dataset `item` of the first segment, from all segments."""
     path = item.name.removeprefix("/entry/")
     group = "trajectory" if path.endswith("copy") else path.partition("/")[0]
     if not sources or group == "result":
@@ -55,7 +55,7 @@ def _whole(dataset: Any) -> Pieces:
 
 
 def _unfilled(item: Any) -> tuple[int, ...]:
-    # A trajectory that was being written may have its instants already, and no copy.
+    # A trajectory that was being written may have instants but no copies yet.
     pairs = zip(item.shape[1:], item.maxshape[1:], strict=True)
     return tuple(0 if most is None else length for length, most in pairs)
 

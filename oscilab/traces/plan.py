@@ -1,4 +1,4 @@
-"""Everything about a run that is known before its first batch."""
+"""The plan of a run: everything that is known before its first batch."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ VERSIONED = ("oscilab", "numpy", "numba", "h5py")
 
 
 class BatchFlag(IntFlag):
-    """What the `status` of a measured batch can say; several may hold at once."""
+    """Flags in the `status` of a measured batch."""
 
     REDRAWN = 1
-    """Some points fell beyond the clamps and were drawn again."""
+    """Some points fell outside the clamps and were drawn again."""
     PROJECTED = 2
     """The update left the parameter box or stopped confining, and was projected."""
     RESTARTED = 8
@@ -37,7 +37,7 @@ class BatchFlag(IntFlag):
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a run's data come from: which device, which code, which calibration.
+    """The origin of a run's data: device, code, calibration.
 
     `parent` is the run whose protocol this one plays; `faults` describes injected faults.
     """
@@ -63,7 +63,7 @@ class Provenance:
         note: str = "",
         parent: str = "",
     ) -> Provenance:
-        """What is given, with the versions in use and the commit of the checkout, if it is one."""
+        """Return the given values with the installed versions and the commit of the checkout."""
         return cls(
             simulated=identity.simulated,
             identity=identity,
@@ -78,8 +78,8 @@ class Provenance:
 
 
 @dataclass(frozen=True)
-class Channel:
-    """One line of the bench: physics = gain * volts + offset, in `units`, of what `target` is."""
+class ChannelScale:
+    """The scale of a line wired to `target`: physics = gain * volts + offset, in `units`."""
 
     name: str
     gain: float = 1.0
@@ -90,10 +90,10 @@ class Channel:
 
 @dataclass(frozen=True)
 class Coding:
-    """Readings that come from a converter, kept as its 16-bit codes.
+    """The 16-bit coding of readings from a converter.
 
-    value = scale_factor * code + add_offset, codes -32767 to 32767; what is not finite is kept as
-    -32768.
+    value = scale_factor * code + add_offset, with codes -32767 to 32767. A value that is not finite
+    is stored as -32768.
     """
 
     scale_factor: float
@@ -111,12 +111,19 @@ class Coding:
 class RunPlan:
     """Everything known before the first batch; all HDF5 objects are created from it.
 
-    `configuration` is resolved and can be written as JSON. `shots` is the points of one measured
-    batch; every `log_every`-th measured batch keeps its readings (1 keeps all, 0 none), which are
-    of kind `reading`, and with `targets` what learning aimed at. `checkpoint` holds template
-    arrays of the training state (bytes go as uint8 arrays). `samples` and `record_times` are the
-    copies and instants expected of a trajectory.
-    `codings` names the readings that a converter made.
+    Attributes:
+        kind: `train` or `sample`.
+        configuration: the resolved configuration, which can be written as JSON.
+        shots: the number of points in one measured batch.
+        log_every: log the readings of every `log_every`-th batch; 1 for all, 0 for none.
+        checkpoint: template arrays of the training state (bytes as uint8 arrays).
+        samples: the expected number of copies in a trajectory.
+        record_times: the expected number of instants in a trajectory.
+        reading: the kind of readings.
+        targets: whether readings include the target forces.
+        codings: the 16-bit codings of readings from converters, by quantity.
+        channels: the scales of the device's lines.
+        calibration: calibration constants by name.
     """
 
     kind: Kind
@@ -135,7 +142,7 @@ class RunPlan:
     reading: ReadingKind = "force"
     targets: bool = False
     codings: Mapping[str, Coding] = field(default_factory=dict[str, Coding])
-    channels: tuple[Channel, ...] = ()
+    channels: tuple[ChannelScale, ...] = ()
     calibration: Mapping[str, NDArray[np.generic]] = field(
         default_factory=dict[str, NDArray[np.generic]]
     )
@@ -155,7 +162,7 @@ class RunPlan:
 
     @property
     def quantities(self) -> tuple[str, ...]:
-        """The names of what is kept of a reading, each `[batch, shot, oscillator]`."""
+        """The logged quantities of a reading, each `[batch, shot, oscillator]`."""
         return (*READING_QUANTITIES[self.reading], *(("targets",) if self.targets else ()))
 
 
@@ -166,7 +173,7 @@ READING_QUANTITIES: Mapping[str, tuple[str, ...]] = {
 
 
 def installed_versions() -> dict[str, str]:
-    """Versions of what the numbers depend on."""
+    """Return the versions of Python, the platform and the packages that affect the results."""
     found = {name: _version(name) for name in VERSIONED}
     return {**found, "python": platform.python_version(), "platform": platform.platform()}
 
@@ -179,7 +186,7 @@ def _version(name: str) -> str:
 
 
 def checkout_commit() -> str:
-    """The commit of the checkout this code runs from (`-dirty` if changed), or nothing."""
+    """Return the commit of the checkout that this code runs from (`-dirty` if changed), or ""."""
     here = Path(__file__).resolve().parent
     try:
         found = subprocess.run(
@@ -199,5 +206,5 @@ def checkout_commit() -> str:
         )
     except (OSError, subprocess.SubprocessError):
         return ""
-    # An installed copy may lie inside somebody else's checkout.
+    # An installed copy may be inside another project's checkout.
     return found.stdout.strip() if tracked.returncode == 0 else ""

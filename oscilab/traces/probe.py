@@ -1,11 +1,11 @@
-"""Look into a file that was not closed or is cut short, in a process of its own.
+"""Probe a file that was not closed or is truncated, in a separate process.
 
-Such a file can hang or crash HDF5, so nobody else opens it before this came back:
+Such a file can hang or crash HDF5, so it is not opened in any other process before
 
     python -m oscilab.traces.probe FILE...
 
-prints, for each file, one line of JSON: whether its writer is alive, how much of it can be read,
-or why nothing can.
+has printed one line of JSON for each file: whether its writer is alive, how much of it can be read,
+or why nothing can be read.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ STREAMS = ("training", "readings", "history", "trajectory")
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of one file: its writer is `live`, or gone, or the file is `unreadable`.
+    """The result for one file: its writer is `live`, or the file is `unreadable`, or neither.
 
-    `pid` is the writer's process on this computer, 0 if it is elsewhere. `rows` has the committed
-    rows that can be read where these are fewer than were committed.
+    `pid` is the writer's process on this computer, 0 if it is elsewhere. `rows` has the number of
+    readable rows of each stream in which fewer rows are readable than were committed.
     """
 
     live: bool = False
@@ -42,10 +42,10 @@ class Finding:
 
 
 def probe(paths: Sequence[Path], timeout: float = TIMEOUT) -> list[Finding]:
-    """What is to be said of such files; never hangs."""
+    """Return the findings on such files; takes at most `timeout` s."""
     if not paths:
         return []
-    # -P: a user's own json.py beside the run must not take the place of Python's.
+    # -P, so that a user's json.py beside the run does not replace Python's.
     command = [sys.executable, "-P", "-m", "oscilab.traces.probe", *map(str, paths)]
     try:
         done = subprocess.run(command, capture_output=True, timeout=timeout, check=False)
@@ -53,12 +53,12 @@ def probe(paths: Sequence[Path], timeout: float = TIMEOUT) -> list[Finding]:
     except subprocess.TimeoutExpired as error:
         output, trouble = error.stdout or b"", f"reading it took more than {timeout:g} s"
     found = [Finding(**json.loads(line)) for line in output.splitlines()]
-    # Whatever follows the file that crashed was not looked at.
+    # The files after one that crashed were not probed.
     return found + [Finding(unreadable=trouble)] * (len(paths) - len(found))
 
 
 def inspect(path: Path) -> Finding:
-    """Walk through a file as its writer left it, up to the last committed row."""
+    """Read through a file as its writer left it, up to the last committed row."""
     from oscilab.errors import InvalidInput
     from oscilab.traces.paths import name_now
     from oscilab.traces.superblock import read_superblock
@@ -69,7 +69,7 @@ def inspect(path: Path) -> Finding:
         name = name_now(path)
         with open_view(name) as file:
             entry = file["entry"]
-            # One that was closed and then cut short may come from a process that goes on.
+            # A file that was closed and then truncated may have a writer that is still alive.
             writer = _living_writer(entry, path) if read_superblock(name).is_open else None
             if writer is not None:
                 return Finding(live=True, pid=writer)
@@ -118,7 +118,7 @@ def _growing(group: Any) -> list[Any]:
 
 
 def _readable(dataset: Any, committed: int) -> int:
-    """How many rows can be read; what lies behind one that cannot is taken for lost."""
+    """Return how many rows can be read; rows after an unreadable one count as lost."""
     low, high = 0, min(committed, dataset.shape[0])
     if high and _reads(dataset, high - 1):
         return high
@@ -140,7 +140,7 @@ def _reads(dataset: Any, row: int) -> bool:
 
 
 def main() -> None:
-    """One line for each file named on the command line."""
+    """Print one line for each file on the command line."""
     for name in sys.argv[1:]:
         print(json.dumps(asdict(inspect(Path(name)))), flush=True)
 

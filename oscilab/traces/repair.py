@@ -1,4 +1,4 @@
-"""Make one healthy file of a run that was torn, cut short or left in pieces."""
+"""Repair a run that was torn, truncated or left in pieces, by writing one healthy file."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from oscilab.traces.run import Run
 
 @dataclass(frozen=True)
 class Repaired:
-    """What came of a repair: the healthy file, and a sentence for all kept and all lost.
+    """The result of a repair: the healthy file, and sentences on what was kept and lost.
 
-    `left` says which superfluous files could not be removed, `healthy` that there was nothing to
-    do.
+    `left` names replaced files that could not be removed. `healthy` means that there was nothing
+    to repair.
     """
 
     path: Path
@@ -33,14 +33,14 @@ class Repaired:
 
 
 def repair(path: Path, out: Path | None = None) -> Repaired:
-    """Write all that can be read of a run to one file.
+    """Write everything that can be read of a run to one file.
 
-    Where nothing that was committed is lost, the file takes the run's name and replaces its
-    pieces; otherwise, or if `out` is given, it is a further file and the originals stay.
+    If no committed data are lost, the file takes the run's name and replaces its pieces. Otherwise,
+    or if `out` is given, it is an additional file and the originals stay.
 
     Raises:
-        InvalidInput: the run is being written, nothing of it can be read, or `out` exists or
-            cannot be written, or its pieces cannot be joined.
+        InvalidInput: the run is being written, nothing of it can be read, `out` exists or cannot be
+            written, or the pieces cannot be joined.
     """
     with Run(open_files(path, salvage=True)) as run:
         status = run.status
@@ -54,7 +54,7 @@ def repair(path: Path, out: Path | None = None) -> Repaired:
         if target != path:
             if target.exists():
                 raise InvalidInput(f"{target} exists; remove it or give another name")
-            # It can be resumed, as an interrupted run can.
+            # A torn run becomes an interrupted one, which can be resumed.
             with drafted(target) as draft:
                 write_joined(run, draft, "interrupted" if status == "torn" else status)
             return Repaired(target, kept, lost)

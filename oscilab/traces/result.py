@@ -1,4 +1,4 @@
-"""Results, whose names and shapes are known only at the end of a run."""
+"""Write results, whose names and shapes are known only at the end of a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Arrays = Mapping[str, NDArray[Any]]
 def write_result_file(
     path: Path, oscillators: int, samples: Arrays, figures: Mapping[str, float], tables: Arrays
 ) -> None:
-    """A file of its own, which appears complete or not at all."""
+    """Write the results to a separate file, which appears complete or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.new")
     try:
@@ -41,7 +41,7 @@ def write_result(
     figures: Mapping[str, float],
     tables: Arrays,
 ) -> None:
-    """The group `result`: `samples` `[sample, ...]` a readout, `figures`, `tables`."""
+    """Write the group `result`: `samples` `[sample, ...]` per readout, `figures`, `tables`."""
     result = hdf5.make_group(entry, "result", "NXcollection")
     group = hdf5.make_group(result, "figures", "NXcollection")
     for name, value in figures.items():

@@ -1,4 +1,4 @@
-"""What is handed over of measured batches, checked, in the types that a run file stores."""
+"""Check measured batches and convert them to the types of a run file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TYPES = {name: np.dtype(kind) for name, (kind, _, _) in TRAINING_COLUMNS.items()
 
 
 def training_block(given: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
-    """Columns `[row]` from arrays of one length, or numbers that hold for all rows; with `utc`.
+    """Return columns `[row]`, and `utc`, from arrays of one length or numbers for all rows.
 
     Raises:
         InvalidInput: the arrays differ in length.
@@ -33,7 +33,7 @@ def training_block(given: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
                 f"the columns of a batch differ in length: {name} has {array.size}, another "
                 f"{count}; give arrays of one length, or single numbers"
             )
-        # Converted once, here: HDF5 would do it slower.
+        # Convert here, because HDF5 converts more slowly.
         block[name] = column = np.empty(count, TYPES[name])
         column[:] = array
     return block
@@ -45,10 +45,10 @@ def reading_block(
     reading: ForceReading | PositionReading,
     targets: FloatArray | None,
 ) -> dict[str, NDArray[Any]]:
-    """What `segment` keeps of the reading of measured batch `row`, one row each.
+    """Return the quantities that `segment` logs of the reading of batch `row`, one row each.
 
     Raises:
-        InvalidInput: it keeps no readings or another kind, or the shape does not fit.
+        InvalidInput: the segment logs no readings or another kind, or the shape does not fit.
     """
     names = segment.reading_names
     if not names:

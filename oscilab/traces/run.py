@@ -1,4 +1,4 @@
-"""Read a run file: live, torn or finished."""
+"""Read a run file that is live, torn or finished."""
 
 from __future__ import annotations
 
@@ -42,22 +42,22 @@ class Continuation(NamedTuple):
 
 
 def open_run(path: str | Path) -> Run:
-    """The run in a file, whether it is being written, was torn off or is finished.
+    """Open the run in a file, which may be live, torn or finished.
 
     The file is never modified.
 
     Raises:
-        InvalidInput: the file is missing, is no run, or is cut short.
+        InvalidInput: the file is missing, is not a run, or is truncated.
     """
     return Run(open_files(Path(path)))
 
 
 class Run:
-    """What a run file says at the moment it is opened; a context manager that closes it.
+    """The content of a run at the moment it was opened; a context manager that closes it.
 
-    `path` is the run's name, `extent` says which rows count, `damage` lists segments that could
-    not be read; `sources` are the open files, `result` the one that holds the results of a run not
-    yet joined.
+    `path` is the run file. `sources` are its open files and `result` the file of results that are
+    not yet joined. `extent` has the number of valid rows. `damage` lists segments that could not
+    be read.
     """
 
     def __init__(self, files: Files) -> None:
@@ -67,26 +67,26 @@ class Run:
         self._files = files
         self.path = files.path
         self.sources, self.damage, self.result = files.sources, files.damage, files.result
-        # Counted before any dataset is opened: what is opened later is at least as long.
+        # Count rows before opening any dataset: one that is opened later is at least as long.
         self.extent = Extent(files.sources)
 
     def __repr__(self) -> str:
         return f"Run({self.path}, {self.kind}, {self.status}, {self.n_committed} batches)"
 
     def close(self) -> None:
-        """Close its files; what was read lazily cannot be loaded any more."""
+        """Close the files. Lazy variables can then no longer be loaded."""
         self._files.close()
 
     def refresh(self) -> None:
-        """See what was written since; quick while the writer lives.
+        """Open the run as it is now; fast while the writer is alive.
 
-        Lazy variables taken from `tree` before can then no longer be loaded.
+        Lazy variables taken from `tree` before can no longer be loaded.
 
         Raises:
             InvalidInput: as `open_run`.
         """
         known = living(self.sources)
-        # Beside an open handle HDF5 would show what that one has cached.
+        # With another handle open, HDF5 would show what that one has cached.
         self.close()
         self._take(open_files(self.path, known=known))
         self.__dict__.pop("tree", None)
@@ -112,15 +112,15 @@ class Run:
         status: Any = self._files.status
         if status != "running":
             return status
-        return "running" if self.sources[-1].state == "live" or self._went_on() else "torn"
+        return "running" if self.sources[-1].state == "live" or self._has_changed() else "torn"
 
-    def _went_on(self) -> bool:
-        """Whether more was written, or all of it joined, since the segments were listed."""
+    def _has_changed(self) -> bool:
+        """Return whether the writer added or joined files since the segments were listed."""
         return self.sources[-1].has_writer and not self._files.are_newest()
 
     @property
     def last_number(self) -> int:
-        """The highest number of its segments, those that cannot be read included."""
+        """The highest number of a segment, including those that cannot be read."""
         return max(self.sources[-1].number, *(number_of(it.path) for it in self.damage), 0)
 
     @property
@@ -131,12 +131,12 @@ class Run:
 
     @cached_property
     def configuration(self) -> dict[str, Any]:
-        """The configuration as it was resolved."""
+        """The resolved configuration."""
         return json.loads(hdf5.read_text(self._head["configuration"]))
 
     @cached_property
     def provenance(self) -> Provenance:
-        """Where the data come from."""
+        """The origin of the data."""
         group = self._head["provenance"]
         texts = ("bench_hash", "calibration_hash", "faults", "git_commit", "note", "parent")
         return Provenance(
@@ -148,12 +148,12 @@ class Run:
 
     @property
     def n_committed(self) -> int:
-        """How many measured batches are in the run, those replaced after a resume not counted."""
+        """The number of measured batches, without those superseded after a resume."""
         return self.extent.total("training")
 
     @cached_property
     def tree(self) -> xarray.DataTree:
-        """Everything, lazily, with units: `run.tree["training"].loss`, `run.tree["readings"]`."""
+        """All data, lazily, with units: `run.tree["training"].loss`, `run.tree["readings"]`."""
         from oscilab.traces.tree import build_tree
 
         extra = {} if self.result is None else {"/result": self.result["entry/result"]}
@@ -164,16 +164,16 @@ class Run:
         """The potential of the array that the run was made on.
 
         Raises:
-            InvalidInput: a term cannot be rebuilt from what is stored of it.
+            InvalidInput: a term cannot be rebuilt from the stored data.
         """
         return read_potential(self._head)
 
     def protocol(self) -> Protocol:
-        """The protocol as trained or as played.
+        """Return the protocol as trained or as played.
 
         Raises:
-            InvalidInput: none was written yet, or a term of its potential cannot be rebuilt from
-                what is stored of it.
+            InvalidInput: no protocol was written yet, or a term of its potential cannot be rebuilt
+                from the stored data.
         """
         for source in reversed(self.sources):
             group = source.entry["protocol"]
@@ -187,10 +187,10 @@ class Run:
         )
 
     def checkpoint(self) -> tuple[int, Float64Array, dict[str, NDArray[Any]]]:
-        """The newest training state: step, parameters `[node, parameter]`, arrays by name.
+        """Return the newest training state: step, parameters `[node, parameter]`, arrays by name.
 
         Raises:
-            InvalidInput: there is none, or its writer replaced it or joined the file meanwhile.
+            InvalidInput: there is none, or its writer replaced it or joined the file while reading.
         """
         source = self._source_of_state()
         if source is None:
@@ -201,12 +201,13 @@ class Run:
 
     @property
     def has_checkpoint(self) -> bool:
-        """Whether there is a training state to continue from."""
+        """Whether the run has a training state to continue from."""
         return self._source_of_state() is not None
 
     def continuation(self) -> Continuation:
-        """Where a writer goes on, in a file of the same structure: after the last checkpoint, or
-        from the start if there is none.
+        """Return where a writer continues, and an empty segment for it.
+
+        It continues after the last checkpoint, or from the start if there is none.
         """
         source = self._source_of_state()
         if source is None:

@@ -1,4 +1,4 @@
-"""One HDF5 file of a run while it is written: SWMR, flushed, counters last."""
+"""One HDF5 file of a run that is being written: SWMR, flushed, counters last."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Rows = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Start:
-    """Where a segment begins: its number, the rows and kept readings before it, and why it is."""
+    """The start of a segment: its number, the rows and readings before it, and its reason."""
 
     number: int
     rows: int
@@ -42,13 +42,13 @@ class Start:
 
 
 class Segment:
-    """A part of a run in a file of its own.
+    """A part of a run in a separate file.
 
-    Every write lets HDF5's errors pass: what they mean is decided by who owns the segments.
+    Writes do not handle HDF5's errors; `Segments` does.
     """
 
     def __init__(self, path: Path, image: bytes, start: Start) -> None:
-        """Create the file from a layout's bytes; it appears under `path` complete or not at all."""
+        """Create the file from a layout's bytes; it appears complete or not at all."""
         self.path = path
         self.start = start
         self.opened = time.monotonic()
@@ -61,11 +61,11 @@ class Segment:
 
     def _open(self, draft: Path, path: Path) -> None:
         if os.name == "nt":
-            # Windows names no file that is open.
+            # Windows cannot rename an open file.
             take_name(draft, path)
             self._prepare(path)
             return
-        # Otherwise nobody sees the file before it is in SWMR mode: a reader could lock it.
+        # Rename it only in SWMR mode, because a reader could lock it before.
         self._prepare(draft)
         try:
             take_name(draft, path)
@@ -74,7 +74,7 @@ class Segment:
             raise
 
     def _prepare(self, path: Path) -> None:
-        # No cache for chunks: a partly filled one would be written anew by every flush.
+        # No chunk cache: every flush would rewrite a partly filled chunk.
         self._file = h5py.File(path, "r+", libver=hdf5.LIBVER, rdcc_nbytes=0)
         self._entry = self._file["entry"]
         self.oscillators = int(self._entry["oscillator"].shape[0])
@@ -89,7 +89,7 @@ class Segment:
             "readings": _table(entry, "readings", _growing(entry, "readings")),
             "history": _table(entry, "history", _growing(entry, "history")),
         }
-        # What is kept of a reading, beside the batch number.
+        # The logged quantities of a reading, without the batch number.
         self.reading_names = tuple(it for it in self._tables["readings"].columns if it != "batch")
         self._state_shapes = {name: item.shape[1:] for name, item in state_arrays(entry).items()}
         self._counters = {
@@ -98,23 +98,23 @@ class Segment:
 
     @property
     def size(self) -> int:
-        """Bytes of the file so far."""
+        """The size of the file in bytes."""
         return self._file.id.get_filesize()
 
     def check_reading(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
-        """`values` `[shot, oscillator]` as one row for the column of that name.
+        """Return `values` `[shot, oscillator]` as one row for the column of that name.
 
         Raises:
-            InvalidInput: another number of oscillators, more shots than planned, or a value beyond
-                the converter's codes.
+            InvalidInput: the number of oscillators is wrong, there are more shots than planned, or
+                a value is outside the 16-bit coding.
         """
         return self._tables["readings"].columns[name].row_of(name, values)
 
     def check_state(self, state: Rows) -> None:
-        """Refuse a checkpoint that does not fit what was planned.
+        """Check a checkpoint against the plan.
 
         Raises:
-            InvalidInput: naming the array.
+            InvalidInput: an array is missing, not planned, or of the wrong shape.
         """
         planned = self._state_shapes
         missing, unknown = planned.keys() - state.keys(), state.keys() - planned.keys()
@@ -131,7 +131,7 @@ class Segment:
                 )
 
     def append(self, rows: Rows, row: int, readings: Rows, reading: int) -> None:
-        """Write rows from the run's `row` on and readings from `reading` on; make them count."""
+        """Write rows from the run's `row` on and readings from `reading` on, and commit them."""
         ends: dict[str, int] = {}
         for stream, block, begin in (
             ("readings", readings, reading - self.start.readings),
@@ -142,7 +142,7 @@ class Segment:
         self._count(ends)
 
     def checkpoint(self, state: Rows, history: Rows) -> None:
-        """Write the training state into the slot that is free, then make it the current one."""
+        """Write the training state into the free slot, then make that the current one."""
         group = self._entry["checkpoint"]
         slot = 1 - max(0, int(group["current"][()]))
         for name, value in state.items():
@@ -158,7 +158,7 @@ class Segment:
         Scalar(group["written"]).write(1)
 
     def append_trajectory(self, trajectory: Trajectory) -> None:
-        """Write playbacks after those that are there."""
+        """Append playbacks."""
         group, copies = self._entry["trajectory"], self._entry["copy"]
         count, before = len(trajectory.positions), self._written["trajectory"]
         positions, times = group["positions"], group["time"]
@@ -175,17 +175,17 @@ class Segment:
         self._count({"trajectory": before + count})
 
     def _count(self, ends: Mapping[str, int]) -> None:
-        # The rows are in the file before the number that says so.
+        # The rows must be in the file before their count is.
         h5py.h5f.flush(self._file.id)
         for stream, end in ends.items():
             self._counters[stream].write(end)
         self._written.update(ends)
 
     def seal(self, status: str | None = None) -> None:
-        """Close for good and push to the disk; `status` where the run ends with this segment.
+        """Close the file and flush it to the disk, with a `status` if the run ends here.
 
-        A segment beside the run's own file loses its `.part`. A reader that holds it may forbid
-        that (Windows); it is sealed all the same.
+        A segment beside the run's main file loses its suffix `.part`. If a reader prevents the
+        renaming (Windows), it is sealed nevertheless.
         """
         if status is not None:
             hdf5.overwrite_text(self._entry["status"], status)
@@ -197,13 +197,13 @@ class Segment:
                 self.path = self.path.rename(self.path.with_suffix(""))
 
     def abandon(self) -> None:
-        """Close as well as a full or failing disk allows; what counts was flushed before."""
+        """Close the file as far as a full or failing disk permits; committed rows were flushed."""
         with contextlib.suppress(OSError, RuntimeError):
             self._file.close()
 
 
 def describe(image: bytes, start: Start) -> bytes:
-    """A layout's bytes with what the segment is and who writes it: it never goes without."""
+    """Return a layout's bytes with the description of the segment and of its writer."""
     buffer = io.BytesIO(image)
     with h5py.File(buffer, "r+", libver=hdf5.LIBVER) as file:
         group = file["entry/segment"]

@@ -1,7 +1,7 @@
-"""The files of a run that is being written, one after the other.
+"""The sequence of files of a run that is being written.
 
-On any error of HDF5 the writer goes to a new file: after a full disk, freeing space and going on
-in the same file reports success and drops rows. A ballast file is there to be deleted first.
+After any HDF5 error the writer continues in a new file: after a full disk, HDF5 would report
+success in the same file and drop rows. A ballast file is deleted first, to make room.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ LEAST_BALLAST = 2 << 20
 
 @dataclass(frozen=True)
 class Rotation:
-    """When a run goes on in a new file: bytes and seconds that one may reach.
+    """The size in bytes and the age in seconds at which a run continues in a new file.
 
-    What a sealed file holds survives a power failure as well, and opens everywhere.
+    A sealed file survives a power failure as well, and can be opened by any HDF5 tool.
     """
 
     most_bytes: int = 1 << 30
@@ -33,10 +33,10 @@ class Rotation:
 
 
 class Segments:
-    """The current segment, and how it gives way to the next.
+    """The current segment of a run, and the transition to the next.
 
-    `troubles` collects what went wrong on the way, one sentence each; `is_broken` says that
-    nothing can be written any more.
+    `troubles` has a sentence for every problem so far. `is_broken` means that nothing can be
+    written any more.
     """
 
     def __init__(self, path: Path, image: bytes, current: Segment, rotation: Rotation) -> None:
@@ -49,10 +49,10 @@ class Segments:
         self._lay_ballast()
 
     def apply(self, action: Callable[[Segment], None], rows: int, readings: int) -> None:
-        """Do `action` on the current segment, or on a new one that begins after `rows`.
+        """Call `action` with the current segment or, after an error, with a new one from `rows` on.
 
         Raises:
-            OscilabError: neither worked; what was committed before is safe.
+            OscilabError: both failed; what was committed before is safe.
         """
         try:
             action(self.current)
@@ -77,10 +77,10 @@ class Segments:
             self._lay_ballast()
 
     def apply_beside(self, action: Callable[[], None]) -> None:
-        """Do what writes a file of its own, with the ballast's room if need be.
+        """Call `action`, which writes a separate file, and retry without the ballast if it fails.
 
         Raises:
-            OscilabError: that did not suffice.
+            OscilabError: the retry failed as well.
         """
         try:
             action()
@@ -96,7 +96,7 @@ class Segments:
             self._lay_ballast()
 
     def rotate_if_due(self, rows: int, readings: int) -> None:
-        """Go on in a new file if this one is full enough or old enough."""
+        """Continue in a new file if this one is too large or too old."""
         age = time.monotonic() - self.current.opened
         full = self.current.size >= self._rotation.most_bytes
         if not full and age < self._rotation.most_seconds:
@@ -105,11 +105,11 @@ class Segments:
             self.rotate(rows, readings, "size" if full else "time")
 
     def rotate(self, rows: int, readings: int, reason: str) -> None:
-        """Go on in a new file and seal this one; without room for one, go on in this."""
+        """Continue in a new file and seal this one; if there is no room, continue in this one."""
         try:
             following = self._next(rows, readings, reason)
         except OSError as error:
-            # The current file still works; an error of its own would come through `apply`.
+            # The current file still works; `apply` handles its errors.
             self.troubles.append(f"no new segment after {self.current.path}: {short(error)}")
             return
         sealed, self.current = self.current, following
@@ -119,7 +119,7 @@ class Segments:
             self.troubles.append(f"{sealed.path} was not closed well: {short(error)}")
 
     def finish(self, status: str, rows: int, readings: int) -> None:
-        """Close the last segment with the run's status.
+        """Seal the last segment with the run's status.
 
         Raises:
             OscilabError: the status cannot be written; what was committed is safe.
@@ -132,7 +132,7 @@ class Segments:
         return new_segment(self.path, self._image, Start(number, rows, readings, reason))
 
     def _lay_ballast(self) -> None:
-        # Room for a new segment and for what was not yet committed.
+        # Room for a new segment and for uncommitted rows.
         size = max(LEAST_BALLAST, 4 * len(self._image))
         path = ballast_path(self.path)
         try:
@@ -148,10 +148,10 @@ class Segments:
 
 
 def new_segment(path: Path, image: bytes, start: Start) -> Segment:
-    """A further segment of the run at `path`.
+    """Create a further segment of the run at `path`.
 
     Raises:
-        OSError: it cannot be created, or there is one of its number; nothing is left behind then.
+        OSError: it cannot be created, or its number is taken; nothing is left behind.
     """
     name = segment_path(path, start.number)
     name.parent.mkdir(exist_ok=True)

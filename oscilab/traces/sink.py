@@ -1,8 +1,8 @@
-"""Where HDF5 writes files that may not fit: it never hears that the disk is full.
+"""A file object for HDF5 that hides write errors until the file is closed.
 
-A file of which HDF5 could not write everything cannot be closed, and crashes the process when that
-is tried again at its end. So the first error is kept here, what follows it is dropped, and it is
-raised when HDF5 is done.
+A file that HDF5 could not write completely cannot be closed, and crashes the process at exit when
+that is tried again. The sink therefore stores the first error, drops all later writes, and raises
+the error when HDF5 is done.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from oscilab.traces.durable import push_to_disk
 from oscilab.traces.hdf5 import h5py
 
 LIBVER = ("earliest", "v110")
-"""The oldest format that holds what is written."""
+"""Use the oldest format that can hold the data."""
 
 
 @contextmanager
 def new_file(path: Path) -> Generator[Any]:
-    """An h5py.File to write to `path`, whatever was there; it is on the disk after the block.
+    """Yield an h5py.File that replaces `path`; it is on the disk after the block.
 
     Raises:
-        OSError: it could not be written; a part of it may be there.
+        OSError: the file could not be written; a part of it may exist.
     """
     sink = Sink(path)
     try:
@@ -39,7 +39,7 @@ def new_file(path: Path) -> Generator[Any]:
 
 
 class Sink(io.RawIOBase):
-    """A new file; `trouble` is the first error in writing it, after which nothing is written."""
+    """A new file; `trouble` is the first write error, after which nothing is written."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -48,29 +48,29 @@ class Sink(io.RawIOBase):
         self._place = 0
 
     def readable(self) -> bool:
-        """Yes: HDF5 reads what it has written."""
+        """Return True: HDF5 reads what it has written."""
         return True
 
     def writable(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """As for any file."""
+        """Set the position and return it."""
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place}.get(whence)
         self._place = offset + (self._file.seek(0, io.SEEK_END) if start is None else start)
         return self._place
 
     def tell(self) -> int:
-        """As for any file."""
+        """Return the position."""
         return self._place
 
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
-        """As for any file, with zeros where nothing could be written."""
+        """Read into `buffer`, with zeros where nothing could be written."""
         self._file.seek(self._place)
         count = self._file.readinto(buffer) or 0
         memoryview(buffer)[count:] = bytes(len(buffer) - count)
@@ -78,7 +78,7 @@ class Sink(io.RawIOBase):
         return len(buffer)
 
     def write(self, data: Any, /) -> int:
-        """Write all, or nothing from the first error on."""
+        """Write all data, or nothing after the first error."""
         left = memoryview(data).cast("B")
         size = len(left)
         try:
@@ -91,7 +91,7 @@ class Sink(io.RawIOBase):
         return size
 
     def truncate(self, size: int | None = None, /) -> int:
-        """As for any file."""
+        """Truncate the file and return its length."""
         length = self._place if size is None else size
         try:
             return self._file.truncate(length)
@@ -100,10 +100,10 @@ class Sink(io.RawIOBase):
             return length
 
     def close(self) -> None:
-        """Close the file beneath as well."""
+        """Close the underlying file as well."""
         try:
             self._file.close()
         except OSError as error:
-            # Some network file systems say only now that they are full.
+            # Some network file systems report a full disk only now.
             self.trouble = self.trouble or error
         super().close()

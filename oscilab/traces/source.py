@@ -1,4 +1,4 @@
-"""Open one file of a run for reading, however its writer left it."""
+"""Open one file of a run for reading, in whatever state its writer left it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from oscilab.traces.view import open_view
 
 State = Literal["closed", "live", "torn", "cut"]
 CHANGES = 3
-"""From live to closed, and from there to its last name: no file changes more often."""
+"""A file changes at most from live to closed, and then to its final name."""
 IN_EVERY_RUN = (
     "status", "kind", "title", "start_time", "end_time", "configuration", "oscillator", "node",
     "parameter", "provenance/identity", "array/terms", "schedule/edges", "protocol/written",
@@ -31,8 +31,9 @@ IN_EVERY_RUN = (
 class Source:
     """One open file of a run; `file` is an h5py.File.
 
-    It was `closed` well, or its writer is alive, or died (`torn`), or the file is `cut` short;
-    `readable` has the rows that can be read of each stream where these are not all.
+    `state` is `closed` if it was closed properly, `live` if its writer is alive, `torn` if it died,
+    `cut` if the file is truncated. `readable` has the number of readable rows of each stream that
+    is not complete.
     """
 
     path: Path
@@ -43,24 +44,24 @@ class Source:
 
     @property
     def entry(self) -> Any:
-        """The group that holds everything."""
+        """The HDF5 group `entry`."""
         return self.file["entry"]
 
     @property
     def number(self) -> int:
-        """Its place among the run's segments."""
+        """The number of the segment."""
         if "segments" in self.entry:
             return int(self.entry["segments/segment"][-1])
         return int(self.entry["segment/number"][()])
 
     @property
     def first_row(self) -> int:
-        """The first row it holds; it replaces whatever earlier segments have from there on."""
+        """The first row of the segment, which supersedes earlier segments from there on."""
         return int(self.entry["segment/first_row"][()]) if "segment" in self.entry else 0
 
     @property
     def has_writer(self) -> bool:
-        """Whether the process that made it lives on this computer, whatever it does with it."""
+        """Whether the process that created the file is alive on this computer."""
         if "segment" not in self.entry:
             return False
         segment = self.entry["segment"]
@@ -69,18 +70,18 @@ class Source:
 
     @property
     def reason(self) -> str:
-        """Why the segment was begun; a joined file counts as the run's start."""
+        """Why the segment was started; `start` for a joined file."""
         return hdf5.read_text(self.entry["segment/reason"]) if "segment" in self.entry else "start"
 
 
 def open_source(path: Path, finding: Finding | None, *, salvage: bool = False) -> Source:
-    """Open a file of which `finding` is known if it was not closed when it was looked at.
+    """Open a file; `finding` is the result of `probe` if it was not closed then.
 
-    Its writer may close and rename it at any moment. With `salvage` a file that is cut short is
-    opened as far as it goes.
+    Its writer may close and rename it at any moment. With `salvage`, a truncated file is opened as
+    far as it can be read.
 
     Raises:
-        InvalidInput: it is missing, is no part of a run, or cannot be read.
+        InvalidInput: the file is missing, is not part of a run, or cannot be read.
     """
     for _ in range(CHANGES):
         before = _state_of(path)
@@ -105,7 +106,7 @@ def _open(path: Path, finding: Finding | None, salvage: bool) -> Source:
     try:
         if is_open and finding is not None:
             return _checked(_open_unclosed(path, finding))
-        # Closed all along, or since it was looked at.
+        # It was closed before, or since it was probed.
         return _checked(Source(path, "closed", h5py.File(path, "r")))
     except OSError as error:
         if salvage and not is_open:
@@ -127,26 +128,25 @@ def _open_unclosed(path: Path, finding: Finding) -> Source:
     try:
         return _open_live(path, finding)
     except (OSError, RuntimeError, KeyError):
-        # It died in the middle of a write after it was looked at, or is in one.
+        # The writer died in the middle of a write after the probe, or is in one.
         again = probe([path])[0]
     return _open_live(path, again) if again.live else _open_unclosed(path, again)
 
 
 def _open_live(path: Path, finding: Finding) -> Source:
-    """A live file as it is now, read as a torn one is.
+    """Open a live file as it is now, through the same view as a torn one.
 
-    Not by HDF5's own SWMR mode: that waits for a block whose checksum is wrong, twice as long every
-    time, which never ends if the writer died over it. Within the writer's own process it would
-    also keep the writer's file open.
+    HDF5's SWMR mode is not used: it waits for a block with a wrong checksum, doubling the time at
+    every attempt, which never ends if the writer died. In the writer's own process it would also
+    keep the writer's file open.
     """
     with open_view(path, grows=True) as earlier:
-        # Rows last: what is kept of a row, which is counted before it, has its row then.
+        # Count the rows last, so that every reading counted before has its row.
         held = [name for name in reversed(STREAMS) if name in earlier["entry"]]
         counts = {name: _committed(earlier, name) for name in held}
     file = open_view(path, grows=True)
     try:
-        # Headers that the writer goes on to change are read now; `values` would pass over those
-        # that cannot be.
+        # Read headers now that the writer will change; `values` would skip those that fail.
         for group in (file["entry"][name] for name in counts):
             for name in group:
                 group[name]

@@ -1,4 +1,4 @@
-"""Where the writing of a run begins: a new file, or a segment after the last checkpoint."""
+"""Start writing a run: in a new file, or in a segment after the last checkpoint."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from oscilab.traces.trouble import short
 
 
 def begin(path: Path, plan: RunPlan, rotation: Rotation | None) -> Segments:
-    """The files of a new run.
+    """Create the files of a new run.
 
     Raises:
-        InvalidInput: it exists, is not named with .h5 at the end, or its folder cannot be written;
-            nothing is left behind then.
+        InvalidInput: the run exists, its name does not end in .h5, or its folder cannot be written.
+            Nothing is left behind.
     """
     if path.suffix != SUFFIX:
-        # Its picture, segments and address are named after it, with other endings.
+        # Its picture, segments and address have the same stem and other suffixes.
         raise InvalidInput(
             f"run file {path} must be named with {SUFFIX} at the end, such as runs/pair{SUFFIX}"
         )
@@ -43,8 +43,8 @@ def begin(path: Path, plan: RunPlan, rotation: Rotation | None) -> Segments:
     return Segments(path, image, segment, rotation or Rotation())
 
 
-def go_on(path: Path, rotation: Rotation | None) -> Segments:
-    """The files of a torn, interrupted or failed run, with a new one after its last checkpoint.
+def continue_run(path: Path, rotation: Rotation | None) -> Segments:
+    """Add a segment to a torn, interrupted or failed run, after its last checkpoint.
 
     Raises:
         InvalidInput: the run is finished or still being written, or cannot be written.
@@ -55,7 +55,7 @@ def go_on(path: Path, rotation: Rotation | None) -> Segments:
                 f"run {path} is {run.status} and cannot be resumed; "
                 + ("start another" if run.status == "finished" else "stop its writer first")
             )
-        # Of two that resume at once, only one can make the segment of that number.
+        # If two processes resume at once, only one can create the segment of that number.
         number = run.last_number + 1
         image, rows, readings = run.continuation()
     try:

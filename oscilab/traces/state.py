@@ -1,8 +1,8 @@
-"""Read the newest training state of a run's file, while its writer replaces it or when it is gone.
+"""Read the newest training state of a run's file, which its writer may be replacing.
 
-The state has two slots. Its writer fills the one that is not current and makes it so, therefore a
-slot that is read may be filled anew meanwhile; it is whole if it was current, with the same step,
-before and after.
+The state has two slots. The writer fills the one that is not current, then makes it the current
+one, so a slot may be overwritten while it is read. It is complete if it was current, with the same
+step, before and after.
 """
 
 from __future__ import annotations
@@ -28,28 +28,27 @@ State = dict[str, NDArray[Any]]
 
 
 def current_slot(entry: Any) -> int:
-    """The slot that holds the newest state, or -1."""
+    """Return the slot of the newest state, or -1."""
     return int(entry["checkpoint/current"][()]) if "checkpoint" in entry else -1
 
 
 def source_of_state(sources: Sequence[Source]) -> Source | None:
-    """The newest file of a run that holds a state, if any does."""
+    """Return the newest file of a run that has a state, if any."""
     holders = (source for source in reversed(sources) if current_slot(source.entry) >= 0)
     return next(holders, None)
 
 
 def read_state(source: Source) -> State:
-    """The arrays of the newest state by name; there must be one.
+    """Return the arrays of the newest state by name; there must be one.
 
     Raises:
-        InvalidInput: the writer joined the file with others, or replaced the state faster than
-            it can be read.
+        InvalidInput: the writer joined the file, or replaces the state faster than it can be read.
     """
     return at_its_newest(source, lambda entry: _slot(entry, current_slot(entry)))
 
 
 def read_marks(entry: Any) -> State:
-    """Which slot is the newest, and the steps and batches of both, as they were at one moment."""
+    """Return the newest slot, and the steps and batches of both, as of one moment."""
     found = _marks(entry)
     for _ in range(READINGS):
         before, found = found, _marks(entry)
@@ -63,7 +62,7 @@ def _marks(entry: Any) -> State:
 
 
 def at_its_newest(source: Source, read: Callable[[Any], Found]) -> Found:
-    """What `read` finds in the entry of `source` while one state is the newest.
+    """Return the result of `read` on the entry of `source`, from a single newest state.
 
     Raises:
         InvalidInput: as `read_state`.
@@ -81,8 +80,8 @@ def at_its_newest(source: Source, read: Callable[[Any], Found]) -> Found:
 
 
 def _settled(path: Path, read: Callable[[Any], Found]) -> list[Found]:
-    """What was read, or nothing if the state was replaced meanwhile."""
-    # What an open file knows of its chunks does not change, so another one is opened each time.
+    """Return `[result]`, or `[]` if the state was replaced while reading."""
+    # An open file caches the locations of its chunks, so open it again each time.
     try:
         with open_view(name_now(path), grows=True) as file:
             before = mark(file["entry"])
@@ -100,16 +99,15 @@ def _settled(path: Path, read: Callable[[Any], Found]) -> list[Found]:
 
 
 def mark(entry: Any) -> tuple[int, int]:
-    """The newest state's slot and step, as they were at one moment.
+    """Return slot and step of the newest state, as of one moment.
 
     Raises:
-        OSError: they change all the time.
+        OSError: they changed in every attempt.
     """
     for _ in range(READINGS):
         slot = current_slot(entry)
         step = int(entry["checkpoint/step"][slot])
-        # Between the two looks the slot may have been left, and its step be that of a state which
-        # is still being written into it.
+        # If the slot changed in between, the step may be that of an incomplete state.
         if current_slot(entry) == slot:
             return slot, step
     raise OSError("the newest state was another one at every look")

@@ -1,4 +1,4 @@
-"""What there is to know of a run at a glance, without reading its data."""
+"""Summaries of runs, without reading their data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from oscilab.traces.run import Run, open_run
 
 @dataclass(frozen=True)
 class Summary:
-    """One run in the list: `bytes` count all its files."""
+    """One run in a list; `bytes` is the size of all its files."""
 
     path: Path
     status: str
@@ -34,7 +34,7 @@ class Summary:
 
 
 def summary(run: Run) -> Summary:
-    """The line that stands for a run in a list."""
+    """Return the summary of a run."""
     head = run.sources[0].entry
     return Summary(
         path=run.path,
@@ -48,7 +48,7 @@ def summary(run: Run) -> Summary:
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a run's file and of what lies beside it."""
+    """Return the size in bytes of a run's file and of the files beside it."""
     parts = [path, *segment_files(segment_folder(path)), result_path(path), ballast_path(path)]
     return sum(map(_size, parts))
 
@@ -57,12 +57,12 @@ def _size(path: Path) -> int:
     try:
         return name_now(path).stat().st_size
     except OSError:
-        # Not there, or joined just now.
+        # It does not exist, or was joined just now.
         return 0
 
 
 def runs_in(folder: Path) -> tuple[list[Summary], list[str]]:
-    """The runs in a folder, oldest first, and what is wrong with those that cannot be read.
+    """Return the runs in a folder, oldest first, and the errors of those that cannot be read.
 
     Raises:
         InvalidInput: there is no such folder.
@@ -81,7 +81,7 @@ def runs_in(folder: Path) -> tuple[list[Summary], list[str]]:
 
 
 def facts(run: Run) -> dict[str, str]:
-    """Names and values that describe a run."""
+    """Return names and values that describe a run."""
     head, last = run.sources[0].entry, run.sources[-1].entry
     provenance, extent = run.provenance, run.extent
     line = summary(run)
@@ -150,7 +150,7 @@ def _files(run: Run, size: int) -> str:
 
 
 def human(size: float) -> str:
-    """Bytes in kB, MB or GB."""
+    """Return a size with its unit: B, kB, MB or GB."""
     for unit in ("B", "kB", "MB"):
         if size < 1000:
             return f"{size:.3g} {unit}"
@@ -159,7 +159,7 @@ def human(size: float) -> str:
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested tables as one, keys joined by dots."""
+    """Return nested tables as one, with keys joined by dots."""
     found: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""The first bytes of an HDF5 file: whether a writer closed it, and what they would be then.
+"""The first bytes of an HDF5 file, which tell whether it was closed.
 
 HDF5 File Format Specification 3.0, section II.A.
 """
@@ -23,31 +23,31 @@ SWMR = 0x04
 
 @dataclass(frozen=True)
 class Superblock:
-    """`data` are its bytes; `length` is that of the whole file."""
+    """`data` are the bytes of the superblock; `length` is the size of the whole file."""
 
     data: bytes
     length: int
 
     @property
     def version(self) -> int:
-        """3 for files that SWMR can write."""
+        """The version of the superblock; 3 for files written in SWMR mode."""
         return self.data[8]
 
     @property
     def is_open(self) -> bool:
-        """Whether a writer has the file open, or died with it."""
+        """Whether a writer has the file open, or died with it open."""
         return self.version >= 3 and bool(self.data[FLAGS_AT] & (WRITING | SWMR))
 
     @property
     def is_shared(self) -> bool:
-        """Whether its writer lets others read, which it does a moment after opening it."""
+        """Whether the writer has switched to SWMR mode, in which others can read."""
         return self.version >= 3 and bool(self.data[FLAGS_AT] & SWMR)
 
     def closed(self, end: int) -> bytes:
-        """The superblock that a proper close would have left in a file of `end` bytes.
+        """Return the superblock that closing a file of `end` bytes would have written.
 
         Raises:
-            InvalidInput: a version that oscilab does not write.
+            InvalidInput: oscilab does not write this version.
         """
         data = bytearray(self.data)
         if self.version == 0:
@@ -62,7 +62,7 @@ class Superblock:
 
 
 def read_superblock(path: Path) -> Superblock:
-    """The superblock of a file.
+    """Read the superblock of a file.
 
     Raises:
         InvalidInput: there is no such file, or it is not HDF5.
@@ -79,7 +79,7 @@ def read_superblock(path: Path) -> Superblock:
 
 
 def lookup3(data: bytes) -> int:
-    """Bob Jenkins' public-domain hash "lookup3" (hashlittle, start value 0), HDF5's checksum."""
+    """Return HDF5's checksum: Bob Jenkins' public-domain lookup3 (hashlittle, initial value 0)."""
     mask = 0xFFFFFFFF
 
     def rotate(x: int, k: int) -> int:

@@ -1,4 +1,4 @@
-"""A run as a lazy xarray.DataTree."""
+"""Present a run as a lazy xarray.DataTree."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ BARE_SCALE = "This is a netCDF dimension but not a netCDF variable"
 def build_tree(
     sources: Sequence[Source], extent: Extent, extra: Mapping[str, Any]
 ) -> xarray.DataTree:
-    """Every group of the run; `extra` are further groups by their path, such as the results."""
+    """Return all groups of the run, and `extra` groups by path, such as the results."""
     import xarray
 
     found: dict[str, Any] = {}
     _collect(sources[0].entry, "", _Run(sources, extent, _live_state(sources)), found)
     for path, group in extra.items():
         _collect(group, path, _Run((), extent, None), found)
-    # Its own annotations are incomplete.
+    # xarray's annotations are incomplete.
     tree: Any = xarray.DataTree
     return tree.from_dict(found, name="entry")
 
@@ -87,7 +87,7 @@ def _variable(item: Any, run: _Run) -> Any:
     if run.state is not None and not item.is_scale and item.name.startswith("/entry/checkpoint/"):
         return xarray.Variable(dims_of(item), run.state.data(item), attributes)
     if not item.shape:
-        # Now: of a live run, what `written` speaks of is then there when it is read.
+        # Read now: the data that `written` refers to are then in the file when they are read.
         return xarray.Variable((), stack.read(()), attributes)
     if item.name.endswith("/copy"):
         # Every segment counts from zero.
@@ -96,7 +96,7 @@ def _variable(item: Any, run: _Run) -> Any:
 
 
 def dims_of(item: Any) -> tuple[str, ...]:
-    """The names of an h5py dataset's dimensions."""
+    """Return the names of an h5py dataset's dimensions."""
     if item.is_scale:
         return (item.name.rsplit("/", 1)[-1],)
     return tuple(dim[0].name.rsplit("/", 1)[-1] for dim in item.dims)

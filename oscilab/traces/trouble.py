@@ -1,4 +1,4 @@
-"""Errors of files in few words."""
+"""Short messages for file errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def short(error: BaseException) -> str:
-    """What an error says, without HDF5's pages of detail."""
+    """Return an error's message, without HDF5's details."""
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)
     return str(error).partition("\n")[0]

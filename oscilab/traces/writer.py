@@ -1,4 +1,4 @@
-"""Write a run file while it is measured."""
+"""Write a run file during the run."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from oscilab.traces.result import write_result_file
 from oscilab.traces.rows import reading_block, training_block
 from oscilab.traces.segment import Segment
 from oscilab.traces.segments import Rotation, Segments
-from oscilab.traces.starting import begin, go_on
+from oscilab.traces.starting import begin, continue_run
 from oscilab.types import Float64Array, FloatArray
 
 FinalStatus = Literal["finished", "interrupted", "failed"]
 
 
 class RunWriter:
-    """Everything measured goes through here; `path` is the run's name from its first second.
+    """Writes the data of a run; `path` is the run file.
 
-    Rows are handed over with `append` and `append_reading` and count once `commit` returns: a
-    process that is killed afterwards has not lost them. Used as a context manager it closes as
-    `finished`, as `interrupted` on Ctrl-C, and as `failed` on any other exception.
+    Rows are added by `append` and `append_reading` and are safe once `commit` returns, even if the
+    process is killed afterwards. As a context manager it closes the run as `finished`, as
+    `interrupted` on Ctrl-C, and as `failed` on any other exception.
     """
 
     def __init__(self, segments: Segments) -> None:
@@ -45,10 +45,10 @@ class RunWriter:
 
     @classmethod
     def create(cls, path: str | Path, plan: RunPlan, *, rotation: Rotation | None = None) -> Self:
-        """A new run file.
+        """Create a new run file.
 
         Raises:
-            InvalidInput: it exists, or its folder cannot be written; nothing is left behind then.
+            InvalidInput: it exists, or its folder cannot be written; nothing is left behind.
         """
         return cls(begin(Path(path), plan, rotation))
 
@@ -56,22 +56,22 @@ class RunWriter:
     def resume(cls, path: str | Path, *, rotation: Rotation | None = None) -> Self:
         """Continue a torn, interrupted or failed run after its last checkpoint.
 
-        What follows goes to a new segment; rows after the checkpoint, or all if there is none,
-        are replaced by it.
+        New rows go to a new segment. It supersedes the rows after the checkpoint, or all rows if
+        there is no checkpoint.
 
         Raises:
             InvalidInput: the run is finished or still being written.
         """
-        return cls(go_on(Path(path), rotation))
+        return cls(continue_run(Path(path), rotation))
 
     @property
     def rows(self) -> int:
-        """How many rows the run has, those not yet committed included."""
+        """The number of rows of the run, including uncommitted ones."""
         return self._pending.end_row
 
     @property
     def troubles(self) -> list[str]:
-        """What went wrong without stopping the run, such as a disk that was full for a while."""
+        """Problems that did not stop the run, such as a disk that was full for a while."""
         return self._segments.troubles
 
     def append(
@@ -86,7 +86,7 @@ class RunWriter:
         elapsed: ArrayLike,
         status: ArrayLike,
     ) -> None:
-        """Rows, one for every measured batch: arrays `[row]`, or a number that holds for all.
+        """Append rows, one for every measured batch: arrays `[row]`, or a number for all rows.
 
         Raises:
             InvalidInput: the arrays differ in length.
@@ -113,21 +113,21 @@ class RunWriter:
         reading: ForceReading | PositionReading,
         targets: FloatArray | None = None,
     ) -> None:
-        """What was read in measured batch number `row`, counted from the run's start.
+        """Append the reading of measured batch number `row`, counted from the run's start.
 
-        `targets` `[shot, oscillator]` are what learning aimed at, where the plan keeps them. A
-        batch shorter than planned is filled up with NaN. The arrays are not copied: they must
-        stay as they are until `commit`.
+        `targets` `[shot, oscillator]` are the target forces, if the plan has them. A batch shorter
+        than planned is padded with NaN. The arrays are not copied and must not change before
+        `commit`.
 
         Raises:
-            InvalidInput: the run keeps no readings or another kind, the shape does not fit, or the
-                row was not appended yet or not after the last one with readings.
+            InvalidInput: the run logs no readings or another kind, the shape does not fit, the row
+                was not appended yet, or it is not after the last one with readings.
         """
         self._pending.check_order(row)
         self._pending.add_reading(reading_block(self._segments.current, row, reading, targets))
 
     def commit(self) -> None:
-        """Write all that was appended; it is safe from the death of this process on return.
+        """Write all that was appended; afterwards it survives the death of this process.
 
         Raises:
             OscilabError: neither this file nor a new one could be written.
@@ -145,19 +145,19 @@ class RunWriter:
         self._segments.rotate_if_due(self._pending.row, self._pending.reading)
 
     def rotate(self) -> None:
-        """Go on in a new file now; what was committed is sealed."""
+        """Commit, then continue in a new file and seal the current one."""
         self.commit()
         self._segments.rotate(self._pending.row, self._pending.reading, "asked")
 
     def checkpoint(
         self, step: int, parameters: Float64Array, arrays: Mapping[str, NDArray[Any]]
     ) -> None:
-        """The training state after `step`: `parameters` `[node, parameter]` and the arrays planned.
+        """Write the training state after `step`: `parameters` `[node, parameter]`, and `arrays`.
 
-        What was appended is committed first, so that the state and the rows belong together.
+        Appended rows are committed first, so that state and rows are consistent.
 
         Raises:
-            InvalidInput: an array that was not planned, or has another shape.
+            InvalidInput: an array was not planned, or has the wrong shape.
         """
         self.commit()
         batch = self._pending.row
@@ -178,11 +178,11 @@ class RunWriter:
         self._apply(lambda segment: segment.checkpoint(state, history))
 
     def write_protocol(self, protocol: Protocol) -> None:
-        """The protocol as trained, or as played."""
+        """Write the protocol as trained or as played."""
         self._apply(lambda segment: segment.write_protocol(protocol.parameters))
 
     def write_trajectory(self, trajectory: Trajectory) -> None:
-        """Playbacks `[copy, time, oscillator]`; further calls add copies at the same times."""
+        """Write playbacks `[copy, time, oscillator]`; later calls add copies at the same times."""
         self._apply(lambda segment: segment.append_trajectory(trajectory))
 
     def write_result(
@@ -192,11 +192,11 @@ class RunWriter:
         figures: Mapping[str, float],
         tables: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:
-        """Samples `[sample, ...]` by readout, figures of merit and tables by name.
+        """Write samples `[sample, ...]` by readout, and figures of merit and tables by name.
 
         Raises:
-            InvalidInput: a name holds a slash.
-            OscilabError: there is no room for it.
+            InvalidInput: a name contains a slash.
+            OscilabError: the disk is full.
         """
         path, oscillators = result_path(self.path), self._segments.current.oscillators
         self._segments.apply_beside(
@@ -204,13 +204,13 @@ class RunWriter:
         )
 
     def close(self, status: FinalStatus = "finished") -> None:
-        """Commit what is pending and close; a finished run becomes one file.
+        """Commit pending rows and close; the files of a finished run are joined.
 
-        A second call does nothing, nor does one after a `commit` that could write nowhere: the
-        run then reads as torn.
+        A second call does nothing. Nor does a call after a `commit` that failed: the run then reads
+        as torn.
 
         Raises:
-            OscilabError: the end of the run cannot be written.
+            OscilabError: the run's status cannot be written.
         """
         if self._closed or self._segments.is_broken:
             return

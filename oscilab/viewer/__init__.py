@@ -20,7 +20,7 @@ __all__ = ["DARK", "LIGHT", "ViewWindow", "application", "show"]
 
 
 def application() -> QApplication:
-    """The one of this process."""
+    """Return the one of this process."""
     found = QApplication.instance()
     if isinstance(found, QApplication):
         return found

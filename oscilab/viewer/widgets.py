@@ -111,7 +111,7 @@ class Panel(QFrame):
 
 
 def label(text: str = "", kind: str = "") -> QLabel:
-    """A line of text; texts come from runs, so that none is taken for markup."""
+    """Return a line of text; texts come from runs, so that none is taken for markup."""
     found = QLabel(text)
     found.setTextFormat(Qt.TextFormat.PlainText)
     found.setObjectName(kind)
@@ -119,13 +119,13 @@ def label(text: str = "", kind: str = "") -> QLabel:
 
 
 def narrow(given: QLabel) -> QLabel:
-    """A line of text that is cut where there is no room, and never widens the window."""
+    """Return a line of text that is cut where there is no room, and never widens the window."""
     given.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     return given
 
 
 def choice(names: Sequence[str]) -> QComboBox:
-    """A small list to choose from, which leaves the keyboard to the window."""
+    """Return a small list to choose from, which leaves the keyboard to the window."""
     found = QComboBox()
     found.addItems(list(names))
     found.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -133,7 +133,7 @@ def choice(names: Sequence[str]) -> QComboBox:
 
 
 def plot_widget() -> Any:
-    """A plot without menus or buttons: a window for looking at, that nobody gets lost in."""
+    """Return a plot without menus or buttons: a window for looking at, that nobody gets lost in."""
     found = pg.PlotWidget()
     found.setMinimumSize(60, 40)
     item = found.getPlotItem()

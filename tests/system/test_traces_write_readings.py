@@ -11,7 +11,7 @@ import pytest
 import small_runs
 
 from oscilab.errors import InvalidInput
-from oscilab.traces.plan import Channel, Coding
+from oscilab.traces.plan import ChannelScale, Coding
 from oscilab.traces.run import open_run
 from oscilab.traces.writer import RunWriter
 
@@ -100,7 +100,7 @@ def test_readings_of_a_converter_are_kept_as_its_codes(tmp_path: Path) -> None:
     forces[0, 0] = np.nan
     coded = dataclasses.replace(reading, forces=forces)
     plan = small_runs.plan(
-        codings={"forces": Coding(step)}, channels=(Channel("ai0", 2.0, 0.5, "V"),) * 9
+        codings={"forces": Coding(step)}, channels=(ChannelScale("ai0", 2.0, 0.5, "V"),) * 9
     )
     with RunWriter.create(path, plan) as writer:
         writer.append(**small_runs.rows(0))

@@ -19,7 +19,7 @@ STUDIES: Mapping[str, str] = {
 
 
 def study_named(name: str) -> Study:
-    """The study of that name.
+    """Return the study of that name.
 
     Raises:
         InvalidInput: there is none.

@@ -144,7 +144,7 @@ def groups(measured: Sequence[Measured]) -> dict[tuple[str, float], list[Measure
 
 
 def tabulate(measured: Sequence[Measured]) -> Table:
-    """A row for every rule and delta."""
+    """Return a row for every rule and delta."""
     rows: list[dict[str, Any]] = []
     for (rule, delta), seeds in groups(measured).items():
         rows.append(

@@ -58,7 +58,7 @@ SPEEDS, SLICES = (0.25, 0.5, 1.0, 2.0, 4.0), (6, 12, 24)
 
 
 def plan(options: Options) -> list[Point]:
-    """A protocol is trained anew at every speed: its drift is c x + (c + 1) grad log p."""
+    """Train a protocol anew at every speed: its drift is c x + (c + 1) grad log p."""
     quick = options.quick
     speeds, slices = ((0.5, 2.0), (6, 24)) if quick else (SPEEDS, SLICES)
     sizes = {"steps": 60, "batch": 256} if quick else {"steps": 200, "batch": 512}
@@ -123,7 +123,7 @@ def groups(measured: Sequence[Measured]) -> dict[tuple[int, float], list[Measure
 
 
 def tabulate(measured: Sequence[Measured]) -> Table:
-    """A row for every number of slices and speed."""
+    """Return a row for every number of slices and speed."""
     rows = [
         {
             "slices": slices,
@@ -146,7 +146,7 @@ def tabulate(measured: Sequence[Measured]) -> Table:
 
 
 def seeds_of(measured: Sequence[Measured]) -> list[int]:
-    """The seeds, in order."""
+    """Return the seeds, in order."""
     return sorted({each.point.settings["seed"] for each in measured})
 
 

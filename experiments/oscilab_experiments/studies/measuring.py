@@ -84,7 +84,7 @@ class HeldOutLoss(NamedTuple):
 
 
 def held_out_loss(path: Path, points: int = POINTS) -> HeldOutLoss:
-    """The loss of a run's protocol at `points` noised points a node of its held-out data.
+    """Return the loss of a run's protocol at `points` noised points a node of its held-out data.
 
     Every run of the same data and slices is given the same points: the scatter of the targets,
     which no protocol can follow, is then the same for all and falls out of differences.
@@ -136,7 +136,7 @@ def mode_values(
 
 
 def true_values(truth: GaussianMixture) -> dict[str, float]:
-    """The same of the truth."""
+    """Return the same of the truth."""
     found = {"weight 0": float(truth.weights[0])}
     for mode in range(2):
         found |= {f"mean {mode} of {i}": float(truth.means[mode, i]) for i in range(2)}
@@ -155,7 +155,7 @@ def judged(samples: Values, t_min: float) -> dict[str, Any]:
 
 
 def excess(path: Path, samples: int) -> tuple[float, list[float]]:
-    """How much of what there is to learn the protocol of a run misses.
+    """Return how much of what there is to learn the protocol of a run misses.
 
     (L - L*) / (L_start - L*), of the sums over nodes, then node by node; L* is the bounded optimum.
     """
@@ -174,7 +174,7 @@ def excess(path: Path, samples: int) -> tuple[float, list[float]]:
 def exact_losses(
     seed: int, protocol: Protocol, samples: int
 ) -> tuple[list[QuadraticLoss], OscillatorArray]:
-    """The loss of every node, over the data that a run of that seed learns from."""
+    """Return the loss of every node, over the data that a run of that seed learns from."""
     settings = resolve(NAME, {"seed": seed}).settings
     array = SimulatedArray(protocol.potential, seed=seed)
     points = PointSource(
@@ -194,7 +194,7 @@ def exact_losses(
 
 
 def optimal_protocol(seed: int, slices: int, samples: int) -> tuple[Protocol, SimulatedArray]:
-    """The bounded least-squares optimum of every node, confined as every protocol must be."""
+    """Return the bounded least-squares optimum of every node, made to confine."""
     experiment = resolve(NAME, {"seed": seed, "slices": slices})
     settings = experiment.settings
     potential = Potential(

@@ -192,7 +192,7 @@ def groups(measured: Sequence[Measured]) -> dict[tuple[int, str, float, int], li
 
 
 def missed(seeds: Sequence[Measured], matched: Sequence[Measured]) -> list[float]:
-    """What seeds miss of what force matching has learned, as a share of it, seed by seed.
+    """Return what seeds miss of what force matching has learned, as a share of it, seed by seed.
 
     (L - L_matched) / (L_start - L_matched), of the force-matching loss on held-out data.
     """
@@ -207,7 +207,7 @@ def missed(seeds: Sequence[Measured], matched: Sequence[Measured]) -> list[float
 
 
 def tabulate(measured: Sequence[Measured]) -> Table:
-    """A row for every kind, with the gap to force matching on as many points."""
+    """Return a row for every kind, with the gap to force matching on as many points."""
     kinds = groups(measured)
     rows: list[dict[str, Any]] = []
     for (side, rule, delta, batch), seeds in kinds.items():

@@ -67,7 +67,7 @@ class Table:
         return text.getvalue()
 
     def markdown(self) -> str:
-        """The columns that a reader compares, then the notes."""
+        """Return the columns that a reader compares, then the notes."""
         names = [
             name
             for name in dict.fromkeys(name for row in self.rows for name in row)

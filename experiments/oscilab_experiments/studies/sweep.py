@@ -56,7 +56,7 @@ class Store:
     folder: Path
 
     def load(self, point: Point) -> Measured | None:
-        """The point, if it is finished and none of its run files was removed.
+        """Return the point, if it is finished and none of its run files was removed.
 
         Raises:
             InvalidInput: it was measured with other settings, or its file cannot be read.

@@ -169,7 +169,7 @@ WIDE = ("mean", "covariance")
 
 
 def plan(options: Options) -> list[Point]:
-    """The optimum and every rule in batches over five seeds; the rules online over three.
+    """Return the optimum and every rule in batches over five seeds; the rules online over three.
 
     A single measurement says little, and least where a release is short. Online all rules take
     small steps, and clamps stay open for longer; otherwise they learn wells so narrow that they
@@ -216,7 +216,7 @@ def plan(options: Options) -> list[Point]:
 def measure_optimum(
     folder: Path, seed: int, points: int, slices: int, samples: int
 ) -> dict[str, Any]:
-    """The optimum's own samples: what no training of these terms can better."""
+    """Return the optimum's own samples: what no training of these terms can better."""
     from oscilab_experiments.studies.measuring import judged, optimal_protocol
 
     protocol, array = optimal_protocol(seed, slices, points)

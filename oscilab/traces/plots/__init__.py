@@ -1,4 +1,4 @@
-"""Pictures of what is in a run."""
+"""Pictures of the data in a run."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ PLOTS: Mapping[str, Callable[[Run, Path], Path]] = {
     "spectra": draw_spectra,
     "energetics": draw_energetics,
 }
-"""Each draws one picture of a run to a path, PNG or PDF by its ending."""
+"""Functions that draw one picture of a run to a path, as PNG or PDF according to its suffix."""
 
 __all__ = ["PLOTS"]

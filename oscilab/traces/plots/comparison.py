@@ -20,10 +20,10 @@ WINDOWS = 60
 
 
 def draw_comparison(runs: Sequence[Run], path: Path) -> Path:
-    """Left the mean loss over the nodes at each step, right the final loss of every node.
+    """Draw the mean loss over nodes at each step (left) and the final loss of every node (right).
 
     Raises:
-        InvalidInput: a run holds no training, or the picture cannot be written.
+        InvalidInput: a run has no training, or the picture cannot be written.
     """
     for run in runs:
         need(run, "training", "measured batches")

@@ -19,10 +19,10 @@ WHAT = (("work", "work done by the drive", BLUE), ("heat", "heat taken by the ba
 
 
 def draw_energetics(run: Run, path: Path) -> Path:
-    """Histograms of work and heat, in kT, with their means and standard errors.
+    """Draw histograms of work and heat in kT, with their means and standard errors.
 
     Raises:
-        InvalidInput: the array read neither, or the picture cannot be written.
+        InvalidInput: the run has neither, or the picture cannot be written.
     """
     need(run, "trajectory", "played copies")
     values = {name: group(run, "trajectory")[name].values for name, _, _ in WHAT}

@@ -1,4 +1,4 @@
-"""Measured forces against what learning aims at, or against the forces of the protocol."""
+"""Measured forces against target forces, or against the forces of the protocol."""
 
 # matplotlib types its methods, but not their keyword arguments.
 # pyright: reportUnknownMemberType=false
@@ -21,15 +21,15 @@ BINS = 15
 
 
 def draw_forces(run: Run, path: Path) -> Path:
-    """For the last kept readings of an early, a middle and a late node.
+    """Draw the last logged readings of an early, a middle and a late node.
 
-    Where the run keeps targets, the mean target at each measured force lies on the diagonal once
-    the node has learned all it can (targets scatter by the noise that made them). Otherwise the
-    forces are those that the newest protocol exerts at the same set-points. Of displacements the
-    means at the same set-points are drawn, bars being two standard errors.
+    If the run has targets, the mean target at each measured force is on the diagonal once the node
+    has converged (single targets scatter by the noise of their points). Otherwise, forces are
+    compared to those of the newest protocol at the same set-points. Displacements are compared by
+    their means at the same set-points, with bars of two standard errors.
 
     Raises:
-        InvalidInput: the run keeps no force readings, or the picture cannot be written.
+        InvalidInput: the run has no readings, or the picture cannot be written.
     """
     need(run, "readings", "kept readings")
     readings = group(run, "readings")
@@ -98,7 +98,7 @@ def _draw_pairs(panel: Any, measured: Values, wanted: Values) -> None:
 
 
 def _draw_means(panel: Any, points: Values, moved: Values, wanted: Values, name: str) -> None:
-    """Both scatter widely about what they are at a set-point, so that only means can agree."""
+    """Draw means, because single values scatter widely at a given set-point."""
     good = np.isfinite(points) & np.isfinite(moved) & np.isfinite(wanted)
     for values, colour, marker, label in (
         (moved[good], BLUE, "o", "displacement / duration"), (wanted[good], ORANGE, "s", name)
@@ -114,7 +114,7 @@ def _reach(values: Values) -> float:
 
 
 def _binned(x: Values, y: Values) -> tuple[Values, Values, Values]:
-    """Means of x and y in bins of equally many x, and the standard errors of y's."""
+    """Return means of x and y in bins of equal counts, and standard errors of y."""
     parts = [part for part in np.array_split(np.argsort(x), BINS) if len(part)]
     centres = np.array([x[part].mean() for part in parts])
     means = np.array([y[part].mean() for part in parts])

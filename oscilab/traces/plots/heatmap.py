@@ -1,4 +1,4 @@
-"""Every single drive parameter over the slices, as heat maps."""
+"""Heat maps of every drive parameter over the slices."""
 
 # matplotlib types its methods, but not their keyword arguments.
 # pyright: reportUnknownMemberType=false
@@ -22,10 +22,10 @@ MOST_TICKS = 8
 
 
 def draw_heatmap(run: Run, path: Path) -> Path:
-    """A map for every family of terms: a row for each parameter, a column for each slice.
+    """Draw a map for every family of terms: a row for each parameter, a column for each slice.
 
     Time runs from left (noise) to right (data), as played. Colours saturate at the family's 99th
-    percentile, so that a few extreme parameters do not take the colour from the rest.
+    percentile, so that a few extreme parameters do not leave the rest without colour.
 
     Raises:
         InvalidInput: the run holds no parameters, or the picture cannot be written.

@@ -19,10 +19,10 @@ WINDOWS = 60
 
 
 def draw_loss(run: Run, path: Path) -> Path:
-    """Thin lines are single steps (or means of some), thick ones running means.
+    """Draw loss and gradient norm: thin lines are steps (or means of a few), thick running means.
 
     Raises:
-        InvalidInput: the run holds no training, or the picture cannot be written.
+        InvalidInput: the run has no training, or the picture cannot be written.
     """
     need(run, "training", "measured batches")
     import matplotlib as mpl
@@ -67,7 +67,7 @@ def _draw_node(panel: Any, steps: Values, values: Values, colour: Any) -> None:
 
 
 def _means(values: Values, every: int) -> Values:
-    """Means of `every` values in a row, of all of them."""
+    """Return means of every `every` consecutive values."""
     starts = np.arange(0, len(values), every)
     counts = np.diff(np.append(starts, len(values)))
     return np.add.reduceat(values.astype(float), starts) / counts

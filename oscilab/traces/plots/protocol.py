@@ -1,4 +1,4 @@
-"""The drive parameters over time, and where on the array they act."""
+"""The drive parameters over time, and maps of them over the array."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from oscilab.traces.run import Run
 
 
 def draw_protocol(run: Run, path: Path) -> Path:
-    """The protocol as trained; of a run that is not finished, that of its last checkpoint.
+    """Draw the protocol as trained or, if the run is not finished, that of its last checkpoint.
 
     Raises:
         InvalidInput: there is neither, or the picture cannot be written.

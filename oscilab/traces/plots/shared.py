@@ -1,4 +1,4 @@
-"""What several pictures of a run need."""
+"""Functions shared by the pictures of a run."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Values = Float64Array
 
 
 def heading(run: Run) -> str:
-    """The run's name, and whether its data are simulated."""
+    """Return the run's name and whether its data are simulated, for a title."""
     origin = "simulated" if run.provenance.simulated else "measured"
     return f"{run.path.stem} ({origin})"
 
 
 def newest_protocol(run: Run) -> tuple[Protocol, str]:
-    """The protocol as trained, or that of the last checkpoint, and which of them it is.
+    """Return the protocol as trained, or that of the last checkpoint, and a text that says which.
 
     Raises:
         InvalidInput: the run holds neither.
@@ -35,15 +35,15 @@ def newest_protocol(run: Run) -> tuple[Protocol, str]:
 
 
 def group(run: Run, name: str) -> Any:
-    """The tree's node of that name; xarray types it as if it might be a variable."""
+    """Return a group of the run as `Any`; xarray's type includes variables."""
     return run.tree[name]
 
 
 def need(run: Run, stream: str, what: str) -> None:
-    """Refuse to draw what the run does not hold.
+    """Check that the run has rows in `stream`, called `what` in the message.
 
     Raises:
-        InvalidInput: naming the picture.
+        InvalidInput: it has none.
     """
     if stream not in run.tree or not int(group(run, stream)["n_committed"]):
         raise InvalidInput(f"run {run.path} holds no {what}, so there is nothing to draw of it")

@@ -1,4 +1,4 @@
-"""At which frequencies the oscillators move while a protocol is played."""
+"""Power spectra of the oscillators while a protocol is played."""
 
 # matplotlib types its methods, but not their keyword arguments.
 # pyright: reportUnknownMemberType=false
@@ -21,20 +21,20 @@ MANY = 8
 
 
 def draw_spectra(run: Run, path: Path) -> Path:
-    """Power spectral density of the deviations from the mean course over all copies.
+    """Draw the power spectral density of the deviations from the mean over copies.
 
-    A driven oscillator is not stationary: the mean over copies takes out what the drive does to
-    all of them, the rest is fluctuation. For comparison a unit spring's at rest, which the noise
-    at the start has, as the same instants would show it.
+    A driven oscillator is not stationary. Subtracting the mean over copies removes the effect of
+    the drive and leaves the fluctuations. For comparison, the density of a unit spring at rest,
+    sampled at the same instants, is drawn as well; it is that of the noise at the start.
 
     Raises:
-        InvalidInput: no trajectory, or one with too few or unevenly spaced instants.
+        InvalidInput: there is no trajectory, or it has too few or unevenly spaced instants.
     """
     need(run, "trajectory", "played copies")
     trajectory = group(run, "trajectory")
     times = trajectory["time"].values
     steps = np.diff(times)
-    # The last instant is recorded whatever the spacing is.
+    # The last instant is always recorded, whatever its spacing.
     even = len(times) if np.allclose(steps, steps[:1], rtol=1e-3) else len(times) - 1
     if even < LEAST_INSTANTS or not np.allclose(steps[: even - 1], steps[0], rtol=1e-3):
         raise InvalidInput(
@@ -65,10 +65,11 @@ def draw_spectra(run: Run, path: Path) -> Path:
 
 
 def periodogram(positions: Values, step: float) -> tuple[Values, Values]:
-    """One-sided density of `positions` `[copy, time, oscillator]`: `[frequency]` above zero, and
-    `[frequency, oscillator]`, the mean over copies.
+    """Return frequencies above zero and the one-sided density of `positions`, averaged over copies.
 
-    Its integral over frequency is the variance (Parseval), but for the window's correction.
+    `positions` is `[copy, time, oscillator]`, the results `[frequency]` and `[frequency,
+    oscillator]`. The integral over frequency is the variance (Parseval), except for the window's
+    correction.
     """
     instants = positions.shape[1]
     fluctuation = positions - positions.mean(axis=0)
@@ -80,7 +81,7 @@ def periodogram(positions: Values, step: float) -> tuple[Values, Values]:
 
 
 def spring_density(frequencies: Values, step: float) -> Values:
-    """One-sided density of a unit spring in its bath, read every `step`.
+    """Return the one-sided density of a unit spring in its bath, sampled every `step`.
 
     Its positions are an autoregressive process with coefficient a = exp(-step) and variance 1.
     """

@@ -1,4 +1,4 @@
-"""How samples form while a protocol is played."""
+"""The formation of samples while a protocol is played."""
 
 # matplotlib types its methods, but not their keyword arguments.
 # pyright: reportUnknownMemberType=false
@@ -16,15 +16,15 @@ from oscilab.traces.run import Run
 
 INSTANTS, COPIES_SHOWN = 8, 5
 FEW = 8
-"""So many oscillators are drawn as lines; more as maps of the array."""
+"""The most oscillators drawn as lines; more are drawn as maps of the array."""
 LINES = 12
 
 
 def draw_trajectory(run: Run, path: Path) -> Path:
-    """Positions over array time: maps of a few copies, or lines of a few oscillators.
+    """Draw positions over array time: maps of a few copies, or lines of a few oscillators.
 
     Raises:
-        InvalidInput: the run holds no trajectory, or the picture cannot be written.
+        InvalidInput: the run has no trajectory, or the picture cannot be written.
     """
     need(run, "trajectory", "played copies")
     trajectory = group(run, "trajectory")
