@@ -114,7 +114,7 @@ class Session:
                 raise InterlockTripped(
                     f"the watchdogs of device {self._name} have expired, since this computer was "
                     f"silent for more than {self._connection.watchdog_s or 0:g} s, and have "
-                    "brought its outputs to their safe values; mend the cause, then resume"
+                    "brought its outputs to their safe values; correct the cause, then resume"
                 ) from error
             said = " ".join(str(error).split())
             short = said if len(said) <= WORDS else said[:WORDS].rsplit(" ", 1)[0] + " ..."

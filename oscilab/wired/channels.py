@@ -22,10 +22,10 @@ Direction = Literal["out", "in"]
 class Channel:
     """One line, such as `Channel("ao0", "analog", "out", -10.0, 10.0)`.
 
-    `lower` and `upper` are in volts; a digital line has the levels 0 and 1 instead. `resolution` is
-    the volts of one step of its converter, `slew` the volts per second that it can follow (infinite
-    where it states none), `safe` what it takes without power or when its watchdog trips. The
-    bench's own `Limits` are narrower and count.
+    `lower` and `upper` are in volts; a digital line has the levels 0 and 1. `resolution` is one
+    step of its converter in volts, `slew` the fastest change that it can follow in V/s (infinite if
+    it states none), `safe` its level without power or after its watchdog has tripped. The bench's
+    `Limits` lie within these.
     """
 
     name: str
@@ -41,8 +41,8 @@ class Channel:
 class ChannelTable:
     """All lines of a front end; outputs and inputs are numbered in their order here.
 
-    `max_rate_hz` is the fastest sample clock with every line in use, `update_s` the time that
-    one static update of the outputs takes at least.
+    `max_rate_hz` is the fastest sample clock with every line in use, `update_s` the shortest time
+    between two static updates of the outputs.
 
     Raises:
         InvalidInput: two lines of one name.
@@ -56,7 +56,7 @@ class ChannelTable:
         self.update_s = update_s
         self.outputs = [channel for channel in everything if channel.direction == "out"]
         self.inputs = [channel for channel in everything if channel.direction == "in"]
-        # Asked for at every waveform, of a few groups of inputs.
+        # Every waveform asks, for a few groups of inputs.
         self._reach: dict[tuple[str, ...], tuple[Float64Array, Float64Array]] = {}
         counts = Counter(channel.name for channel in everything)
         name, count = counts.most_common(1)[0] if counts else ("", 0)
@@ -80,13 +80,13 @@ class ChannelTable:
 
     @cached_property
     def input_reach(self) -> tuple[Float64Array, Float64Array]:
-        """Volts of every input, `[input]`, from and up to which it is at an end of its range."""
+        """The volts below and above which each input, `[input]`, is at an end of its range."""
         lower = [channel.lower + 1.5 * channel.resolution for channel in self.inputs]
         upper = [channel.upper - 1.5 * channel.resolution for channel in self.inputs]
         return np.array(lower), np.array(upper)
 
     def reach_of(self, inputs: Sequence[str]) -> tuple[Float64Array, Float64Array]:
-        """`input_reach` of the inputs named, `[input]` in their order."""
+        """Return `input_reach` of the inputs named, `[input]` in their order."""
         names = tuple(inputs)
         if names not in self._reach:
             numbers = [self.input_numbers[name] for name in names]
@@ -95,7 +95,7 @@ class ChannelTable:
         return self._reach[names]
 
     def output(self, name: str) -> Channel:
-        """The output of that name.
+        """Return the output of that name.
 
         Raises:
             InvalidInput: there is none.
@@ -107,7 +107,7 @@ class ChannelTable:
         return self.outputs[self.output_numbers[name]]
 
     def input(self, name: str) -> Channel:
-        """The input of that name.
+        """Return the input of that name.
 
         Raises:
             InvalidInput: there is none.

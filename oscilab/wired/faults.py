@@ -1,4 +1,4 @@
-"""Faults on purpose, between the array and any front end: what a run does when hardware fails.
+"""Injected faults, between the array and any front end: what a run does when hardware fails.
 
 [devices.virtual0.settings]
 faults = [{ call = "exchange", number = 3, kind = "error" }]
@@ -32,8 +32,7 @@ Call = Literal["connect", "read_outputs", "set_outputs", "read_inputs", "pause",
 class Fault(Table):
     """Call `number` (from 1) of the method `call` fails.
 
-    `error`: it raises, and the front end answers again afterwards; `nan`: its readings are not
-    numbers.
+    `error`: it raises, and later calls work again. `nan`: its readings are NaN.
     """
 
     call: Call
@@ -42,7 +41,7 @@ class Fault(Table):
 
 
 class FaultyFrontEnd:
-    """Another front end, with faults."""
+    """A front end with injected faults around another one."""
 
     def __init__(self, front_end: AnalogFrontEnd, faults: Sequence[Fault]) -> None:
         self.front_end = front_end
@@ -71,7 +70,7 @@ class FaultyFrontEnd:
 
     def connect(self) -> Identity:
         """See `AnalogFrontEnd`."""
-        self._spoils("connect")
+        self._inject("connect")
         return self.front_end.connect()
 
     def close(self) -> None:
@@ -80,24 +79,24 @@ class FaultyFrontEnd:
 
     def read_outputs(self) -> Volts:
         """See `AnalogFrontEnd`."""
-        spoilt = self._spoils("read_outputs")
+        is_nan = self._inject("read_outputs")
         volts = self.front_end.read_outputs()
-        return np.full_like(volts, np.nan) if spoilt else volts
+        return np.full_like(volts, np.nan) if is_nan else volts
 
     def set_outputs(self, volts: Volts) -> None:
         """See `AnalogFrontEnd`."""
-        self._spoils("set_outputs")
+        self._inject("set_outputs")
         self.front_end.set_outputs(volts)
 
     def read_inputs(self, inputs: Sequence[str], samples: int = 1) -> Volts:
         """See `AnalogFrontEnd`."""
-        spoilt = self._spoils("read_inputs")
+        is_nan = self._inject("read_inputs")
         volts = self.front_end.read_inputs(inputs, samples)
-        return np.full_like(volts, np.nan) if spoilt else volts
+        return np.full_like(volts, np.nan) if is_nan else volts
 
     def pause(self, seconds: float) -> None:
         """See `AnalogFrontEnd`."""
-        self._spoils("pause")
+        self._inject("pause")
         self.front_end.pause(seconds)
 
     def exchange(
@@ -108,9 +107,9 @@ class FaultyFrontEnd:
         read: IntArray,
     ) -> Samples:
         """See `AnalogFrontEnd`."""
-        spoilt = self._spoils("exchange")
+        is_nan = self._inject("exchange")
         samples = self.front_end.exchange(waveform, rate_hz, inputs, read)
-        if spoilt:
+        if is_nan:
             return Samples(np.full_like(samples.volts, np.nan), samples.rate_hz)
         return samples
 
@@ -122,7 +121,7 @@ class FaultyFrontEnd:
         """See `AnalogFrontEnd`."""
         self.front_end.make_safe()
 
-    def _spoils(self, call: Call) -> bool:
+    def _inject(self, call: Call) -> bool:
         self._calls[call] += 1
         fault = self._faults.get((call, self._calls[call]))
         if fault is not None and fault.kind == "error":

@@ -137,7 +137,8 @@ class Interlocks:
                 lock, found = self.locks[name], readings[np.flatnonzero(~allowed)[0]]
                 raise InterlockTripped(
                     f"interlock {name} on {lock.channel} reads {found:g}, but must be "
-                    f"{lock.demand()}; outputs go to their safe values; mend the cause, then resume"
+                    f"{lock.demand()}; outputs go to their safe values; correct the cause, then "
+                    "resume"
                 )
 
 
@@ -193,7 +194,7 @@ class Beats:
             if not np.isfinite(reading):
                 raise InterlockTripped(
                     f"interlock {name} on {lock.channel} reads {reading:g}, which is no beat; "
-                    "outputs go to their safe values; mend the cause, then resume"
+                    "outputs go to their safe values; correct the cause, then resume"
                 )
             level = reading > 0.5
             beat = self._beats.setdefault(name, _Beat(level, now))
@@ -205,7 +206,7 @@ class Beats:
             if still > lock.beats_every_s and beat.readings >= STILL_READINGS:
                 raise InterlockTripped(
                     f"interlock {name} on {lock.channel} has not beaten for {still:.3g} s, but "
-                    f"must every {lock.beats_every_s:g} s; outputs go to their safe values; mend "
-                    "the cause, then resume"
+                    f"must every {lock.beats_every_s:g} s; outputs go to their safe values; "
+                    "correct the cause, then resume"
                 )
         return all(beat.heard for beat in self._beats.values())

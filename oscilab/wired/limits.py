@@ -1,4 +1,4 @@
-"""The last line before the outputs: refuse what a line must not do. Nothing is ever clipped."""
+"""Limits of outputs: the last check before a front end. It refuses, and never clips."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ class Limits:
     """Range, slew limit and safe value of every output that is wired.
 
     Keys of the table are channel names, families of the wiring (`stiffness`, `clamp`,
-    `clamp_enable`) or `outputs` for every analog output that nothing else names; the more specific
-    counts. Outputs that nothing is wired to stay where they are found.
+    `clamp_enable`), or `outputs` for every analog output that no other key names. The most specific
+    key counts. Outputs that are not wired stay where they are found.
 
     `lower`, `upper`, `slew` and `safe` are `[output]`; digital lines have no slew limit.
 
     Raises:
-        InvalidInput: a wired output without limits, a key that names none, or a range beyond the
-            channel's own.
+        InvalidInput: a wired output without limits, a key that names no output, or a range beyond
+            the channel's.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Limits:
             self._refuse_level(numbers, values[:, np.newaxis])
 
     def check_levels(self, waveform: Waveform) -> None:
-        """Refuse a waveform with any level that the limits forbid, wherever it starts.
+        """Refuse a waveform with a level that the limits forbid, wherever it starts.
 
         Raises:
             OutOfLimits: naming the channel, the value and the bound.
@@ -153,8 +153,8 @@ class Limits:
         self.check_levels(waveform)
         if waveform.samples.min() < 1:
             raise OutOfLimits("a waveform holds a level for less than a sample; hold each for one")
-        # A share of a step, and what rounding leaves of two levels: at a fast clock anything more
-        # would let a slow line run away.
+        # Room for the rounding of a step and of two levels, and no more: at a fast clock any fixed
+        # share would let a slow line run away.
         allowed = self.slew[lines] / rate_hz * (1 + ROUNDING) + self._rounding[lines]
         if not waveform.changes_within(allowed, start[lines]):
             largest = waveform.largest_change(start[lines])

@@ -1,4 +1,4 @@
-"""One process drives a device: a lock that the operating system takes back from the dead."""
+"""One process drives a device: a lock that the operating system frees when its holder dies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import IO
 from oscilab.errors import DeviceBusy, DeviceFailed
 
 NAME_BYTES = 512
-"""The holder's name is written behind the locked byte: Windows lets nobody read a locked one."""
+"""Room for the holder's number, behind the locked byte: Windows does not let others read that."""
 
 
 class DeviceLock:
@@ -39,21 +39,21 @@ class DeviceLock:
         self._file.flush()
 
     def release(self) -> None:
-        """Let others drive; idempotent."""
+        """Free the lock; idempotent."""
         if self._file is not None:
-            # Closing gives the lock back; the file stays, because removing it would race.
+            # Closing frees the lock. The file stays: to remove it would race with another process.
             self._file.close()
             self._file = None
 
 
 def lock_path(hardware: str) -> Path:
-    """The lock file of `hardware`, shared by all processes of this user."""
+    """Return the lock file of `hardware`, which all processes of this user share."""
     digest = hashlib.sha256(hardware.encode()).hexdigest()[:16]
     return _folder() / f"{digest}.lock"
 
 
 def holder_of(hardware: str) -> int | None:
-    """The number of the process that last held the lock, if one ever did."""
+    """Return the number of the process that last held the lock, None if none did."""
     try:
         with lock_path(hardware).open("rb") as file:
             file.seek(1)
@@ -63,14 +63,14 @@ def holder_of(hardware: str) -> int | None:
 
 
 def is_held(hardware: str) -> bool:
-    """Whether a living process holds the lock."""
+    """Return whether a living process holds the lock."""
     file = _opened(lock_path(hardware))
     with file:
         return not _try_lock(file)
 
 
 def wait_until_free(hardware: str, seconds: float) -> bool:
-    """Wait for the holder to let go, at most `seconds`; whether it did."""
+    """Wait at most `seconds` until the lock is free; return whether it is."""
     deadline = time.monotonic() + seconds
     while is_held(hardware):
         if time.monotonic() > deadline:
@@ -80,8 +80,7 @@ def wait_until_free(hardware: str, seconds: float) -> bool:
 
 
 def _folder() -> Path:
-    # One for all processes of a user, also for a service that has neither USER nor the TMPDIR of
-    # the user's terminal.
+    # One for all processes of a user, including a service without the terminal's environment.
     if sys.platform == "win32":
         return Path(tempfile.gettempdir()) / "oscilab"
     return Path("/tmp") / f"oscilab-{os.getuid()}"

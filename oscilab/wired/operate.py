@@ -140,7 +140,7 @@ def _stop_holder(hardware: str, name: str) -> None:
             os.kill(holder, signal.SIGTERM)
     if not wait_until_free(hardware, PATIENCE_S):
         raise DeviceBusy(
-            f"process {holder or 'unknown'} did not let go of device {name} within {PATIENCE_S:g} "
+            f"process {holder or 'unknown'} did not release device {name} within {PATIENCE_S:g} "
             "s; end it by hand, then try again"
         )
 

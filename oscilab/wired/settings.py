@@ -13,26 +13,25 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Range = Annotated[tuple[Finite, Finite], Field(strict=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Physical = Annotated[float, Field(gt=1e-18, lt=1e18)]
-"""Whose powers can be reckoned with."""
+"""A quantity in SI units whose powers do not overflow."""
 
 
 class WiredSettings(Table):
     """How an array is driven and read.
 
-    `ranges` replaces the default range of whole families of parameters, in core units; what the
-    limits allow in volts narrows it. `clamp` bounds set-points, in thermal amplitudes.
+    `ranges` replaces the default range of whole families of parameters, in core units; the limits
+    narrow it. `clamp` bounds set-points, in thermal amplitudes.
 
-    `settle_s` is waited after every clamp step before the `average` samples that count.
-    `rate_hz` is the sample clock, by default the fastest; `samples_per_slice` is how finely the
-    shortest slice of a protocol is timed where the clock allows it. No single waveform lasts
-    longer than `longest_s`: where the front end cannot read inputs meanwhile (`LIVE_INPUTS`),
-    interlocks are looked at that often.
+    After every clamp step the array waits for `settle_s` and averages `average` samples. `rate_hz`
+    is the sample clock, by default the fastest. The shortest slice of a protocol has
+    `samples_per_slice` samples, where the clock allows it. No waveform lasts longer than
+    `longest_s`: a front end without `LIVE_INPUTS` checks its interlocks that often.
 
-    Where a front end cannot read its outputs back, `start` says what to assume of them.
+    `start` says what to assume of outputs that cannot be read back.
 
     The design values `temperature_K`, `length_m` (a thermal amplitude), `time_s` (a relaxation
     time), `position_span` and `force_span` (full scale of the sensors, in core units) stand in
-    for a calibration until there is one. `faults` are put between array and front end.
+    for a calibration until there is one. `faults` are injected between array and front end.
     """
 
     ranges: dict[str, Range] = Field(default_factory=dict[str, Range])

@@ -1,9 +1,8 @@
-"""Twins: what stands in for a front end's hardware, so that its driver runs without any.
+"""Twins: simulated hardware for a front end, so that its driver runs without a device.
 
-`--simulate` starts the device's twin in a process of its own and points the driver to it; all else
-(driver, wiring, limits, code path) stays. The bench's table `twin` says what the plant behind it is
-like and is the twin's own, but for `calibration`, which is read here: a twin's calibration is never
-the device's.
+`--simulate` starts the device's twin in a process of its own and points the driver to it. Driver,
+wiring, limits and code path stay the same. The bench's table `twin` describes the plant, and only
+the twin reads it, except for `calibration`: a twin's calibration is never the device's.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol, cast
 
 from oscilab.bench.devices import Device
-from oscilab.errors import DeviceFailed, InvalidInput, OscilabError
-from oscilab.plugins import installed, load
+from oscilab.errors import DeviceFailed, InvalidInput
+from oscilab.plugins import find, installed
 
 GROUP = "oscilab.twins"
 START_S = 120.0
@@ -45,13 +44,13 @@ class Twin(Protocol):
 
 
 class TwinKind(Protocol):
-    """What a class of the group `oscilab.twins` offers, named as the front end it stands for."""
+    """What a class of the group `oscilab.twins` offers, under the name of its front end."""
 
     @classmethod
     def start(cls, device: Device, endpoint: str | None) -> Twin:
-        """The twin of `device`, listening at `endpoint` (None: wherever there is room), at once.
+        """Return the twin of `device`, listening at `endpoint` (None: at a free one).
 
-        `twin_table(device)` is what the bench says of it.
+        `twin_table(device)` is its table in the bench.
 
         Raises:
             InvalidInput: a twin table or an endpoint that cannot be used.
@@ -60,16 +59,16 @@ class TwinKind(Protocol):
 
 
 def twin_table(device: Device) -> dict[str, Any]:
-    """The device's `twin` table, less what is read here."""
+    """Return the device's `twin` table without `calibration`."""
     table = device.table.twin or {}
     return {key: value for key, value in table.items() if key != "calibration"}
 
 
 def twin_calibration(device: Device) -> str | None:
-    """The calibration file that the device's twin names, from the bench file's folder.
+    """Return the calibration file of the device's twin, from the bench file's folder.
 
     Raises:
-        InvalidInput: it is no name of a file.
+        InvalidInput: it is not a file name.
     """
     name = (device.table.twin or {}).get("calibration")
     if name is not None and not isinstance(name, str):
@@ -81,33 +80,28 @@ def twin_calibration(device: Device) -> str | None:
 
 
 def twin_kind(device: Device) -> TwinKind:
-    """The class of the device's twin.
+    """Return the class of the device's twin.
 
     Raises:
-        InvalidInput: the device is not wired, or nothing stands in for its front end.
+        InvalidInput: the device is not wired, or its front end has no twin.
     """
     name = device.table.front_end
     if name is None:
         raise InvalidInput(
-            f"device {device.name} is {device.table.array} and needs no twin; leave --simulate away"
+            f"device {device.name} is {device.table.array} and needs no twin; drop --simulate"
         )
     if name not in installed(GROUP):
         known = ", ".join(installed(GROUP)) or "none"
         raise InvalidInput(
             f"device {device.name} has the front end {name!r}, which has no twin (twins: {known}); "
-            "leave --simulate away, or name another device"
+            "drop --simulate, or name another device"
         )
-    kind = load(GROUP, name)
-    if not hasattr(kind, "start"):
-        raise OscilabError(
-            f"the twin {name!r} is {kind!r}, which cannot be started; mend its package"
-        )
-    return cast(TwinKind, kind)
+    return find(GROUP, name, {}, TwinKind)
 
 
 @contextmanager
 def simulated(device: Device) -> Generator[Device]:
-    """`device` with its twin in the place of its hardware, for as long as the block lasts.
+    """Give `device` with its twin in place of its hardware, while the block lasts.
 
     Raises:
         InvalidInput: there is no twin, or its table is wrong.
@@ -122,7 +116,7 @@ def simulated(device: Device) -> Generator[Device]:
 
 
 def twin_if(wanted: bool, device: Device) -> AbstractContextManager[Device]:
-    """`device` with its twin if `wanted`, as it is otherwise."""
+    """Give `device` with its twin if `wanted`, else as it is."""
     return simulated(device) if wanted else nullcontext(device)
 
 
@@ -135,13 +129,13 @@ def _pointed(device: Device, connection: Mapping[str, object]) -> Device:
 
 
 class _TwinProcess:
-    """`oscilab serve` as a child, which ends when this process does, however it does."""
+    """`oscilab serve` as a child process that ends with this one, however this one ends."""
 
     def __init__(self, device: Device) -> None:
         self._name = device.name
         bench = ["--bench", str(device.bench.path)] if device.bench else []
         command = [sys.executable, "-m", "oscilab", "serve", device.name, *bench, "--child"]
-        # Out of reach of the terminal's Ctrl-C, which would end it before outputs were ramped.
+        # Out of reach of the terminal's Ctrl-C, which would end it before outputs are ramped.
         apart: dict[str, Any] = (
             {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
             if sys.platform == "win32"
@@ -165,7 +159,7 @@ class _TwinProcess:
             raise
 
     def stop(self) -> None:
-        """End it: its standard input closes, which it takes for the end of its owner."""
+        """End it: its standard input closes, which tells it that its owner has ended."""
         if self._process.stdin is not None and not self._process.stdin.closed:
             self._process.stdin.close()
         try:

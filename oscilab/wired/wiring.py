@@ -11,8 +11,8 @@ A wiring is a CSV file of two columns, or the same inline:
     ai1,force[0]
 
 `clamp_enable` switches all clamps, `clamp_enable[i]` one of them. It must be complete and
-unambiguous: every parameter of the device, every clamp and every position exactly once; forces are
-all there or none is.
+unambiguous: it names every parameter of the device, every clamp and every position exactly once,
+and every force or none.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ IN_ORDER = "in_order"
 
 @dataclass(frozen=True)
 class WiringRow:
-    """One line of a wiring; `place` is where it stands, for messages."""
+    """One line of a wiring; `place` says where it was read, for messages."""
 
     channel: str
     target: str
@@ -60,16 +60,16 @@ class Wiring:
 
 
 def family_of(target: str) -> str:
-    """`coupling` of `coupling[0,1]`."""
+    """Return the family of a target: `coupling` of `coupling[0,1]`."""
     return target.partition("[")[0]
 
 
 def wire(rows: Iterable[WiringRow], potential: Potential, channels: ChannelTable) -> Wiring:
-    """The wiring that `rows` describe, for a device of this potential and this front end.
+    """Return the wiring that `rows` describe, for a device of this potential and front end.
 
     Raises:
         InvalidInput: a channel or target named twice or unknown, a direction or kind that does not
-            fit, or something that is not wired; the message names the row.
+            fit, or a target that is not wired; the message names the row.
     """
     targets: dict[str, str] = {}
     where: dict[str, str] = {}
@@ -97,7 +97,7 @@ def wire(rows: Iterable[WiringRow], potential: Potential, channels: ChannelTable
 
 
 def in_order(potential: Potential, channels: ChannelTable) -> list[WiringRow]:
-    """Rows that take the channels as they come: parameters, then clamps, on the analog outputs;
+    """Return rows that take the channels in order: parameters, then clamps, on the analog outputs;
     the clamp enable on the first digital output; positions, then forces, on the analog inputs.
 
     Raises:
@@ -128,7 +128,7 @@ def in_order(potential: Potential, channels: ChannelTable) -> list[WiringRow]:
 
 
 def read_csv(path: Path) -> list[WiringRow]:
-    """The rows of a wiring file; `#` starts a comment.
+    """Return the rows of a wiring file; `#` starts a comment.
 
     Raises:
         InvalidInput: it cannot be read, or a line is not a channel and a target.
@@ -153,7 +153,7 @@ def read_csv(path: Path) -> list[WiringRow]:
 
 
 def inline_rows(value: Mapping[str, Any] | Sequence[Any], where: str) -> list[WiringRow]:
-    """The rows of an inline wiring: `{ ao0 = "stiffness[0]" }` or a list of channel and target.
+    """Return the rows of an inline wiring: `{ ao0 = "stiffness[0]" }`, or a list of pairs.
 
     Raises:
         InvalidInput: something else.

@@ -74,7 +74,7 @@ def test_safe_does_not_trip_over_a_holder_that_is_gone(tmp_path, monkeypatch):
     try:
         assert orphans.wait() == 0
         monkeypatch.setattr(operate, "PATIENCE_S", 0.1)
-        with pytest.raises(DeviceBusy, match=f"process {orphans.pid} did not let go"):
+        with pytest.raises(DeviceBusy, match=f"process {orphans.pid} did not release"):
             make_device_safe(device)
     finally:
         os.killpg(orphans.pid, signal.SIGKILL)
