@@ -1,4 +1,4 @@
-"""The commands that look at benches, devices and experiments and touch no hardware."""
+"""Commands that show benches, devices and experiments, without touching hardware."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def devices(bench: BenchOption = None) -> None:
 
 
 def benches(bench: BenchOption = None) -> None:
-    """List where bench files are looked for, and which are there."""
+    """List where bench files are searched for, and which exist."""
     from oscilab.bench import find
 
     places = find.search_order(bench)
@@ -115,7 +115,7 @@ def _print_devices(found: list[Device]) -> None:
 
 
 def example_text() -> bytes:
-    """Return the example, as UTF-8."""
+    """Return the example bench file as UTF-8."""
     return (files("oscilab.cli") / "example_bench.toml").read_bytes()
 
 
@@ -127,7 +127,7 @@ def write_example(path: Path) -> None:
     """
     text, created = example_text(), False
     try:
-        # "x" claims the name in one step: two writers cannot both think that it is free.
+        # Mode "x" creates the file only if it does not exist, in one step.
         with path.open("xb") as file:
             created = True
             file.write(text)

@@ -1,4 +1,4 @@
-"""The commands for a wired device: operate it, calibrate and test it, serve its twin."""
+"""Commands for a wired device: operate, calibrate and test it, serve its twin."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def safe(name: Name, bench: BenchOption = None) -> None:
 
 
 def read(name: Name, bench: BenchOption = None, simulate: SimulateOption = False) -> None:
-    """Read every line of a device, and drive nothing."""
+    """Read every line of a device without driving anything."""
     from oscilab.wired.operate import read_device
     from oscilab.wired.twins import twin_if
 
@@ -102,7 +102,7 @@ def calibrate(
     if result.faults:
         raise DeviceFailed(
             f"device {device} has {len(result.faults)} broken lines, so that no calibration was "
-            "stored; mend them, then calibrate again"
+            "stored; repair them, then calibrate again"
         )
     write_calibration(result.calibration, path)
     title = f"calibration of {device}, {result.calibration.date:%Y-%m-%d %H:%M} UTC"
@@ -124,7 +124,7 @@ def self_test(
     result, _ = _measured(device_named(name, bench), FEW_POINTS, FEW_RELEASES, simulate)
     _print_faults(result)
     if result.faults:
-        raise DeviceFailed(f"device {name} has {len(result.faults)} broken lines; mend them")
+        raise DeviceFailed(f"device {name} has {len(result.faults)} broken lines; repair them")
     print(f"{name}: every line answers as it should")
 
 
@@ -149,8 +149,8 @@ def _measured(
         try:
             result = measure(array, points=points, releases=releases, progress=progress)
         finally:
-            # Before the fits' tables are made; and once more by `driven_array`, where a signal
-            # comes just as this begins.
+            # Before the fits, which take time. `driven_array` does it again, in case a signal
+            # interrupts this call.
             array.make_safe()
         return result, array.calibration
 
@@ -165,7 +165,7 @@ def _named_file(device: Device, simulate: bool) -> Path:
     stated = _stated_file(device, simulate)
     if stated is not None and device.bench is not None:
         return device.bench.folder / stated
-    # A twin's calibration never takes the place of the device's.
+    # A twin's calibration never replaces the device's.
     return Path(f"{device.name}.{'twin.' if simulate else ''}calibration.toml")
 
 
@@ -216,7 +216,7 @@ def serve(
         with terminations_raise():
             if child:
                 print(json.dumps(dict(twin.connection)), flush=True)
-                # Its end is the end of whoever started this, however that one ended.
+                # Reading ends when the parent process ends, for whatever reason.
                 sys.stdin.buffer.read()
             else:
                 _tell(name, twin.connection)

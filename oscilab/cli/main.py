@@ -25,13 +25,13 @@ FULL = {errno.ENOSPC, errno.EDQUOT}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code.
 
-    0 is success, 2 bad input, 130 a stop by Ctrl-C; `oscilab.errors` has the others. What went
-    wrong is one line on stderr; OSCILAB_DEBUG=1 adds the traceback.
+    0 is success, 2 bad input, 130 a stop by Ctrl-C; `oscilab.errors` has the others. An error is
+    printed as one line on stderr; OSCILAB_DEBUG=1 adds the traceback.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     forgive_encodings()
     if not debugging():
-        sys.excepthook = _say_fault
+        sys.excepthook = _say_bug
     try:
         code = _run(arguments)
         sys.stdout.flush()
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def application(arguments: Sequence[str] = ()) -> typer.Typer:
-    """All commands; of those that plugins bring only the one that `arguments` call is loaded."""
+    """Return the application; of the plugin commands only the one in `arguments` is loaded."""
     app = typer.Typer(
         name="oscilab",
         help="Train and run generative models in a physical array of oscillators.",
@@ -72,7 +72,7 @@ def application(arguments: Sequence[str] = ()) -> typer.Typer:
     app.command("init-bench")(bench_commands.init_bench)
     app.command()(hardware_commands.safe)
     app.command()(hardware_commands.read)
-    # What is no option may be a negative number of volts.
+    # An unknown option may be a negative number of volts.
     app.command("set", context_settings={"ignore_unknown_options": True})(
         hardware_commands.set_line
     )
@@ -113,7 +113,7 @@ def _say_full(error: OSError) -> int:
     what = error.filename or "what standard output goes to"
     say(f"{what} is full ({error.strerror}); free some space, or write elsewhere")
     if error.filename is None:
-        # What is left in its buffer would fail once more when Python ends.
+        # Flushing the rest of the buffer would fail again when Python exits.
         sink = os.open(os.devnull, os.O_WRONLY)
         os.dup2(sink, 1)
         os.close(sink)
@@ -124,7 +124,7 @@ def _usage_error(error: typer.TyperException) -> int:
     message = error.format_message().replace("Value error, ", "")
     context = getattr(error, "ctx", None)
     if "\n" in message or not message:
-        # A group called without a command answers with its help, which may be printed by now.
+        # A group called without a command returns its help, which may have been printed already.
         print(message, file=sys.stderr)
     else:
         command = context.command_path if context else "oscilab"
@@ -132,9 +132,7 @@ def _usage_error(error: typer.TyperException) -> int:
     return error.exit_code
 
 
-def _say_fault(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
-) -> None:
+def _say_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     say(
         f"a fault in oscilab itself ({kind.__name__}: {error}); please report it with what "
         "OSCILAB_DEBUG=1 prints"
@@ -163,10 +161,10 @@ OWN = {
 
 
 def mount(app: typer.Typer, arguments: Sequence[str]) -> None:
-    """Add every further command to `app`: the one that `arguments` call, and stubs of the rest.
+    """Add plugin commands and heavy ones to `app`: the called one, and stubs for the rest.
 
     Raises:
-        OscilabError: the command that is called cannot be loaded.
+        OscilabError: the called command cannot be loaded.
     """
     called = next((argument for argument in arguments if not argument.startswith("-")), None)
     plugins = {name: (entry, _credit(entry)) for name, entry in installed(GROUP).items()}
@@ -186,7 +184,7 @@ def _mount_loaded(app: typer.Typer, entry: EntryPoint, help_line: str) -> None:
     else:
         raise OscilabError(
             f"the command {entry.name!r} is {loaded!r}, which is neither a typer application nor "
-            "a function; its package must be mended"
+            "a function; its package must be corrected"
         )
 
 
@@ -195,4 +193,4 @@ def _credit(entry: EntryPoint) -> str:
 
 
 def _stub() -> None:
-    """Shown in the list of commands, and never called."""
+    """Stand in for a command in the list of commands; never called."""

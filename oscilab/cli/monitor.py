@@ -22,7 +22,7 @@ if sys.platform == "win32":
 
     @contextmanager
     def keys_pressed() -> Generator[Callable[[], list[str]]]:
-        """Yield what is pressed while the block lasts: a function that returns the keys since."""
+        """Yield a function that returns the keys pressed since its last call."""
 
         def pressed() -> list[str]:
             found: list[str] = []
@@ -39,7 +39,7 @@ else:
 
     @contextmanager
     def keys_pressed() -> Generator[Callable[[], list[str]]]:
-        """Yield what is pressed while the block lasts: a function that returns the keys since."""
+        """Yield a function that returns the keys pressed since its last call."""
         if not sys.stdin.isatty():
             yield list[str]
             return
@@ -70,7 +70,7 @@ POLL_S = 0.05
 REDRAW_S = 0.25
 KEYS = {"p": "pause", "r": "resume", "s": "safe"}
 SURE_S = 3.0
-"""A second `s` within this time means it."""
+"""A second `s` within this time confirms the first."""
 
 
 def monitor(

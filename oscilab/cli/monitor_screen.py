@@ -1,4 +1,4 @@
-"""What `oscilab monitor` shows: the window's panels, as far as letters go."""
+"""The screen of `oscilab monitor`: the window's panels as text."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from oscilab.types import Float64Array
 
 BARS = "▁▂▃▄▅▆▇█"
 MOST_SIDE = 32
-"""Rows and columns of an array that are drawn; a larger one is thinned out."""
+"""The most rows and columns of an array to draw; a larger one is subsampled."""
 UPPER_HALF = "▀"
 
 
 def screen(
     session: Session, width: int, *, pictures: bool = True, keys: bool = True
 ) -> RenderableType:
-    """Everything, for a terminal of `width` characters; coloured pictures where it has colours."""
+    """Return the screen for a terminal of `width` characters, optionally with `pictures`."""
     model = session.model
     parts: list[RenderableType] = [_heading(session)]
     parts.append(
@@ -87,7 +87,7 @@ def _maps(session: Session) -> list[RenderableType]:
 
 
 def _map(name: str, values: NDArray[Any], rms: bool) -> RenderableType:
-    """Two rows of the array in a line of characters: the upper half block has two colours."""
+    """Draw two rows of the array per line of characters, using half blocks of two colours."""
     step = max(1, -(-max(values.shape) // MOST_SIDE))
     values = values[::step, ::step]
     reach = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how the values of options are parsed."""
+"""Options shared by commands, and parsers of their values."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def command_of(run: Callable[[Options], None], kind: type[Options]) -> Callable[
 
     command.__doc__ = run.__doc__
     command.__name__ = run.__name__
-    # typer reads the options from it.
+    # typer reads the options from the signature.
     command.__signature__ = inspect.signature(kind, eval_str=True)  # pyright: ignore[reportFunctionMemberAccess]
     return command
 
@@ -79,7 +79,7 @@ def overrides(flags: Mapping[str, object], settings: Iterable[str]) -> dict[str,
     """Return the flags that were given (not None) and the `settings`, each `key=value`.
 
     Raises:
-        InvalidInput: a setting without a key or a value, or one that is given twice.
+        InvalidInput: a setting has no key or no value, or is given twice.
     """
     found = {key: value for key, value in flags.items() if value is not None}
     for setting in settings:
@@ -93,12 +93,12 @@ def overrides(flags: Mapping[str, object], settings: Iterable[str]) -> dict[str,
 
 
 def parse_setting(setting: str) -> tuple[str, object]:
-    """`key=value` as the key and the value that TOML reads, or else the bare string.
+    """Split `key=value` into the key and the value, parsed as TOML or else a bare string.
 
     For example `optimiser.rate=0.05` is ("optimiser.rate", 0.05), `rule=cd1` is ("rule", "cd1").
 
     Raises:
-        InvalidInput: it is not of that form.
+        InvalidInput: the setting is not of that form.
     """
     key, equals, text = setting.partition("=")
     key, text = key.strip(), text.strip()
@@ -116,5 +116,5 @@ def _value(text: str) -> object:
         table = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
         return text
-    # A line break in the text could have smuggled in further keys.
+    # A line break in the text could add further keys.
     return table["value"] if len(table) == 1 else text

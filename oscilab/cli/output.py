@@ -1,4 +1,4 @@
-"""What the command line prints: tables and results on stdout, everything else on stderr."""
+"""Output of the command line: tables and results on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from oscilab.interruption import MadeSafe, Terminated
 if TYPE_CHECKING:
     from rich.console import Console
 
-# Wide enough for any path: what is not a terminal must not have its lines broken.
+# Wide enough for any path: lines must not be wrapped unless on a terminal.
 UNBROKEN = 10_000
 
 
@@ -27,16 +27,16 @@ class Stopped(OscilabError):
 
 
 class Ended(Stopped):
-    """Somebody ended the process, by SIGTERM or Ctrl-Break."""
+    """The process was terminated by SIGTERM or Ctrl-Break."""
 
     exit_code = 143
 
 
 @contextmanager
 def stops_told(remedy: str) -> Generator[None]:
-    """Turns a stop by a signal into one sentence, which ends with `remedy`.
+    """Turn a stop by a signal into one sentence, which ends with `remedy`.
 
-    Where the work knows better, and left a note with the exception, it ends with that note.
+    Notes that were added to the exception replace `remedy`.
 
     Raises:
         Stopped: Ctrl-C, or the safe state from a viewer.
@@ -53,24 +53,24 @@ def stops_told(remedy: str) -> Generator[None]:
 
 
 def notes_of(error: BaseException) -> str:
-    """Return what was added to an exception on its way."""
+    """Return the notes of an exception."""
     return "; ".join(getattr(error, "__notes__", []))
 
 
 def debugging() -> bool:
-    """Return whether the user asked for tracebacks, by OSCILAB_DEBUG=1."""
+    """Return whether tracebacks are on, by OSCILAB_DEBUG=1."""
     return os.environ.get("OSCILAB_DEBUG") == "1"
 
 
 def say(sentence: str) -> None:
-    """One line on stderr, after the program's name."""
+    """Print one line on stderr, after the program's name."""
     print(f"oscilab: {' '.join(sentence.split())}", file=sys.stderr, flush=True)
 
 
-def forgive_encodings() -> None:
-    """Let a console that lacks a character show its code instead of failing (Windows, C locale)."""
+def escape_unencodable() -> None:
+    """Print the code of a character that the console cannot encode (Windows, C locale)."""
     for name in ("stdout", "stderr"):
-        # A program that was started with a closed stream has None for it.
+        # A stream that was closed when the program started is None.
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
@@ -79,7 +79,7 @@ def forgive_encodings() -> None:
 
 
 def console(stream: TextIO) -> Console:
-    """Return a rich console on `stream` that shows text as it is."""
+    """Return a rich console on `stream` that prints text unchanged."""
     from rich.console import Console
 
     width = None if stream.isatty() else UNBROKEN
@@ -87,7 +87,7 @@ def console(stream: TextIO) -> Console:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table on stdout, one line a row."""
+    """Print a table on stdout, one line per row."""
     from rich.table import Table
     from rich.text import Text
 
@@ -100,7 +100,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def print_rows(title: str, rows: Mapping[str, str], on: Console) -> None:
-    """A title and aligned names and values under it."""
+    """Print a title, and aligned names and values below it."""
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
@@ -114,7 +114,7 @@ def print_rows(title: str, rows: Mapping[str, str], on: Console) -> None:
     on.print(Padding.indent(grid, 2))
 
 
-# What names end in (`oscilab.merit` says what each is), and the column that it goes to.
+# Suffixes of figures' names (see `oscilab.merit`), and the columns for them.
 COMPARISONS = {
     "truth": "truth",
     "data": "real data",
@@ -126,7 +126,7 @@ UNCERTAINTIES = ("error", "low", "high")
 
 
 def figure_table(figures: Mapping[str, float]) -> tuple[list[str], list[list[str]]]:
-    """Headings and rows; a column that would be empty is left out.
+    """Return headings and rows, without empty columns.
 
     For example `{"share": 0.7, "share_error": 0.1, "share_data": 1.0}` is one row of four cells.
     """

@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, now and then a line elsewhere."""
+"""Progress on stderr: a bar on a terminal, occasional lines elsewhere."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from oscilab.progress import Progress
 INTERVAL = 5.0
 """Seconds between two lines where stderr is not a terminal."""
 REFRESHES = 4
-"""Redraws of the bar in a second; more only takes time from the work."""
+"""Redraws of the bar per second; more would only slow down the work."""
 
 
 def watcher() -> Progress:
-    """Return what suits stderr."""
+    """Return a bar if stderr is a terminal, lines otherwise."""
     if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
         return Bar(sys.stderr)
     return Lines(sys.stderr)
 
 
 class Lines:
-    """Plain lines, at most one every `interval` seconds for each task, and its last."""
+    """Plain lines: at most one every `interval` seconds for each task, and a last one."""
 
     def __init__(
         self,
@@ -44,11 +44,11 @@ class Lines:
         self._clock = clock
 
     def summary(self, title: str, rows: Mapping[str, str]) -> None:
-        """The title and its rows."""
+        """Print the title and its rows."""
         print_rows(title, rows, self._console)
 
     def note(self, sentence: str) -> None:
-        """The sentence on a line of its own."""
+        """Print the sentence on a separate line."""
         self._print(f"note: {sentence}")
 
     @contextmanager
@@ -89,7 +89,7 @@ class _LineTask:
             self._line()
 
     def finish(self) -> None:
-        """Print where the task ended, unless that was said already."""
+        """Print the end of the task, unless the last line did."""
         if self._written != self._done:
             self._line()
 
@@ -110,16 +110,16 @@ class Bar:
         self._console = console(stream)
 
     def summary(self, title: str, rows: Mapping[str, str]) -> None:
-        """The title and its rows."""
+        """Print the title and its rows."""
         print_rows(title, rows, self._console)
 
     def note(self, sentence: str) -> None:
-        """The sentence, above the bar if there is one."""
+        """Print the sentence, above the bar if there is one."""
         self._console.print(Text(f"note: {sentence}", style="yellow"))
 
     @contextmanager
     def task(self, description: str, total: int, done: int = 0) -> Generator[_BarTask]:
-        """Yield a bar that stays on the screen when it is full."""
+        """Yield a bar that stays on the screen when it is complete."""
         columns = (
             rich_progress.TextColumn("{task.description}", markup=False),
             rich_progress.BarColumn(bar_width=20),
@@ -149,13 +149,13 @@ class _BarTask:
 
 class _RateColumn(rich_progress.ProgressColumn):
     def render(self, task: rich_progress.Task) -> Text:
-        """Steps per second, once known."""
+        """Return the steps per second, once known."""
         speed = task.finished_speed or task.speed
         return Text(rate_text(speed) if speed else "", style="progress.data.speed")
 
 
 class _TimeColumn(rich_progress.ProgressColumn):
-    # Seconds between changes: a remaining time that jumps with every redraw cannot be read.
+    # Seconds between changes, so that the time can be read.
     max_refresh = 0.5
 
     def render(self, task: rich_progress.Task) -> Text:
@@ -166,15 +166,15 @@ class _TimeColumn(rich_progress.ProgressColumn):
 
 
 def figure_texts(figures: Mapping[str, float]) -> list[str]:
-    """Such as `loss 0.3127`."""
+    """Return texts such as `loss 0.3127`."""
     return [f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items()]
 
 
 def rate_text(rate: float) -> str:
-    """Such as `95/s`, or `12/min` for slow work."""
+    """Return a text such as `95/s`, or `12/min` for slow work."""
     return f"{rate:.3g}/s" if rate >= 1 else f"{60 * rate:.3g}/min"
 
 
 def time_text(left: float, elapsed: float) -> str:
-    """Such as `0:00:07 left`, or `took 12.0 s` when nothing is left; both in seconds."""
+    """Return `0:00:07 left`, or `took 12.0 s` if `left` is 0; both arguments in seconds."""
     return f"{timedelta(seconds=math.ceil(left))} left" if left > 0 else f"took {elapsed:.1f} s"

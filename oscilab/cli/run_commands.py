@@ -1,4 +1,4 @@
-"""`oscilab train` and `oscilab sample`, and how others can watch their runs."""
+"""`oscilab train` and `oscilab sample`."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ SETTING_FLAGS = (
     "rule", "slices", "steps", "batch", "topology", "radius", "seed", "label", "readout", "samples",
     "data",
 )  # fmt: skip
-"""Options that are short for `--set NAME=VALUE`."""
+"""Options that are shorthand for `--set NAME=VALUE`."""
 
 
 def check_window_packages() -> None:
-    """Refuse where the packages that draw the window are not installed.
+    """Check that the packages for the window are installed.
 
     Raises:
-        InvalidInput: naming what to install.
+        InvalidInput: one is missing.
     """
     missing = [name for name in WINDOW_PACKAGES if find_spec(name) is None]
     if missing:
@@ -42,11 +42,11 @@ def check_window_packages() -> None:
 
 
 def open_window(run: Path) -> None:
-    """`oscilab view` in a process of its own, which may outlive this one, and not the reverse."""
+    """Start `oscilab view` in a separate process, which may outlive this one."""
     apart: dict[str, Any] = (
         {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
         if sys.platform == "win32"
-        # Out of reach of the terminal's Ctrl-C.
+        # So that the terminal's Ctrl-C does not reach it.
         else {"start_new_session": True}
     )
     subprocess.Popen(
@@ -58,7 +58,7 @@ def open_window(run: Path) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """What `train` and `sample` share: the device, the samples, and where the run goes."""
+    """Options that `train` and `sample` share: the device, the samples, the run file."""
 
     device: Annotated[
         str, typer.Option("--device", "-d", help="The device, as `oscilab devices` lists them.")
@@ -84,11 +84,11 @@ class RunOptions:
     ] = True
 
     def observer(self) -> Observer | None:
-        """Return what publishes the run, or None if it is not published.
+        """Return the observer that publishes the run, or None if it is not published.
 
         Raises:
-            InvalidInput: a window is wanted for a run that is not published, or its packages are
-                missing.
+            InvalidInput: a window is requested but the run is not published, or the window's
+                packages are missing.
         """
         if not self.publish and not self.live:
             return None
@@ -150,7 +150,7 @@ class TrainOptions(RunOptions):
     ] = None
 
     def overrides(self) -> dict[str, object]:
-        """Return the settings that the options change, by key.
+        """Return the settings that the options override, by key.
 
         Raises:
             InvalidInput: a setting is malformed or given twice.
@@ -159,10 +159,10 @@ class TrainOptions(RunOptions):
         return overrides({**flags, "download": self.download or None}, self.settings or [])
 
     def check_resumed(self) -> None:
-        """Refuse what a resumed run cannot change.
+        """Check that no option is given that a resumed run cannot change.
 
         Raises:
-            InvalidInput: naming the first such option.
+            InvalidInput: there is one; the message names the first.
         """
         given = {
             "EXPERIMENT": self.experiment, "--log-batches": self.log_batches, "--note": self.note
@@ -177,7 +177,7 @@ def train(options: TrainOptions) -> None:
     from oscilab.cli.progress import watcher
     from oscilab.runs import train
 
-    # The library knows the default experiment; a resumed run brings its own.
+    # The library has the default experiment; a resumed run has its own.
     named: dict[str, Any] = {} if options.experiment is None else {"experiment": options.experiment}
     changed = options.overrides()
     batches = _batches(options.log_batches)

@@ -18,7 +18,7 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run file: live, 
 
 
 class Format(StrEnum):
-    """What `export` writes."""
+    """The formats of `export`."""
 
     NETCDF = "netcdf"
     ZARR = "zarr"
@@ -26,7 +26,7 @@ class Format(StrEnum):
 
 
 class PictureFormat(StrEnum):
-    """What `plot` writes."""
+    """The formats of `plot`."""
 
     PNG = "png"
     PDF = "pdf"

@@ -1,8 +1,8 @@
-"""A run as others see it while it lasts: a stream of what it measures, and a socket to hold it.
+"""Watch and control a run from other processes: a stream of its data, and a socket for requests.
 
-The run's side is `Live`, an observer that `oscilab.train` and `oscilab.sample` take; the viewers'
-side is `oscilab.live.client`. FORMAT.md says what goes over the wire. ZeroMQ is imported when a run
-begins to publish, or a viewer to listen, and not before.
+The run's side is `Live`, an observer for `oscilab.train` and `oscilab.sample`. The viewers' side is
+`oscilab.live.client`. FORMAT.md describes the messages. ZeroMQ is imported only when a run starts
+to publish or a viewer to listen.
 """
 
 from oscilab.live.publishing import Live

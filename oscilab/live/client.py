@@ -1,6 +1,6 @@
 """The viewers' side: a subscription to a run's stream, and requests to it.
 
-Nothing here waits for the run, but `Requests.ask` for as long as it is told to.
+Only `Requests.ask` waits for the run, for a limited time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PATIENCE_S = 2.0
 class Subscription:
     """The messages of one run; a context manager that closes it.
 
-    Messages that nobody takes are dropped beyond a bounded number, which `missed` counts.
+    The queue of messages is bounded; `missed` counts those that were dropped.
     """
 
     def __init__(self, address: Address) -> None:
@@ -39,10 +39,10 @@ class Subscription:
         self._socket.connect(address.stream)
 
     def take(self, wait_s: float = 0.0) -> list[Message]:
-        """Return what has come since, at most 64 messages; waits for a first one as long as told.
+        """Return at most 64 new messages, after waiting up to `wait_s` for the first one.
 
         Raises:
-            InvalidInput: messages of another version.
+            InvalidInput: a message has another version.
         """
         found: list[Message] = []
         if not self._socket.poll(round(1000 * wait_s)):
@@ -50,7 +50,7 @@ class Subscription:
         while len(found) < MOST_AT_ONCE and self._socket.poll(0):
             message = unpack(self._socket.recv_multipart(zmq.NOBLOCK))
             if message.run != self.address.identity:
-                # A port may be given to another run when this one is gone.
+                # Another run may have taken the port.
                 continue
             if self._next is not None:
                 self.missed += max(0, message.number - self._next)
@@ -61,7 +61,7 @@ class Subscription:
         return found
 
     def close(self) -> None:
-        """Listen no more; idempotent."""
+        """Stop listening; idempotent."""
         self._socket.close(0)
 
     def __enter__(self) -> Self:
@@ -77,7 +77,7 @@ class Subscription:
 
 
 class Requests:
-    """Asks a run to pause, to resume, or to go to its safe state."""
+    """Requests to a run: pause, resume, or go to the safe state."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -89,10 +89,10 @@ class Requests:
         self._socket.connect(address.control)
 
     def send(self, action: str) -> int:
-        """Ask for `pause`, `resume` or `safe`, and return the request's number at once.
+        """Request `pause`, `resume` or `safe`, and return the request's number at once.
 
         Raises:
-            DeviceFailed: the run does not take requests any more.
+            DeviceFailed: the run no longer takes requests.
         """
         self._number += 1
         request = {
@@ -121,10 +121,10 @@ class Requests:
         return cast(dict[str, Any], answer) if isinstance(answer, dict) else None
 
     def ask(self, action: str, patience_s: float = PATIENCE_S) -> str:
-        """Ask and wait for the answer, in words.
+        """Send a request, and return the answer's text.
 
         Raises:
-            InvalidInput: the run refuses.
+            InvalidInput: the run refuses the request.
             DeviceFailed: it does not answer in time.
         """
         number = self.send(action)
@@ -143,7 +143,7 @@ class Requests:
         )
 
     def close(self) -> None:
-        """Idempotent."""
+        """Close the socket; idempotent."""
         self._socket.close(0)
 
     def __enter__(self) -> Self:
@@ -159,6 +159,6 @@ class Requests:
 
 
 def _context() -> zmq.Context[zmq.Socket[bytes]]:
-    # One for all of the process: a context of one's own waits for its sockets when it is dropped.
+    # One per process: a separate context would wait for its sockets when it is deleted.
     shared: Any = zmq.Context
     return shared.instance()

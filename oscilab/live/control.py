@@ -1,7 +1,7 @@
-"""How a run is controlled from outside: its address and token, the requests, and the gate.
+"""Control of a run from other processes: its address and token, the requests, and the gate.
 
-The address is a file beside the run file. It exists while the run lasts; a killed run leaves it
-behind, and `is_gone` tells. Its token authorises control, so only its user may read it: its mode is
+The address is a file beside the run file. It exists during the run. A killed run leaves it behind,
+which `is_gone` detects. Its token authorises control, so only the user may read it: its mode is
 0600 on POSIX, and on Windows it is as private as its folder.
 """
 
@@ -33,8 +33,7 @@ TOKEN_BYTES = 32
 class Address:
     """Endpoints such as `tcp://127.0.0.1:49152`, the token, and the process that listens there.
 
-    `run` is the path of the run file as that process knows it, `identity` tells one stretch of a
-    run from the next.
+    `run` is the path of the run file in that process. `identity` changes when the run is resumed.
     """
 
     run: str
@@ -48,7 +47,7 @@ class Address:
 
     @classmethod
     def of_this_process(cls, run: Path, stream: str, control: str) -> Address:
-        """With a token and an identity that nobody can guess."""
+        """Return an address of this process, with a random token and identity."""
         return cls(
             run=str(run.resolve()),
             stream=stream,
@@ -62,22 +61,22 @@ class Address:
 
     @property
     def is_here(self) -> bool:
-        """Whether its process runs, or ran, on this computer."""
+        """Whether the process runs, or ran, on this computer."""
         return self.host == platform.node()
 
     @property
     def is_gone(self) -> bool:
-        """Whether its process ran on this computer and does not any more."""
+        """Whether the process ran on this computer and has ended."""
         return self.is_here and not is_alive(self.pid, self.process_start, self.host)
 
 
 def address_path(run: Path) -> Path:
-    """`runs/digits.live.json` for `runs/digits.h5`."""
+    """Return `runs/digits.live.json` for `runs/digits.h5`."""
     return run.parent / f"{run.stem}.live.json"
 
 
 def write_address(address: Address) -> Path:
-    """Write the file of a run's address, whole or not at all.
+    """Write the file of a run's address, completely or not at all.
 
     Raises:
         OSError: the folder cannot be written.
@@ -85,7 +84,7 @@ def write_address(address: Address) -> Path:
     path = address_path(Path(address.run))
     draft = path.with_name(f".{path.name}.{address.pid}.partial")
     draft.unlink(missing_ok=True)
-    # Created with its mode: there is no moment at which others could open it.
+    # Create it with its mode, so that others can never open it.
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump({"schema": SCHEMA, **asdict(address)}, file, indent=1)
@@ -94,10 +93,10 @@ def write_address(address: Address) -> Path:
 
 
 def read_address(path: Path) -> Address:
-    """Return the address in a file; the file is closed again at once.
+    """Read the address in a file.
 
     Raises:
-        InvalidInput: it is missing, or holds no address of this version.
+        InvalidInput: the file is missing, or has no address of this version.
     """
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
@@ -116,7 +115,7 @@ def read_address(path: Path) -> Address:
 
 
 def remove_address(path: Path, identity: str) -> None:
-    """Remove the file, unless another stretch of the run has put its own there meanwhile."""
+    """Remove the file, unless it has been replaced by that of a resumed run."""
     try:
         if read_address(path).identity == identity:
             path.unlink(missing_ok=True)
@@ -126,23 +125,23 @@ def remove_address(path: Path, identity: str) -> None:
 
 VERSION = 1
 MOST_BYTES = 1024
-"""Of one request."""
+"""The largest request."""
 A_SECOND, BURST = 500, 50
-"""Requests that are looked at; what comes faster waits at the door, and costs the run nothing."""
+"""The most requests read per second and at once; others wait in the socket."""
 LOG_BYTES = 64 << 10
 LOG_EVERY_S = 1.0
 Reply = dict[str, Any]
 
 
 def log_path(run: Path) -> Path:
-    """`runs/digits.control.log` for `runs/digits.h5`."""
+    """Return `runs/digits.control.log` for `runs/digits.h5`."""
     return run.parent / f"{run.stem}.control.log"
 
 
 class ControlLog:
-    """Who asked a run for what, in a file of bounded size; it appears with the first request.
+    """A log of requests in a file of bounded size, which is created at the first request.
 
-    Refusals that come in numbers share a line a second.
+    There is at most one line of refusals per second.
     """
 
     def __init__(self, path: Path) -> None:
@@ -157,18 +156,18 @@ class ControlLog:
         self._told = -LOG_EVERY_S
 
     def granted(self, action: str, who: str) -> None:
-        """What was done."""
+        """Log a granted request."""
         self._write(f"{action}, asked for by {who}")
 
     def refuse(self, reason: str, who: str) -> None:
-        """What was not."""
+        """Log a refused request."""
         self.refused += 1
         self._untold += 1
         if time.monotonic() - self._told >= LOG_EVERY_S:
             self._tell(f"refused a request of {who}: {reason}")
 
     def close(self) -> None:
-        """Write what is still untold."""
+        """Write pending refusals and close the file."""
         if self._untold:
             self._tell("refused requests")
         self._file.close()
@@ -179,7 +178,7 @@ class ControlLog:
         self._write(sentence + times)
 
     def _write(self, sentence: str) -> None:
-        # Anybody may send anything: one line stays one line.
+        # A request may contain anything; keep it on one line.
         record = logging.LogRecord(
             "live",
             logging.INFO,
@@ -193,7 +192,7 @@ class ControlLog:
 
 
 class Doorkeeper:
-    """Looks at requests; `actions` by name return what to say of them.
+    """Checks and answers requests; `actions` by name return the text of the answer.
 
     A request is a JSON object: `{"version": 1, "token": "...", "do": "pause", "number": 7}`.
     """
@@ -206,7 +205,7 @@ class Doorkeeper:
         self.log = log
 
     def answer(self, request: bytes, who: str) -> Reply:
-        """Do what a request asks for, or refuse it; never raises."""
+        """Execute or refuse a request, and return the reply; never raises."""
         table = _table(request)
         if table is None:
             return self._refused("no request of this version", who)
@@ -241,7 +240,7 @@ def _table(request: bytes) -> dict[str, Any] | None:
 
 
 class Budget:
-    """How many requests may be looked at now: `BURST` at once, `A_SECOND` in the long run."""
+    """A rate limit of requests: `BURST` at once, `A_SECOND` on average."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -249,7 +248,7 @@ class Budget:
         self._seen = clock()
 
     def spend(self) -> bool:
-        """Return whether one more may be."""
+        """Return whether another request may be read now."""
         now = self._clock()
         self._left = min(BURST, self._left + (now - self._seen) * A_SECOND)
         self._seen = now
@@ -260,17 +259,17 @@ class Budget:
 
 
 def _bytes(text: str) -> bytes:
-    # JSON may hold halves of characters, which are no UTF-8.
+    # JSON may contain lone surrogates, which are not valid UTF-8.
     return text.encode("utf-8", "surrogatepass")
 
 
 State = Literal["running", "pausing", "paused", "stopping"]
 LOOK_EVERY_S = 0.2
-"""Between two looks at what must be looked at while a run is held; Windows needs it for Ctrl-C."""
+"""The interval of checks while a run is paused. Windows needs it for Ctrl-C as well."""
 
 
 class Gate:
-    """`pause`, `resume` and `stop` may be called by any thread, `passing` by the one that runs."""
+    """Pauses or stops a run: any thread calls `pause`, `resume` or `stop`, the run `passing`."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -278,7 +277,7 @@ class Gate:
         self._waits = False
         self._stop = ""
         self.held_s = 0.0
-        """How long the run was held so far."""
+        """The time for which the run was paused so far, in s."""
 
     @property
     def state(self) -> State:
@@ -291,12 +290,12 @@ class Gate:
             return "running"
 
     def pause(self) -> None:
-        """Hold the run before its next batch; idempotent."""
+        """Pause the run before its next batch; idempotent."""
         with self._changed:
             self._paused = True
 
     def resume(self) -> None:
-        """Let it go on; idempotent."""
+        """Resume the run; idempotent."""
         with self._changed:
             self._paused = False
             self._changed.notify_all()

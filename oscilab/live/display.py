@@ -1,8 +1,8 @@
-"""How a run is shown in the window and in the terminal: its state in words, its values in colours.
+"""Display of a run in the window and in the terminal: its state as text, its values as colours.
 
-The colour maps also differ for colour-blind readers. They are tables of red, green and blue, linear
-between a few points. `SEQUENTIAL` goes from dark blue to yellow with steadily rising lightness, for
-unsigned values; `DIVERGING` goes from blue over a neutral middle to orange, for signed values.
+The colour maps suit colour-blind readers. They are tables of red, green and blue, linear between a
+few points. `SEQUENTIAL` goes from dark blue to yellow with increasing lightness, for unsigned
+values. `DIVERGING` goes from blue over a neutral middle to orange, for signed values.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from oscilab.live.session import Session
 from oscilab.types import FloatArray
 
 Row = tuple[str, str, bool]
-"""A name, a value, and whether that is as it should be."""
+"""A name, a value, and whether the value is good."""
 
 
 def progress_rows(session: Session) -> list[Row]:
-    """Return what the run is at, how far, and how long it will take."""
+    """Return the rows of the current task, its progress and the time left."""
     model, status = session.model, session.model.status
     rows: list[Row] = []
     if status:
@@ -44,7 +44,7 @@ def progress_rows(session: Session) -> list[Row]:
 
 
 def condition_rows(model: RunModel) -> list[Row]:
-    """Outputs, limits and interlocks."""
+    """Return the rows of outputs, limits and interlocks."""
     rows: list[Row] = []
     condition: dict[str, Any] | None = model.status.get("condition")
     if condition:
@@ -104,11 +104,11 @@ DIVERGING = _table(["#053f7a", "#3a87c0", "#a6cbe3", "#f4f4f1", "#fcc48f", "#e07
 DIVERGING_DARK = _table(
     ["#a8d4ff", "#4a9fe0", "#22577f", "#22252b", "#7f4a12", "#e8872b", "#ffd9a8"]
 )
-"""The same around a dark middle, for a dark window: strong values shine, weak ones recede."""
+"""Like `DIVERGING` with a dark middle, for a dark window."""
 
 
 def colours(place: FloatArray, table: Colours) -> Colours:
-    """Red, green and blue `[..., 3]` of places from 0 to 1; grey where that is no number."""
+    """Return red, green and blue `[..., 3]` of places from 0 to 1; grey for NaN."""
     known = np.isfinite(place)
     number = np.where(known, np.clip(place, 0.0, 1.0) * 255.0, 0.0).astype(np.intp)
     found = table[number]

@@ -1,4 +1,4 @@
-"""What a viewer knows of a run, built from messages in bounded memory.
+"""A viewer's model of a run, built from messages in bounded memory.
 
 Messages come from the live run or are made from its file; the model does not distinguish them.
 """
@@ -19,9 +19,9 @@ BINS = 1024
 
 
 class Curves:
-    """Means of quantities over training steps, a curve for each node of the protocol.
+    """Means of quantities over training steps, one curve for each node of the protocol.
 
-    There are at most `BINS` bins of `stride` steps; where a step lies beyond, the stride doubles.
+    There are at most `BINS` bins of `stride` steps. For a step beyond them the stride doubles.
     """
 
     def __init__(self, quantities: tuple[str, ...], nodes: int, steps: int = 0) -> None:
@@ -34,7 +34,7 @@ class Curves:
         self._counts = np.zeros((BINS, nodes), np.int64)
 
     def add(self, step: IntArray, node: IntArray, *values: Float64Array) -> None:
-        """Rows of measured batches, `[row]` each; what is not finite is left out."""
+        """Add measured batches, `[row]` each; values that are not finite are skipped."""
         table = np.array(values)
         good = np.isfinite(table).all(axis=0) & (step >= 0) & (node >= 0) & (node < self.nodes)
         if not good.any():
@@ -48,13 +48,13 @@ class Curves:
             np.add.at(sums, place, column)
 
     def steps(self) -> Float64Array:
-        """Return the middle of each bin that holds anything, `[bin]`."""
+        """Return the middle of each bin that is not empty, `[bin]`."""
         filled = np.flatnonzero(self._counts.any(axis=1))
         middle = filled.astype(np.float64) + 0.5
         return middle * self.stride + 0.5
 
     def table(self, quantity: str) -> Float64Array:
-        """`[bin, node]` for these bins, NaN where a node has no value."""
+        """Return the means `[bin, node]` for the same bins, NaN where a node has no value."""
         filled = self._counts.any(axis=1)
         sums, counts = self._sums[self.quantities.index(quantity)][filled], self._counts[filled]
         return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
@@ -75,7 +75,7 @@ class Curves:
 
 
 class Traces:
-    """The last readings of every channel, `LENGTH` of them, oldest overwritten first."""
+    """A ring buffer of the last `LENGTH` readings of every channel."""
 
     LENGTH = 1024
 
@@ -85,29 +85,29 @@ class Traces:
         self.count = 0
 
     def add(self, rows: FloatArray) -> None:
-        """`[reading, channel]`."""
+        """Add readings `[reading, channel]`."""
         rows = rows[-self.LENGTH :]
         places = (self.count + np.arange(len(rows))) % self.LENGTH
         self._ring[places] = rows
         self.count += len(rows)
 
     def recent(self) -> NDArray[np.float32]:
-        """`[reading, channel]`, the newest last."""
+        """Return the readings `[reading, channel]`, newest last."""
         if self.count < self.LENGTH:
             return self._ring[: self.count]
         return np.roll(self._ring, -(self.count % self.LENGTH), axis=0)
 
 
 MOST_PARAMETERS = 1 << 22
-"""Numbers of a protocol that a viewer keeps; of a larger one only the slice that was last seen."""
+"""The most parameters of a protocol to store; of a larger one only the last slice is stored."""
 TRACED = 8
-"""Points of one reading that go into the traces."""
+"""Points of one reading that are added to the traces."""
 CURVES = ("loss", "gradient_norm")
 
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """What does not change while a run lasts; arrays as FORMAT.md describes them."""
+    """The facts that do not change during a run; FORMAT.md describes the arrays."""
 
     path: str
     title: str
@@ -126,22 +126,22 @@ class Facts:
 
     @property
     def oscillators(self) -> int:
-        """How many there are."""
+        """The number of oscillators."""
         return self.layout[0] * self.layout[1]
 
     def family(self, name: str) -> slice | None:
-        """Return the parameters of one kind of term."""
+        """Return the slice of the parameters of one kind of term."""
         found = [slice(start, stop) for each, start, stop in self.families if each == name]
         return found[0] if found else None
 
     def says_the_same(self, other: Facts) -> bool:
-        """Return whether nothing differs: runs repeat their facts for viewers that come later."""
+        """Return whether all facts are equal; runs repeat them for new viewers."""
         mine, theirs = vars(self), vars(other)
         return all(np.array_equal(mine[name], theirs[name]) for name in mine)
 
     @classmethod
     def of(cls, message: Message) -> Facts:
-        """Those that a message carries."""
+        """Return the facts in a message."""
         body, arrays = message.body, message.arrays
         rows, columns = body["layout"]
         high, wide = body["sample"]
@@ -160,7 +160,7 @@ class Facts:
 
 
 class RunModel:
-    """Grows with what it is told; `changed` says which parts did since somebody looked."""
+    """The current state of a run; `changed` has the kinds of messages since it was last cleared."""
 
     def __init__(self) -> None:
         self.facts: Facts | None = None
@@ -178,10 +178,10 @@ class RunModel:
         self.changed: set[str] = set()
 
     def take(self, message: Message) -> None:
-        """Learn from a message; those of kinds unknown here are left aside.
+        """Update the model by a message. Messages of unknown kinds are ignored.
 
         Raises:
-            KeyError, TypeError, ValueError: it lacks what its kind must carry.
+            KeyError, TypeError, ValueError: the message lacks an entry.
         """
         take = getattr(self, f"_take_{message.kind}", None)
         if take is not None:
@@ -189,14 +189,14 @@ class RunModel:
             self.changed.add(message.kind)
 
     def begin_again(self) -> None:
-        """Another stretch of the run: what ended has not."""
+        """Clear status and ending when the run is resumed."""
         self.ending = {}
         self.status = {}
         self.changed.add("status")
 
     @property
     def oscillators(self) -> int:
-        """How many there are, 0 before that is known."""
+        """The number of oscillators, 0 before it is known."""
         return self.facts.oscillators if self.facts else 0
 
     def _take_facts(self, message: Message) -> None:
@@ -237,7 +237,7 @@ class RunModel:
         self.samples_count = int(message.body["count"])
 
     def _take_protocol(self, message: Message) -> None:
-        """From the file: parameters `[node, parameter]`."""
+        """Take parameters `[node, parameter]` from the file."""
         table = message.arrays["parameters"]
         if table.size <= MOST_PARAMETERS:
             known = {node: row for node, row in enumerate(table) if np.isfinite(row).all()}

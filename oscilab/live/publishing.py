@@ -1,4 +1,4 @@
-"""`Live`: the observer that publishes a run and lets viewers hold or stop it.
+"""`Live`, the observer that publishes a run and lets viewers pause or stop it.
 
 A `Server` thread owns the sockets; the run itself never waits for it.
 """
@@ -53,23 +53,22 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 LOOPBACK = "tcp://127.0.0.1"
 TICK_S = 0.05
-"""Between two lots of messages: 20 in a second are as many as anybody can see."""
+"""The interval of messages; nobody can see more than 20 per second."""
 MOST_WAITING = 32
-"""Messages that wait for a viewer that lags; further ones are not for it."""
+"""Messages queued for a slow viewer; further ones are dropped."""
 MOST_REQUESTS_WAITING = 16
 LINGER_MS = 200
 Publish = Callable[[str, dict[str, Any], Arrays], None]
 
 
 class Server:
-    """Both sockets, bound to free ports of this computer when it is made.
+    """The thread that owns both sockets, which are bound to free ports of this computer.
 
-    `answers` is set before `start`. Every 50 ms `tick` is called to publish, in the server's
-    thread; its argument says whether a viewer has come since, who knows nothing yet. Where nobody
-    listens it is not called.
+    `tick` is called every 50 ms in the server's thread to publish, unless nobody listens. Its
+    second argument says whether there is a new viewer.
 
     Raises:
-        zmq.ZMQError: no port is to be had.
+        zmq.ZMQError: there is no free port.
     """
 
     def __init__(self, tick: Callable[[Publish, bool], None]) -> None:
@@ -78,7 +77,7 @@ class Server:
         self._stream = self._context.socket(zmq.XPUB)
         self._control = self._context.socket(zmq.ROUTER)
         self._stream.set(zmq.SNDHWM, MOST_WAITING)
-        # Every viewer that comes is told of, not the first alone.
+        # Report every new viewer, not only the first.
         self._stream.set(zmq.XPUB_VERBOSE, 1)
         self._control.set(zmq.RCVHWM, MOST_REQUESTS_WAITING)
         self._control.set(zmq.SNDHWM, MOST_REQUESTS_WAITING)
@@ -103,17 +102,17 @@ class Server:
         self._thread = threading.Thread(target=self._serve, name="live", daemon=True)
 
     def start(self, address: Address, doorkeeper: Doorkeeper) -> None:
-        """Begin to publish and to answer."""
+        """Start to publish and to answer requests."""
         self._identity = address.identity
         self.doorkeeper = doorkeeper
         self._thread.start()
 
     def discard(self) -> None:
-        """Give the ports back of a server that was never started."""
+        """Close the sockets of a server that was never started."""
         self._context.destroy(0)
 
     def stop(self) -> None:
-        """End it, with one last tick; at most some tenths of a second."""
+        """Stop the thread after a last tick, within some tenths of a second."""
         self._done.set()
         if self._thread.is_alive():
             self._thread.join(5.0)
@@ -132,7 +131,7 @@ class Server:
                 wait = max(0.0, due - time.monotonic())
                 ready = dict(poller.poll(round(1000 * wait)))
                 if self._control in ready and not self._answer_all():
-                    # Over budget: the door stays shut for a moment.
+                    # Over budget: do not read requests for a moment.
                     self._done.wait(min(wait, 2e-3))
             self._publish_all()
         finally:
@@ -151,7 +150,7 @@ class Server:
         try:
             self._tick(self._publish, came)
         except Exception:
-            # Whatever cannot be shown, this thread also takes the request for the safe state.
+            # Continue: this thread also receives requests for the safe state.
             if not self._failed:
                 logger.exception("the run cannot be watched as it should; it can still be stopped")
             self._failed = True
@@ -159,11 +158,11 @@ class Server:
     def _publish(self, kind: str, body: dict[str, Any], arrays: Arrays) -> None:
         message = Message(kind, self._identity, self._number, time.time(), body, arrays)
         self._number += 1
-        # Dropped for viewers that lag; it never blocks.
+        # Never blocks; messages to slow viewers are dropped.
         self._stream.send_multipart(pack(message), zmq.NOBLOCK, copy=False)
 
     def _answer_all(self) -> bool:
-        """Return whether all that came was answered."""
+        """Answer requests; return whether all were answered."""
         while self._control.poll(0):
             if not self._budget.spend():
                 return False
@@ -175,7 +174,7 @@ class Server:
             request = frames[-1].bytes if len(frames) <= 3 else b""
             reply = json.dumps(self.doorkeeper.answer(request, who)).encode()
             envelope = [frame.bytes for frame in frames[:-1]] if len(frames) <= 3 else []
-            # Dropped where the asker is gone or does not read.
+            # Dropped if the sender is gone or does not read.
             self._control.send_multipart([*(envelope or [frames[0].bytes]), reply], zmq.NOBLOCK)
         return True
 
@@ -189,8 +188,8 @@ SAFE_REASON = "an operator asked for the safe state; outputs are at their safe v
 class Live:
     """Publishes the run that it observes, on free ports of this computer.
 
-    `on_begin` is called with the run's path once viewers can connect. Where no port is to be had,
-    or the folder cannot be written, the run goes on unseen, and `trouble` says why.
+    `on_begin` is called with the run's path once viewers can connect. If there is no free port, or
+    the folder cannot be written, the run is not published and `trouble` says why.
     """
 
     def __init__(self, on_begin: Callable[[Path], None] | None = None) -> None:
@@ -210,32 +209,32 @@ class Live:
         self._samples: Content | None = None
 
     def summary(self, title: str, rows: Mapping[str, str]) -> None:
-        """Nothing: a viewer is told in other ways."""
+        """Do nothing: viewers get the facts of the run."""
 
     @contextmanager
     def task(self, description: str, total: int, done: int = 0) -> Generator[_Task]:
-        """Yield what the run is at."""
+        """Yield a task whose progress is published."""
         self._bulletin.begin_work(description, total, done)
         yield _Task(self)
 
     def note(self, sentence: str) -> None:
-        """Something that the run's user should know."""
+        """Publish a note to the user."""
         self._bulletin.note(sentence)
 
     def begin(self, run: Observed) -> None:
-        """Publish from now on."""
+        """Start to publish the run."""
         self._run = run
         try:
             server = Server(self._publish)
         except zmq.ZMQError as error:
-            self._go_unseen(f"no port of this computer is to be had ({error})")
+            self._stay_unpublished(f"this computer has no free port ({error})")
             return
         address = Address.of_this_process(run.path, server.stream, server.control)
         try:
             write_address(address)
         except OSError as error:
             server.discard()
-            self._go_unseen(f"{address_path(run.path)} cannot be written ({error.strerror})")
+            self._stay_unpublished(f"{address_path(run.path)} cannot be written ({error.strerror})")
             return
         self._log = ControlLog(log_path(run.path))
         actions = {"pause": self._pause, "resume": self._resume, "safe": self._make_safe}
@@ -245,25 +244,25 @@ class Live:
             self._on_begin(run.path)
 
     def measured(self, step: int, batch: Measured, parameters: Float64Array) -> None:
-        """One batch; the run is held here where somebody asked for it.
+        """Publish a batch, then wait here while the run is paused.
 
         Raises:
-            MadeSafe: somebody asked for the safe state.
+            MadeSafe: a viewer requested the safe state.
         """
         self._bulletin.measured(step, batch, parameters)
         self.gate.passing(self._look)
 
     def sampled(self, samples: Float64Array) -> None:
-        """Samples, to whoever looks.
+        """Publish samples, then wait here while the run is paused.
 
         Raises:
-            MadeSafe: somebody asked for the safe state.
+            MadeSafe: a viewer requested the safe state.
         """
         self._bulletin.sampled(samples)
         self.gate.passing(self._look)
 
     def end(self, how: Ending, reason: str) -> None:
-        """Tell the viewers, and take the address away."""
+        """Publish the end of the run, and remove its address."""
         self._ended = {"how": how, "reason": reason}
         if self._making_safe is not None:
             self._making_safe.join()
@@ -274,19 +273,19 @@ class Live:
             self._log.close()
 
     def advance(self, n: int, figures: dict[str, float]) -> None:
-        """`n` more steps of the task at hand."""
+        """Count `n` more steps of the current task."""
         self._bulletin.advance(n, figures, self.gate.held_s)
 
     @property
     def state(self) -> str:
-        """In one word or two, for people and for viewers."""
+        """The state of the run in a few words."""
         if self._making_safe is not None:
             if self._making_safe.is_alive():
                 return "going safe"
             return "not known to be safe" if self._unsafe else "safe"
         return self.gate.state
 
-    def _go_unseen(self, why: str) -> None:
+    def _stay_unpublished(self, why: str) -> None:
         self.trouble = f"the run cannot be watched: {why}"
         logger.warning("%s", self.trouble)
 
@@ -303,14 +302,14 @@ class Live:
         return "going on"
 
     def _make_safe(self) -> str:
-        """In a thread of its own, so that status goes on during the ramp."""
+        """Ramp in a separate thread, so that the status is still published meanwhile."""
         if self._making_safe is None:
             self._making_safe = threading.Thread(target=self._ramp, name="safe state", daemon=True)
             self._making_safe.start()
         return "outputs go to their safe values, and the run ends"
 
     def _ramp(self) -> None:
-        # The outputs first: the run may be busy with something else.
+        # The outputs first, because the run may be busy with something else.
         try:
             if self._run is not None and isinstance(self._run.array, Supervised):
                 self._run.array.stop(MadeSafe(SAFE_REASON))
@@ -321,7 +320,7 @@ class Live:
             self.gate.stop(SAFE_REASON)
 
     def _publish(self, publish: Publish, came: bool) -> None:
-        """In the server's thread, every 50 ms that somebody listens."""
+        """Publish new data; the server's thread calls this every 50 ms."""
         assert self._run is not None
         assert self._log is not None
         now = time.monotonic()
@@ -353,5 +352,5 @@ class _Task:
         self._live = live
 
     def advance(self, n: int = 1, **figures: float) -> None:
-        """Count."""
+        """Count `n` more steps."""
         self._live.advance(n, figures)

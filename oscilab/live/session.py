@@ -1,6 +1,6 @@
-"""A viewer's connection to a run: to its stream, to its file, or to one after the other.
+"""A viewer's connection to a run: to its stream, its file, or both in turn.
 
-The file is open only while it is read: on Windows its writer could not rename it otherwise.
+The file is open only while it is read; otherwise its writer could not rename it on Windows.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from oscilab.traces.layout_array import read_schedule
 from oscilab.traces.run import Run, open_run
 
 MOST_ROWS = 1 << 18
-"""Of the training's rows more are thinned out."""
+"""The most rows of the training to read; more are subsampled."""
 HISTORY = "history"
 
 
 def read_history(path: Path) -> list[Message]:
-    """Everything that the file has and a viewer shows, the state of the file at the end.
+    """Return messages with the data of a run file for a viewer; the last has its status.
 
     Raises:
-        InvalidInput: it is missing, or no run.
+        InvalidInput: the file is missing or not a run.
     """
     with open_run(path) as run:
         found = [*_facts(run), *_batches(run), *_protocol(run), *_reading(run), *_samples(run)]
@@ -48,7 +48,7 @@ def _facts(run: Run) -> list[Message]:
     try:
         potential = run.potential
     except InvalidInput:
-        # A term of a package that is not installed here: there are curves and no pictures.
+        # A term's package is not installed here, so there are curves but no pictures.
         return []
     head = run.sources[0].entry
     schedule, _ = read_schedule(head)
@@ -82,7 +82,7 @@ def _batches(run: Run) -> list[Message]:
     tree: Any = run.tree
     training = tree["training"]
     every = max(1, math.ceil(run.n_committed / MOST_ROWS))
-    # A stride that shares no factor with the nodes comes round to each of them.
+    # With no factor in common with the number of nodes, all nodes are read in turn.
     nodes = run.sources[0].entry["node"].shape[0]
     while math.gcd(every, nodes) > 1:
         every += 1
@@ -115,7 +115,7 @@ def _reading(run: Run) -> list[Message]:
         return []
     tree: Any = run.tree
     readings = tree["readings"]
-    # By its number: rows before it may be lost.
+    # Select by number, because earlier rows may be lost.
     row = tree["training"].sel(batch=int(readings["batch"][-1]))
     node, step = int(row["node_number"]), int(row["step"])
     names = {"set_points": "set_points", "positions": "positions", "forces": "forces"}
@@ -168,12 +168,12 @@ ENDED = {
 
 
 class Session:
-    """`path` is a run file, or the address of a run on another computer (`*.live.json`).
+    """A viewer's session; `path` is a run file or an address (`*.live.json`).
 
-    `poll` is to be called some 20 times a second, and never waits; `model` is what is known.
+    Call `poll` about 20 times a second; it never waits. `model` is the state of the run.
 
     Raises:
-        InvalidInput: neither the run nor its address is there.
+        InvalidInput: neither the run nor its address exists.
     """
 
     def __init__(self, path: Path) -> None:
@@ -198,37 +198,37 @@ class Session:
 
     @property
     def is_live(self) -> bool:
-        """Whether the run speaks."""
+        """Whether messages of the run are arriving."""
         return self._subscription is not None and not self.model.ending and not self.is_silent
 
     @property
     def can_ask(self) -> bool:
-        """Whether requests make sense."""
+        """Whether the run can take requests."""
         return self._requests is not None and not self.model.ending and not self._gone
 
     @property
     def is_silent(self) -> bool:
-        """Whether it has not spoken for a while."""
+        """Whether there has been no message for a while."""
         return self.silence_s > SILENT_AFTER_S
 
     @property
     def silence_s(self) -> float:
-        """Since it last spoke."""
+        """The time since the last message, in s."""
         heard = self._subscription.heard if self._subscription else None
         return time.monotonic() - (self._came if heard is None else max(heard, self._came))
 
     @property
     def missed(self) -> int:
-        """Messages that this viewer was too slow for."""
+        """The number of messages that this viewer missed."""
         return self._subscription.missed if self._subscription else 0
 
     @property
     def address(self) -> Address | None:
-        """Of the run as it is now, while it is published."""
+        """The address of the run, while it is published."""
         return self._subscription.address if self._subscription else None
 
     def state(self) -> str:
-        """How the run is, in a sentence."""
+        """Return the state of the run as a sentence."""
         model = self.model
         if model.ending:
             how, reason = str(model.ending.get("how")), str(model.ending.get("reason", ""))
@@ -246,7 +246,7 @@ class Session:
         return STATES.get(state, state)
 
     def poll(self) -> None:
-        """Take what has come."""
+        """Process new messages."""
         if time.monotonic() - self._looked >= LOOK_EVERY_S:
             self._look()
         self._take_file()
@@ -257,11 +257,11 @@ class Session:
             self.said = str(answer.get("said"))
 
     def ask(self, action: str) -> None:
-        """Ask for `pause`, `resume` or `safe`; the answer is in `said` after a later `poll`.
+        """Request `pause`, `resume` or `safe`; `said` has the answer after a later `poll`.
 
         Raises:
             DeviceFailed: the run takes no requests.
-            InvalidInput: it is not live.
+            InvalidInput: the run is not live.
         """
         if self._requests is None or not self.can_ask:
             raise InvalidInput(f"run {self.path} is not live, and cannot be asked to {action}")
@@ -269,7 +269,7 @@ class Session:
         self.said = f"asked to {action}"
 
     def try_to(self, action: str) -> None:
-        """`ask`, or say why not."""
+        """Call `ask`; on an error, put its message in `said`."""
         try:
             self.ask(action)
         except OscilabError as error:
@@ -277,19 +277,19 @@ class Session:
 
     @property
     def is_informed(self) -> bool:
-        """Whether all is there that a look at the run needs."""
+        """Whether file and status have been read."""
         reading = self._reading is not None and self._reading.is_alive()
         live = self._subscription is None or bool(self.model.status) or self._gone
         return not reading and self._read.empty() and live
 
     def close(self) -> None:
-        """Idempotent."""
+        """Close the connections; idempotent."""
         for each in (self._subscription, self._requests):
             if each is not None:
                 each.close()
 
     def _look(self) -> None:
-        """Whether the run is published, and still by the same process."""
+        """Check whether the run is published, and connect if its address has changed."""
         self._looked = time.monotonic()
         known = self.address
         try:
@@ -344,6 +344,6 @@ class Session:
                 self._file_status = str(message.body["status"])
                 self.model.changed.add("status")
             elif message.kind == "reading" and self.model.reading:
-                continue  # what is live is newer
+                continue  # the live reading is newer
             else:
                 self._take(message)

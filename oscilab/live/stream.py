@@ -1,7 +1,7 @@
-"""What a run says: the backlog its thread leaves, the contents made of it, and the frames sent.
+"""The messages of a run: the bulletin that its thread fills, their contents, and their frames.
 
-The run only puts references and numbers into the `Bulletin`; the publishing thread does whatever
-takes time. FORMAT.md lists the kinds of messages and what each carries.
+The run only puts references and numbers into the `Bulletin`. The publishing thread does everything
+that takes time. FORMAT.md lists the kinds of messages and their contents.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 VERSION = 1
 TOPIC = f"oscilab-live-{VERSION}/"
 TYPES = ("<f4", "<f8", "<i4", "<i8")
-"""The types that an array on the wire may have, as NumPy writes them."""
+"""The allowed types of arrays in a message, in NumPy's notation."""
 MOST_ARRAYS = 16
 MOST_HEADER = 4 << 20
 Arrays = Mapping[str, NDArray[Any]]
@@ -39,10 +39,10 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Message:
-    """One message; `number` counts those of a run, so that a viewer knows what it missed.
+    """One message of a run.
 
-    `run` is the identity of the run's process, another one after a resume; `sent` is in seconds of
-    UTC.
+    `number` counts messages, so that a viewer detects missed ones. `run` is the identity of the
+    run, which changes when it is resumed. `sent` is in seconds, UTC.
     """
 
     kind: str
@@ -69,16 +69,16 @@ def pack(message: Message) -> list[bytes | memoryview]:
         "body": message.body,
         "arrays": listed,
     }
-    # What is not finite travels in arrays: it is no JSON.
+    # Values that are not finite are sent in arrays only: JSON has none.
     text = json.dumps(header, separators=(",", ":"), allow_nan=False)
     return [f"{TOPIC}{message.kind}".encode(), text.encode(), *frames]
 
 
 def unpack(frames: Sequence[bytes]) -> Message:
-    """Return the message that the frames carry.
+    """Return the message in the frames.
 
     Raises:
-        InvalidInput: they carry none, or one of another version.
+        InvalidInput: they are not a message, or one of another version.
     """
     try:
         return _unpacked(frames)
@@ -116,7 +116,7 @@ def _unpacked(frames: Sequence[bytes]) -> Message:
 
 
 MOST_ROWS = 8192
-"""Measured batches between two messages; of more the oldest are left out, and counted."""
+"""The most batches between two messages; the oldest of more are dropped, and counted."""
 MOST_NOTES = 20
 ROW = ("step", "node", "loss", "gradient_norm", "redrawn", "projected", "elapsed")
 SMOOTHING = 0.1
@@ -125,7 +125,7 @@ SMOOTHING = 0.1
 
 @dataclass
 class Work:
-    """A task of the run as it is now; `rate` is steps a second, None before it is known."""
+    """The current task of the run; `rate` is in steps per second, None if not yet known."""
 
     name: str = "preparing"
     done: int = 0
@@ -135,13 +135,13 @@ class Work:
 
     @property
     def left_s(self) -> float | None:
-        """Seconds to its end."""
+        """The estimated time left, in s."""
         return (self.total - self.done) / self.rate if self.rate else None
 
 
 @dataclass(frozen=True, eq=False)
 class Latest:
-    """The batch that was measured last, and its node's parameters `[parameter]`."""
+    """The last measured batch, and its node's parameters `[parameter]`."""
 
     step: int
     batch: Measured
@@ -149,7 +149,7 @@ class Latest:
 
 
 class Bulletin:
-    """Written by the run, read by the publisher; each call takes microseconds."""
+    """Data written by the run and read by the publisher; each call takes microseconds."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -164,7 +164,7 @@ class Bulletin:
         self.began = time.monotonic()
 
     def measured(self, step: int, batch: Measured, parameters: Float64Array) -> None:
-        """A batch; see `Observer.measured`."""
+        """Add a batch; see `Observer.measured`."""
         row = (
             step,
             batch.node,
@@ -182,24 +182,24 @@ class Bulletin:
             self.batches += 1
 
     def sampled(self, samples: Float64Array) -> None:
-        """Samples; only the newest lot is kept until it is published."""
+        """Replace the samples that are to be published."""
         with self._lock:
             self._samples = samples
 
     def begin_work(self, name: str, total: int, done: int = 0) -> None:
-        """A task begins, `done` steps of it done before."""
+        """Start a task, of which `done` steps are already done."""
         with self._lock:
             self.work = Work(name, done, total)
             self._advanced = None
 
     def advance(self, n: int, figures: dict[str, float], held_s: float) -> None:
-        """`n` more steps of it; `held_s` is how long the run was held so far."""
+        """Count `n` more steps; `held_s` is the total time for which the run was paused."""
         now = time.monotonic() - held_s
         with self._lock:
             work = self.work
             if self._advanced is not None:
                 each = (now - self._advanced) / n
-                # Times add, rates do not.
+                # Average times, not rates.
                 mean = 1 / work.rate if work.rate else each
                 work.rate = 1 / max(mean + SMOOTHING * (each - mean), 1e-9)
             self._advanced = now
@@ -207,12 +207,12 @@ class Bulletin:
             work.figures = {**work.figures, **figures}
 
     def note(self, sentence: str) -> None:
-        """Something that the run's user should know."""
+        """Add a note to the user."""
         with self._lock:
             self.notes.append(sentence)
 
     def take_rows(self) -> dict[str, NDArray[Any]]:
-        """Columns of the batches since the last call, empty where nothing was measured."""
+        """Return and clear the columns of new batches; empty if there are none."""
         with self._lock:
             rows = list(self._rows)
             self._rows.clear()
@@ -222,27 +222,27 @@ class Bulletin:
         return dict(zip(ROW, table.T, strict=True))
 
     def take_latest(self) -> Latest | None:
-        """Return the newest batch, once."""
+        """Return and clear the newest batch."""
         with self._lock:
             latest, self._latest = self._latest, None
         return latest
 
     def take_samples(self) -> Float64Array | None:
-        """Return the newest samples, once."""
+        """Return and clear the newest samples."""
         with self._lock:
             samples, self._samples = self._samples, None
         return samples
 
 
 MOST_NUMBERS = 1 << 16
-"""Of one quantity in a message: of a large array fewer points are shown."""
+"""The most values of one quantity in a message; of a large array fewer points are sent."""
 MOST_SAMPLES = 64
 MOST_ENDS = 3
 Content = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 
 
 def facts_content(run: Observed) -> Content:
-    """Return what does not change while the run lasts."""
+    """Return the content of the message `facts`."""
     description = run.array.description
     potential, identity = description.potential, description.identity
     body: dict[str, Any] = {
@@ -267,7 +267,7 @@ def facts_content(run: Observed) -> Content:
 
 
 def families_of(potential: Potential) -> list[tuple[str, int, int]]:
-    """Name, first parameter and the one after the last of each kind of term."""
+    """Return (name, first parameter, last parameter plus one) of each kind of term."""
     return [(each.name, each.where.start, each.where.stop) for each in potential.families.values()]
 
 
@@ -297,17 +297,17 @@ def reading_content(latest: Latest) -> Content:
 
 
 def shots_shown(values: NDArray[Any]) -> int:
-    """Return how many points of a reading `[shot, oscillator]` go into a message."""
+    """Return how many points of a reading `[shot, oscillator]` to send."""
     return max(1, min(len(values), MOST_NUMBERS // max(1, values.shape[1])))
 
 
 def samples_content(values: Float64Array) -> Content:
-    """Return the last samples `[sample, ...]`, and how many there were."""
+    """Return the content of the message `samples`: the last ones, and their number."""
     return {"count": len(values)}, {"samples": np.asarray(values[-MOST_SAMPLES:], np.float32)}
 
 
 def status_body(bulletin: Bulletin, state: str, refused: int, run: Observed) -> dict[str, Any]:
-    """How the run is doing."""
+    """Return the content of the message `status`."""
     work = bulletin.work
     supervised = run.array if isinstance(run.array, Supervised) else None
     return {
@@ -327,10 +327,10 @@ def status_body(bulletin: Bulletin, state: str, refused: int, run: Observed) -> 
 
 
 def finite(value: float | None) -> float | None:
-    """`value` as JSON can carry it."""
+    """Return `value`, or None if it is not finite, for JSON."""
     return float(value) if value is not None and math.isfinite(value) else None
 
 
 def batches_content(rows: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Return the rows of measured batches as they travel."""
+    """Return the content of the message `batches`."""
     return {name: np.asarray(values, np.float64) for name, values in rows.items()}

@@ -1,6 +1,6 @@
-"""The live view in a window, in a process of its own: `oscilab view`.
+"""The live view in a window, in a separate process: `oscilab view`.
 
-It needs the extra `view` (pyqtgraph, PySide6-Essentials), and is imported by that command alone.
+It needs the extra `view` (pyqtgraph, PySide6-Essentials). Only that command imports it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ __all__ = ["DARK", "LIGHT", "ViewWindow", "application", "show"]
 
 
 def application() -> QApplication:
-    """Return the one of this process."""
+    """Return the Qt application of this process."""
     found = QApplication.instance()
     if isinstance(found, QApplication):
         return found
     made = QApplication(sys.argv[:1])
-    # Its own look everywhere: the platform's would paint over the themes.
+    # The platform's style would override the themes.
     made.setStyle("Fusion")
     made.setApplicationName("oscilab")
     return made
@@ -34,7 +34,7 @@ def application() -> QApplication:
 def show(session: Session, theme: Literal["light", "dark", "system"] = "system") -> int:
     """Open the window and return when it is closed."""
     app = application()
-    # Qt's loop runs no Python while nothing happens; the window's timer lets Ctrl-C through.
+    # Qt's event loop would delay Python's handler; the default one ends the process at once.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     window = ViewWindow(session, _theme(app, theme))
     window.show()

@@ -1,4 +1,4 @@
-"""The panels that draw data: the array, its channels, samples, learning curves and parameters."""
+"""Panels that draw data: the array, its channels, samples, learning curves and parameters."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from oscilab.viewer.widgets import (
 VIEWS = ("last point", "mean of batch", "rms of batch")
 KEY_HEIGHT = 8.0
 SHRINK = 0.9
-"""A scale follows growing values at once and shrinking ones slowly, or colours would flicker."""
+"""A scale follows growing values at once and shrinking ones slowly, to avoid flicker."""
 
 
 class HeatMaps(Panel):
-    """One map for each quantity that a reading has, all seen in the same way."""
+    """One map for each quantity of a reading, all shown in the same way."""
 
     def __init__(self) -> None:
         super().__init__("Array")
@@ -45,14 +45,14 @@ class HeatMaps(Panel):
         self._theme: Theme | None = None
 
     def paint_in(self, theme: Theme) -> None:
-        """Take on a theme's colours."""
+        """Apply a theme's colours."""
         self._theme = theme
         self._canvas.setBackground(theme.plot)
         for each in self.maps.values():
             each.paint_in(theme)
 
     def draw(self, model: RunModel) -> None:
-        """Show the newest reading."""
+        """Draw the newest reading."""
         facts = model.facts
         if facts is None or not model.reading or self._theme is None:
             return
@@ -84,7 +84,7 @@ def _shown(model: RunModel) -> list[str]:
 
 
 class _Map:
-    """A picture, its name, and a bar that says what its colours mean."""
+    """A picture with its name and a colour bar."""
 
     def __init__(self, canvas: Any, column: int, name: str, theme: Theme) -> None:
         self._name = name
@@ -109,12 +109,12 @@ class _Map:
         self.paint_in(theme)
 
     def paint_in(self, theme: Theme) -> None:
-        """Take on a theme's colours."""
+        """Apply a theme's colours."""
         self._theme = theme
         self._signed: bool | None = None
 
     def show(self, values: Float64Array, unsigned: bool) -> None:
-        """`values` `[row, column]`."""
+        """Draw `values` `[row, column]`."""
         reach = float(np.nanmax(np.abs(values), initial=0.0))
         self._reach = max(reach, SHRINK * self._reach, 1e-9)
         place = values / self._reach if unsigned else 0.5 + 0.5 * values / self._reach
@@ -134,11 +134,11 @@ class _Map:
 
 AT_ONCE = 8
 SPREADS = 6.0
-"""Distance between two lines, in median deviations of what they show."""
+"""The distance between two lines, in median deviations of their values."""
 
 
 class TracesPanel(Panel):
-    """Eight channels as lines one above the other, or all of them as one picture."""
+    """Eight channels as lines above each other, or all of them as one picture."""
 
     def __init__(self) -> None:
         super().__init__("Channels")
@@ -153,13 +153,13 @@ class TracesPanel(Panel):
         self._legend = narrow(label("", "faint"))
         self.body.addWidget(self._legend)
         self.first = 0
-        # Millions of readings are thinned out to the pixels that there are.
+        # Subsample millions of readings to the available pixels.
         self._image: Any = pg.ImageItem(autoDownsample=True)
         self._lines: list[Any] = []
         self._theme: Theme | None = None
 
     def paint_in(self, theme: Theme) -> None:
-        """Take on a theme's colours."""
+        """Apply a theme's colours."""
         self._theme = theme
         paint_plot(self.plot, theme)
         self.plot.clear()
@@ -169,11 +169,11 @@ class TracesPanel(Panel):
             line.setSkipFiniteCheck(False)
 
     def page(self, by: int) -> None:
-        """The next eight channels, or those before."""
+        """Show the next or previous eight channels."""
         self.first = max(0, self.first + by * AT_ONCE)
 
     def draw(self, model: RunModel) -> None:
-        """Show the last points."""
+        """Draw the last points."""
         if self._theme is None or not model.traces:
             return
         names = [self.quantity.itemText(k) for k in range(self.quantity.count())]
@@ -227,7 +227,7 @@ class TracesPanel(Panel):
 
 GUTTER = 1
 FEW = 2
-"""Features of a sample that is better shown as a point than as a picture."""
+"""The most features of a sample that is shown as a point, not as a picture."""
 
 
 class SamplesPanel(Panel):
@@ -247,12 +247,12 @@ class SamplesPanel(Panel):
         self._theme: Theme | None = None
 
     def paint_in(self, theme: Theme) -> None:
-        """Take on a theme's colours."""
+        """Apply a theme's colours."""
         self._theme = theme
         paint_plot(self.plot, theme)
 
     def draw(self, model: RunModel) -> None:
-        """Show the newest."""
+        """Draw the newest samples."""
         if model.samples is None or model.facts is None or self._theme is None:
             self._axes(False)
             return
@@ -300,11 +300,11 @@ class SamplesPanel(Panel):
 
 MOST_TICKS = 5
 MOST_NODES = 12
-"""Curves in one plot; of more slices some are left out, the first and the last never."""
+"""The most curves in one plot; of more slices some are left out, but not the first or last."""
 
 
 class CurvesPanel(Panel):
-    """A thin line for each slice, coloured by its noising time, and a thick one for their mean."""
+    """A thin line for each slice, coloured by its noising time, and a thick line for the mean."""
 
     def __init__(self) -> None:
         super().__init__("Loss and gradient")
@@ -321,14 +321,14 @@ class CurvesPanel(Panel):
         self._theme: Theme | None = None
 
     def paint_in(self, theme: Theme) -> None:
-        """Take on a theme's colours."""
+        """Apply a theme's colours."""
         self._theme = theme
         for name, plot in self.plots.items():
             paint_plot(plot, theme)
             self._begin(name, 0)
 
     def draw(self, model: RunModel) -> None:
-        """Show all that is known."""
+        """Draw the curves."""
         curves = model.curves
         if curves is None or self._theme is None:
             return
@@ -354,7 +354,7 @@ class CurvesPanel(Panel):
                 plot.getPlotItem().getAxis("left").setTicks([_ticks(low, high)])
 
     def _begin(self, name: str, count: int) -> None:
-        """New lines in a plot: `count` of slices, and their mean."""
+        """Replace the lines in a plot: `count` of slices, and their mean."""
         assert self._theme is not None
         plot = self.plots[name]
         plot.clear()
@@ -373,7 +373,7 @@ def _set(line: object, steps: object, values: object) -> None:
 
 
 def _ticks(low: float, high: float) -> list[tuple[float, str]]:
-    """Places and names of a few round numbers between two powers of ten."""
+    """Return positions and labels of a few round numbers between two powers of ten."""
     decades = range(int(np.floor(low)) - 1, int(np.ceil(high)) + 1)
     for factors in ((1, 2, 5), (1, 3), (1,)):
         numbers = [factor * 10.0**decade for decade in decades for factor in factors]
@@ -387,12 +387,12 @@ def _ticks(low: float, high: float) -> list[tuple[float, str]]:
 
 SHADES = 33
 MOST_EDGES = 3000
-"""More lines nobody can tell apart: of a denser topology the strongest are drawn."""
+"""The most edges to draw; of a denser topology the strongest are drawn."""
 COUPLING = "coupling"
 
 
 class TopologyPanel(Panel):
-    """Edges are lines whose colour is the coupling; spots are coloured by an on-site parameter."""
+    """Edges as lines coloured by the coupling; sites as spots coloured by an on-site parameter."""
 
     def __init__(self) -> None:
         super().__init__("Parameters")
@@ -427,17 +427,17 @@ class TopologyPanel(Panel):
         self._facts: Facts | None = None
 
     def paint_in(self, theme: Theme) -> None:
-        """Take on a theme's colours."""
+        """Apply a theme's colours."""
         self._theme = theme
         self._canvas.setBackground(theme.plot)
 
     def move(self, by: int) -> None:  # type: ignore[override]
-        """Another slice than the one that the run is at."""
+        """Show another slice than the current one of the run."""
         self.follow.setChecked(False)
         self.slider.setValue(self.slider.value() + by)
 
     def draw(self, model: RunModel) -> None:
-        """Show the slice."""
+        """Draw the slice."""
         if model.facts is None or self._theme is None:
             return
         if model.facts is not self._facts:

@@ -1,4 +1,4 @@
-"""The bar with the run's state and the buttons, and the panel of its progress and limits."""
+"""The bar with the run's state and buttons, and the panel of progress and limits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HELD = ("pausing", "paused")
 
 
 class Controls(QFrame):
-    """`asked` carries what the operator wants: `pause`, `resume` or `safe`."""
+    """State and buttons; the signal `asked` carries `pause`, `resume` or `safe`."""
 
     asked = Signal(str)
 
@@ -60,11 +60,11 @@ class Controls(QFrame):
         self._theme = LIGHT
 
     def paint_in(self, theme: Theme) -> None:
-        """Take on a theme's colours."""
+        """Apply a theme's colours."""
         self._theme = theme
 
     def toggle(self) -> None:
-        """Pause, or go on."""
+        """Pause or resume."""
         self.asked.emit("resume" if self._held else "pause")
 
     def draw(self, session: Session) -> None:
@@ -93,7 +93,7 @@ class Controls(QFrame):
 def _button(text: str, name: str) -> QPushButton:
     found = QPushButton(text)
     found.setObjectName(name)
-    # Space must not press whichever button was clicked last.
+    # Space must not press the button that was clicked last.
     found.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     found.setEnabled(False)
     return found
@@ -121,7 +121,7 @@ def _progress_text(session: Session) -> str:
 
 NOTES = 3
 NAMES = 92
-"""Pixels for the names of the rows."""
+"""The width of the rows' names, in pixels."""
 KEYS = (
     ("space", "pause, resume"),
     ("F12", "safe state"),
@@ -138,7 +138,7 @@ KEYS = (
 
 
 class StatusPanel(Panel):
-    """Rows of names and values; what is not as it should be is marked by a word and a colour."""
+    """Rows of names and values; bad values are marked by a word and a colour."""
 
     def __init__(self) -> None:
         super().__init__("Run")
@@ -176,7 +176,7 @@ class _Table(QGridLayout):
         self._shown: list[Row] = []
 
     def show(self, rows: list[Row]) -> None:
-        """Labels are kept and their texts exchanged: none is made in the long run."""
+        """Show rows, reusing the labels."""
         if rows == self._shown:
             return
         self._shown = rows

@@ -1,4 +1,4 @@
-"""What every panel is made of: Qt and pyqtgraph set up once, two themes, and a titled frame.
+"""Parts of all panels: the setup of Qt and pyqtgraph, two themes, and a titled frame.
 
 pyqtgraph has no type hints, so it is `Any` here.
 """
@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QSizePolic
 
 from oscilab.live.display import DIVERGING, DIVERGING_DARK, SEQUENTIAL, Colours
 
-# Another binding of Qt may be installed beside; two in one process do not work.
+# Another Qt binding may be installed; two in one process do not work.
 os.environ["PYQTGRAPH_QT_LIB"] = "PySide6"
 
 import pyqtgraph  # pyright: ignore[reportMissingTypeStubs]
@@ -24,14 +24,14 @@ pg: Any = pyqtgraph
 pg.setConfigOptions(imageAxisOrder="row-major", antialias=False, useOpenGL=False)
 
 
-# Okabe and Ito's hues, the ones that show on both backgrounds.
+# Okabe and Ito's hues that are visible on both backgrounds.
 CYCLE = ("#2A8FD0", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7F7F7F", "#B2A100")
 ALARM = "#C84B00"
 
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a window, and the maps for values with and without a sign."""
+    """Colours of a window, and colour maps for signed and unsigned values."""
 
     name: str
     window: str
@@ -61,7 +61,7 @@ DARK = Theme(
 
 
 def style_sheet(theme: Theme) -> str:
-    """Qt's style sheet of a theme."""
+    """Return Qt's style sheet for a theme."""
     return f"""
     QMainWindow, QWidget#window {{ background: {theme.window}; }}
     QFrame#panel {{ background: {theme.panel}; border: 1px solid {theme.line};
@@ -92,7 +92,7 @@ def style_sheet(theme: Theme) -> str:
 
 
 class Panel(QFrame):
-    """A titled frame; `bar` is the line of its title, `body` what lies under it."""
+    """A titled frame; `bar` is the line of the title, `body` the part below it."""
 
     def __init__(self, title: str) -> None:
         super().__init__()
@@ -107,11 +107,11 @@ class Panel(QFrame):
         self.body.addLayout(self.bar)
 
     def paint_in(self, theme: Theme) -> None:
-        """Take on a theme's colours."""
+        """Apply a theme's colours."""
 
 
 def label(text: str = "", kind: str = "") -> QLabel:
-    """Return a line of text; texts come from runs, so that none is taken for markup."""
+    """Return a label of plain text; texts from runs must not be taken for markup."""
     found = QLabel(text)
     found.setTextFormat(Qt.TextFormat.PlainText)
     found.setObjectName(kind)
@@ -119,13 +119,13 @@ def label(text: str = "", kind: str = "") -> QLabel:
 
 
 def narrow(given: QLabel) -> QLabel:
-    """Return a line of text that is cut where there is no room, and never widens the window."""
+    """Make a label truncate its text instead of widening the window."""
     given.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     return given
 
 
 def choice(names: Sequence[str]) -> QComboBox:
-    """Return a small list to choose from, which leaves the keyboard to the window."""
+    """Return a small list of choices that does not take the keyboard focus."""
     found = QComboBox()
     found.addItems(list(names))
     found.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -133,7 +133,7 @@ def choice(names: Sequence[str]) -> QComboBox:
 
 
 def plot_widget() -> Any:
-    """Return a plot without menus or buttons: a window for looking at, that nobody gets lost in."""
+    """Return a plot without menus and buttons."""
     found = pg.PlotWidget()
     found.setMinimumSize(60, 40)
     item = found.getPlotItem()
@@ -143,7 +143,7 @@ def plot_widget() -> Any:
 
 
 def paint_plot(widget: Any, theme: Theme) -> None:
-    """Background, axes and grid of a plot in a theme's colours."""
+    """Set background and axes of a plot to a theme's colours."""
     widget.setBackground(theme.plot)
     for side in ("left", "bottom"):
         axis = widget.getPlotItem().getAxis(side)

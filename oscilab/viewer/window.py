@@ -1,4 +1,4 @@
-"""The window: all panels, drawn as the run changes, and the keyboard."""
+"""The window: all panels, redrawn when the run changes, and the keyboard."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from oscilab.viewer.widgets import DARK, LIGHT, Theme, style_sheet
 
 POLL_MS = 50
 SIZE = (1350, 700)
-"""Fits a screen of 1366 x 768 with its task bar and the window's title."""
+"""Fits a screen of 1366 x 768 with task bar and window title."""
 SIDE = 258
 EVERY_S = {"curves": 0.5, "topology": 0.5, "state": 0.25}
-"""Between two drawings of what changes slowly, or costs more than it tells."""
+"""The intervals of redrawing panels that change slowly or are slow to draw."""
 
 
 class Drawn(Protocol):
-    """What every panel can do."""
+    """A panel of the window."""
 
     def paint_in(self, theme: Theme) -> None:
-        """Take on a theme's colours."""
+        """Apply a theme's colours."""
         ...
 
     def draw(self, model: RunModel) -> None:
-        """Show what is known."""
+        """Draw the current state."""
         ...
 
 
 class ViewWindow(QMainWindow):
-    """Watches one run for as long as it is open; closing it leaves the run alone."""
+    """Shows one run; closing the window does not affect the run."""
 
     def __init__(self, session: Session, theme: Theme) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class ViewWindow(QMainWindow):
         self.controls, self.status = Controls(), StatusPanel()
         self.maps, self.curves = HeatMaps(), CurvesPanel()
         self.topology, self.traces, self.samples = TopologyPanel(), TracesPanel(), SamplesPanel()
-        self._lay_out()
+        self._add_panels()
         self._bind_keys()
         self.controls.asked.connect(self.session.try_to)
         self.topology.slider.valueChanged.connect(lambda: self._drop("topology"))
@@ -78,7 +78,7 @@ class ViewWindow(QMainWindow):
         self._timer.start(POLL_MS)
 
     def step(self) -> None:
-        """Take what has come, and draw what changed."""
+        """Process new messages, and redraw what changed."""
         self.session.poll()
         model = self.session.model
         changed, model.changed = model.changed, set()
@@ -96,13 +96,13 @@ class ViewWindow(QMainWindow):
             self.status.draw(self.session)
 
     def redraw(self) -> None:
-        """Everything, such as after another theme was chosen."""
+        """Redraw everything, for example after a change of theme."""
         self._pending |= set(self._panels)
         self._drawn.clear()
         self.step()
 
     def use(self, theme: Theme) -> None:
-        """Put on a theme."""
+        """Apply a theme."""
         self.theme = theme
         self.setStyleSheet(style_sheet(theme))
         self.controls.paint_in(theme)
@@ -122,12 +122,12 @@ class ViewWindow(QMainWindow):
         self._drawn.pop("state", None)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Listen no more."""
+        """Close the session."""
         self._timer.stop()
         self.session.close()
         super().closeEvent(event)
 
-    def _lay_out(self) -> None:
+    def _add_panels(self) -> None:
         centre = QWidget()
         centre.setObjectName("window")
         outer = QVBoxLayout(centre)
