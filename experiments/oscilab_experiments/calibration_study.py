@@ -1,11 +1,11 @@
-"""What calibration is worth: one experiment on ideal boards, flawed ones, and these calibrated.
+"""The effect of calibration: one experiment on ideal, flawed, and calibrated flawed boards.
 
     python -m oscilab_experiments.calibration_study [STEPS] [SEEDS] [FOLDER] [RULE]
 
 Every seed is another board (its gains, offsets, noise and bath) and another run on it. Flawed
-boards have 16-bit converters, noise of 0.5 mV, a bath and a mobility 3 % off, and gain and offset
-errors of two sizes: 0.1 % and 1 mV, 2 % and 20 mV. The intervals are of 95 % over the seeds, by
-Student's t. What a rule calls its loss is another thing for each.
+boards have 16-bit converters, noise of 0.5 mV, bath and mobility off by 3 %, and gain and offset
+errors of two sizes: 0.1 % and 1 mV, or 2 % and 20 mV. Intervals are 95 % over the seeds, by
+Student's t. Losses of different rules are not comparable.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main(
     folder: str = "calibration-study",
     rule: str = "force-matching",
 ) -> None:
-    """Calibrate, train and print the table, a row as soon as it is known."""
+    """Calibrate, train and print the table row by row."""
     settings = {"steps": steps, "rule": rule}
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
@@ -69,12 +69,12 @@ def _row(name: str, seeds: int, run: Callable[[int], list[float]]) -> None:
         try:
             every.append(run(seed))
         except DeviceFailed as error:
-            # A quartic that is off by more than itself lets an oscillator escape: a result, too.
+            # A quartic with an error larger than itself lets an oscillator escape: also a result.
             if "ran away" not in str(error):
                 raise
             escaped += 1
     if escaped:
-        name = f"{name} ({escaped} of {seeds} ran away)"
+        name = f"{name} ({escaped} of {seeds} escaped)"
     if len(every) < 2:
         print(f"| {name} |" + " |" * (len(FIGURES) + 1), flush=True)
         return
@@ -85,7 +85,7 @@ def _row(name: str, seeds: int, run: Callable[[int], list[float]]) -> None:
 
 
 def _bench(place: Path, seed: int, gain: float, offset: float) -> Path:
-    """Return the example bench, with another board as its flawed device."""
+    """Write the example bench with another board as its flawed device, and return its path."""
     text = example_benches()["virtual0"].read_text(encoding="utf-8")
     for line, value in (
         ("seed = 1", f"seed = {seed}"),

@@ -1,4 +1,4 @@
-"""The embedded default: handwritten 0s and 1s on an 8x8 array, nothing to download."""
+"""The default experiment: handwritten 0s and 1s on an 8x8 array, without a download."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def _every_class(settings: Settings) -> Dataset:
 DIGITS = Recipe(
     name="digits",
     description="handwritten 0s and 1s, 8x8 pixels, one oscillator a pixel",
-    # Chosen so that a person reads the picture (experiments/README.md has the table): mid-grey at
-    # zero, where a quartic makes ink and paper two wells, and slices held for a while.
+    # Chosen for pictures that a person can read (see the table in experiments/README.md): mid-grey
+    # at zero, so that a quartic makes black and white two wells, and slices held longer.
     defaults={
         "encoder": {"kind": "range", "reach": 2.0},
         "stretch": 1.35,

@@ -1,4 +1,4 @@
-"""How experiments with images judge and show their samples."""
+"""Judge and draw the samples of experiments with images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def image_judge(every_class: Callable[[Settings], Dataset]) -> Callable[..., dic
     trained: dict[tuple[object, ...], ImageClassifier] = {}
 
     def judge(settings: Settings, dataset: Dataset, generated: Generated) -> dict[str, float]:
-        # Imported here: scikit-learn is needed at the end of a run only.
+        # Imported here, because scikit-learn is only needed at the end of a run.
         from oscilab.merit.classifier import train_classifier
         from oscilab.merit.figures import image_figures
 
@@ -36,7 +36,7 @@ def image_judge(every_class: Callable[[Settings], Dataset]) -> Callable[..., dic
 
 
 def draw_images(settings: Settings, dataset: Dataset, generated: Generated, path: Path) -> Path:
-    """Return the first samples beside real examples."""
+    """Draw the first samples beside real examples."""
     from oscilab.figures import sample_grid
 
     only = "" if settings.label is None else f", class {settings.label}"

@@ -1,4 +1,4 @@
-"""One's own data, from a NumPy file."""
+"""The experiment on the user's own data, from a NumPy file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`oscilab experiment`: a study from its points to its figure and table."""
+"""`oscilab experiment`: run a study and write its figure and table."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def experiment(
         typer.Argument(metavar="NAME", help="two-gaussians, mnist01, delta or energetics."),
     ],
     quick: Annotated[
-        bool, typer.Option("--quick", help="A small one: a minute or two, for a first look.")
+        bool, typer.Option("--quick", help="Run a small version, in a minute or two.")
     ] = False,
     data: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Where the study's data lie.")
+        str | None, typer.Option(metavar="DIR", help="The folder of the study's data.")
     ] = None,
     steps: Annotated[
         int | None, whole("N", 1, "Training steps of a point, instead of the study's own.")
@@ -30,21 +30,21 @@ def experiment(
         int | None, whole("N", 1, "Seeds of a point, instead of the study's own number.")
     ] = None,
     workers: Annotated[
-        int | None, whole("N", 1, "Processes of this machine to spread the points over, by Dask.")
+        int | None, whole("N", 1, "Number of local processes for the points, by Dask.")
     ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(metavar="tcp://HOST:PORT", help="The scheduler of a Dask cluster to use."),
     ] = None,
     report: Annotated[
-        bool, typer.Option("--report", help="Measure nothing; report on the points there are.")
+        bool, typer.Option("--report", help="Measure nothing; report on the finished points.")
     ] = False,
     out: Annotated[
         Path | None,
         typer.Option(help="The folder to write to.", show_default="results/NAME"),
     ] = None,
 ) -> None:
-    """Run a study: its points, one figure and one table; started again, it goes on."""
+    """Run a study: its points, one figure and one table. Run it again to continue it."""
     from oscilab.cli.output import console, print_rows, stops_told
     from oscilab.cli.progress import watcher
     from oscilab.errors import InvalidInput
@@ -57,7 +57,7 @@ def experiment(
 
     if workers is not None and scheduler is not None:
         raise InvalidInput(
-            f"--scheduler {scheduler} has workers of its own; leave --workers {workers} away"
+            f"--scheduler {scheduler} has its own workers; remove --workers {workers}"
         )
     study = study_named(name)
     points = study.plan(Options(quick, data, steps, seeds))
@@ -75,8 +75,8 @@ def experiment(
         else:
             measured = sweep(points, Store(folder), progress, workers, scheduler)
     if not measured:
-        raise InvalidInput(f"{folder} has no finished point of {name}; leave --report away")
-    # Where data lie on this machine is nobody else's business.
+        raise InvalidInput(f"{folder} has no finished point of {name}; remove --report")
+    # Do not record where the data are on this machine.
     flags = [*(["--quick"] if quick else []), *(["--data", "DIR"] if data else [])]
     flags += ["--steps", str(steps)] if steps else []
     flags += ["--seeds", str(seeds)] if seeds else []

@@ -16,7 +16,7 @@ def _load(settings: Settings) -> Dataset:
 
 
 def _truth(settings: Settings, generated: Generated) -> GaussianMixture:
-    # A raw readout ends at t_min, where the noising has not quite been undone.
+    # A raw readout ends at t_min, where the noising is not completely undone.
     truth = two_gaussians()
     return truth if generated.readout == "denoised" else truth.noised(settings.t_min)
 
@@ -37,7 +37,7 @@ def _draw(settings: Settings, dataset: Dataset, generated: Generated, path: Path
 TWO_GAUSSIANS = Recipe(
     name="two-gaussians",
     description="a mixture of two Gaussians in the plane, on two coupled oscillators",
-    # The modes lie askew, so terms that couple the oscillators beyond x_i x_j earn their place.
+    # The modes are oblique, so coupling terms other than x_i x_j are useful.
     defaults={
         "encoder": {"kind": "identity"},
         "terms": [

@@ -15,7 +15,7 @@ import typer
 
 from oscilab.cli import bench_commands, hardware_commands, run_commands
 from oscilab.cli.options import command_of
-from oscilab.cli.output import Stopped, debugging, forgive_encodings, notes_of, say
+from oscilab.cli.output import Stopped, debugging, escape_unencodable, notes_of, say
 from oscilab.errors import OscilabError
 from oscilab.plugins import installed, load_entry
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     printed as one line on stderr; OSCILAB_DEBUG=1 adds the traceback.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    forgive_encodings()
+    escape_unencodable()
     if not debugging():
         sys.excepthook = _say_bug
     try:

@@ -1,4 +1,4 @@
-"""Tests that an array or a front end from outside is held to; needs pytest.
+"""The contract tests for arrays and front ends of other packages; needs pytest.
 
     from oscilab.testing import FrontEndContract
 
@@ -18,7 +18,7 @@ An array that is not wired overrides the fixture `rig` of `ArrayContract`:
 
 import pytest
 
-# Asserts of the contract are shown with their values, as those of a test module are.
+# Show the contract's asserts with their values, like those of a test module.
 pytest.register_assert_rewrite("oscilab.testing.contract", "oscilab.testing.front_ends")
 
 from oscilab.testing.contract import ArrayContract  # noqa: E402

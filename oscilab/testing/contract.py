@@ -1,4 +1,4 @@
-"""What every array must do, as tests over the fixture `rig`."""
+"""The contract of an array, as tests that use the fixture `rig`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from oscilab.testing.rig import Rig
 from oscilab.types import Float64Array, FloatArray
 
 SIGMAS = 5.0
-"""Sampling errors allowed; a right array fails one comparison in 2e6."""
+"""Allowed deviation in sampling errors; a correct array fails one comparison in 2e6."""
 CLOCK = 1e-4
-"""Times are those of the sample clock that there was, which a timebase rounds."""
+"""Tolerance of times, because the sample clock's timebase rounds them."""
 STILL = np.zeros((1, 2))
 NOT_FINITE = [np.nan, np.inf, -np.inf]
 
@@ -28,7 +28,7 @@ Drive = Callable[..., object]
 
 
 class Need(Structure):
-    """Skips the test where the array lacks a capability."""
+    """Skips the test if the array lacks a capability."""
 
     def __call__(self, *capabilities: Capability) -> None: ...
 
@@ -54,7 +54,7 @@ class ResumableArray(OscillatorArray, SavedState, Structure):
 def springs(
     array: OscillatorArray, stiffness: list[float], interpolation: Interpolation = "constant"
 ) -> Protocol:
-    """Return a protocol of springs, given from the last slice played to the first."""
+    """Return a protocol of springs, listed from the last slice played to the first."""
     potential = array.description.potential
     slices = len(stiffness) if interpolation == "constant" else len(stiffness) - 1
     schedule = geometric(slices, 0.1, 1.0, interpolation)
@@ -64,7 +64,7 @@ def springs(
 
 
 def readings(array: OscillatorArray) -> list[FloatArray | None]:
-    """One reading of every kind."""
+    """Take one reading of every kind."""
     potential = array.description.potential
     theta = potential.vector(stiffness=1.5, quartic=0.2, coupling=0.3)
     protocol = Protocol(potential, geometric(2, 0.1, 0.4), np.stack([theta] * 3))
@@ -80,25 +80,25 @@ def readings(array: OscillatorArray) -> list[FloatArray | None]:
 
 
 class ArrayContract:
-    """Holds an array of `contract_potential()` to the seam.
+    """Tests that an array of `contract_potential()` fulfils the array protocol.
 
-    A subclass whose name begins with `Test` overrides the fixture `rig`. A test that needs a
-    capability which the array lacks is skipped; that the array then refuses is a test as well.
+    Derive a class whose name begins with `Test` and override the fixture `rig`. A test is skipped
+    if the array lacks a capability; another test checks that the array then refuses.
     """
 
     @pytest.fixture
     def rig(self) -> Rig:
-        """Yield the array under test, with what the tests must know of it."""
+        """Return the array under test, with what the tests must know about it."""
         raise NotImplementedError("override the fixture rig with one that yields a Rig")
 
     @pytest.fixture
     def array(self, rig: Rig) -> OscillatorArray:
-        """Yield the array under test."""
+        """Return the array under test."""
         return rig.array
 
     @pytest.fixture
     def need(self, array: OscillatorArray) -> Need:
-        """Skip the test where the array lacks a capability."""
+        """Return a function that skips the test if the array lacks a capability."""
 
         def check(*capabilities: Capability) -> None:
             missing = [c.value for c in capabilities if c not in array.description.capabilities]
@@ -108,7 +108,7 @@ class ArrayContract:
         return check
 
     class TestDescription:
-        """What an array says about itself, and that it keeps to it."""
+        """The description of an array, and that its behaviour matches it."""
 
         def test_is_an_array(self, array: OscillatorArray) -> None:
             assert isinstance(array, OscillatorArray)
@@ -274,7 +274,7 @@ class ArrayContract:
             np.testing.assert_allclose(reading.start, points, atol=rig.position_error, rtol=0)
             assert reading.end.shape == points.shape
             assert np.isfinite(reading.end).all()
-            # By the sample clock that there was, which a timebase rounds.
+            # The sample clock's timebase rounds the duration.
             assert reading.duration == pytest.approx(0.25, rel=1e-4)
 
         def test_a_spring_relaxes_as_ornstein_and_uhlenbeck_say(self, rig: Rig) -> None:
@@ -334,7 +334,7 @@ class ArrayContract:
 
         @pytest.fixture
         def protocol(self, array: OscillatorArray) -> Protocol:
-            """Stiffness falls from 3 at the start to 1 at the end, over 0.9 of time."""
+            """Return a protocol whose stiffness falls from 3 to 1 over 0.9 of time."""
             return springs(array, [1.0, 2.0, 3.0])
 
         def test_records_the_start_and_the_end(
@@ -371,7 +371,7 @@ class ArrayContract:
             np.testing.assert_allclose(trajectory.initial, initial, atol=rig.position_error, rtol=0)
 
         def test_plays_the_last_node_first(self, rig: Rig) -> None:
-            """The slice of least noising time comes last, and is long enough to forget the other.
+            """The slice of least noising time comes last, and is long enough to forget the first.
 
             Its bias of -5 in a spring of 5 pulls to +1. To 5 sampling errors; one false alarm in
             1e6.
@@ -423,7 +423,7 @@ class ArrayContract:
         ) -> None:
             """Work minus heat is the energy gained.
 
-            It telescopes, so that this only checks the bookkeeping.
+            The sums telescope, so this checks the bookkeeping only.
             """
             trajectory = rig.array.play(protocol, copies=5, record_every=0.2)
             if trajectory.work is None or trajectory.heat is None:
@@ -442,7 +442,7 @@ class ArrayContract:
             np.testing.assert_array_equal(trajectory.work, np.zeros(3))
 
     class TestRefusals:
-        """Values out of range are refused by name, before anything moves, and never clipped."""
+        """Values out of range are refused before anything moves, and never clipped."""
 
         @pytest.fixture
         def theta(self, array: OscillatorArray) -> Float64Array:
@@ -450,7 +450,7 @@ class ArrayContract:
 
         @pytest.fixture
         def refused(self, rig: Rig) -> Refused:
-            """Check that a call is refused with an `error` like `match`, and that nothing moved."""
+            """Return a check that a call is refused with `error` and `match`, and nothing moved."""
 
             def check(
                 error: type[OscilabError],
@@ -471,7 +471,7 @@ class ArrayContract:
         def drive(
             self, request: pytest.FixtureRequest, array: OscillatorArray, need: Need
         ) -> Drive:
-            """Yield a call that drives parameters at set-points."""
+            """Return a call that drives parameters at set-points."""
             if request.param == "relax":
                 need(Capability.RELEASE)
                 return partial(array.relax, duration=0.01)
@@ -480,7 +480,7 @@ class ArrayContract:
 
         @pytest.fixture
         def protocol(self, array: OscillatorArray, need: Need) -> MakeProtocol:
-            """Makes a protocol of one setting a slice, played last to first."""
+            """Return a function that makes protocols of one setting per slice, last slice first."""
             need(Capability.PLAY)
             potential = array.description.potential
 

@@ -1,4 +1,4 @@
-"""What every front end must do: carry an array, and keep its own word in volts."""
+"""The contract of a front end: it carries an array, and fulfils its own protocol in volts."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from oscilab.wired import AnalogFrontEnd, FrontEndCapability, Waveform, WiredArr
 
 
 class FrontEndContract(ArrayContract):
-    """Holds a front end to both seams, with a `WiredArray` built around it.
+    """Tests that a front end fulfils both protocols, with a `WiredArray` built around it.
 
-    `front_end` is its name among the entry points, `connection` its table in a bench file, `device`
-    further keys of that device and `expected` numbers of the `Rig`. Behind it must be an array, or
-    the simulation of one, that is wired as `contract_device` says.
+    `front_end` is its entry point's name, `connection` its table in a bench file, `device` has
+    further keys of that device and `expected` numbers of the `Rig`. An array, or the simulation of
+    one, must be connected to it as described by `contract_device`.
     """
 
     front_end: ClassVar[str]
@@ -34,11 +34,11 @@ class FrontEndContract(ArrayContract):
             yield rig
 
     class TestFrontEnd:
-        """What it says and does in volts."""
+        """The front end in volts."""
 
         @pytest.fixture
         def connected(self, rig: Rig) -> AnalogFrontEnd:
-            """Yield the front end under the array, connected and at rest."""
+            """Return the array's front end, connected and at rest."""
             assert isinstance(rig.array, WiredArray)
             return rig.array.wired.front_end
 

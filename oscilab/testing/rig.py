@@ -1,4 +1,4 @@
-"""One array under test, and how a wired one is built around a front end."""
+"""An array under test, and how to build a wired one around a front end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TERMS = ("bias", "stiffness", "cubic", "quartic", "coupling")
 
 
 def contract_potential() -> Potential:
-    """Two coupled oscillators with every on-site term: every array can be wired for these."""
+    """Return the potential of two coupled oscillators with every on-site term."""
     return Potential(all_to_all(2), TERMS)
 
 
@@ -25,7 +25,7 @@ def contract_potential() -> Potential:
 class Rig:
     """One array under test.
 
-    `untouched` returns what a refused call must leave as it was: random state, output levels.
+    `untouched` returns what a refused call must not change: random state, output levels.
     Readings may be off by `force_error` and `position_error` (absolute, every reading) and
     statistics of motion by `model_error` (relative) beyond their sampling error. `batch` is how
     many copies a statistical test may ask for.
@@ -67,7 +67,7 @@ def contract_device(front_end: str, connection: Mapping[str, object], **changes:
 def wired_rig(device: Device, **expected: float) -> Generator[Rig]:
     """Yield a wired array on `device`; `expected` are numbers of its `Rig`.
 
-    Where outputs can be read back, refused calls must leave them, and closing must make them safe.
+    If outputs can be read back, refused calls must not change them and closing must make them safe.
     """
     array = open_array(device, contract_potential(), 0)
     assert isinstance(array, WiredArray)
@@ -81,7 +81,7 @@ def wired_rig(device: Device, **expected: float) -> Generator[Rig]:
         found = untouched()
         yield Rig(array, untouched, **expected)  # pyright: ignore[reportArgumentType]
         array.make_safe()
-        # An array that never drove leaves its outputs as it found them.
+        # An array that never drove does not change its outputs.
         if has_readback and untouched() != found:
             limits, levels = array.drive.limits, front_end.read_outputs()
             assert (levels[limits.wired] == limits.safe[limits.wired]).all(), levels

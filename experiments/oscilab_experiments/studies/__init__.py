@@ -15,7 +15,7 @@ STUDIES: Mapping[str, str] = {
     "delta": "bias and variance of every rule's gradient against delta, at equal array time",
     "energetics": "heat and work per sample against the protocol's speed and slices",
 }
-"""Name and one line on each; the module has the name with underscores."""
+"""Name and description of each study. Its module has the same name with underscores."""
 
 
 def study_named(name: str) -> Study:

@@ -1,4 +1,4 @@
-"""What a rule's gradient costs: bias and variance against delta, at equal array time."""
+"""Bias and variance of every rule's gradient against delta, at equal array time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PANELS = (
 
 
 def draw_delta(measured: Sequence[Measured], path: Path) -> None:
-    """Three panels, all shares of what there is to learn."""
+    """Draw three panels; all values are shares of what there is to learn."""
     kinds = groups(measured)
     deltas = sorted({delta for rule, delta in kinds if rule != "force-matching"})
     with picture(path, 9.6, 3.5) as figure:
@@ -55,14 +55,14 @@ def draw_delta(measured: Sequence[Measured], path: Path) -> None:
 
 
 TIME = 0.1
-"""A noising time at which there is most to learn."""
+"""The noising time at which there is most to learn."""
 DELTAS = (0.02, 0.05, 0.1, 0.2, 0.4)
 RULES = ("cd1", "displacement", "reverse-path", "reverse-path-displacement")
 BATCH = 2000
 
 
 def plan(options: Options) -> list[Point]:
-    """Every rule at every delta, and force matching, which has none."""
+    """Return points for every rule at every delta, and for force matching, which has none."""
     deltas = (0.05, 0.4) if options.quick else DELTAS
     batches = 50 if options.quick else 100
     found = [("force-matching", 0.1)]
@@ -78,11 +78,11 @@ def plan(options: Options) -> list[Point]:
 
 
 def measure(folder: Path, rule: str, delta: float, seed: int, batches: int) -> dict[str, Any]:
-    """Gradients at the optimum of two-gaussians' terms, where their mean should vanish.
+    """Measure gradients at the optimum of two-gaussians' terms, where their mean should vanish.
 
-    A mean gradient b moves what is learned by A^-1 b, A being the loss's second derivative, and
-    costs b' A^-1 b / 2 of loss; noise of covariance C costs tr(A^-1 C) / 2. Both are given as a
-    share of what there is to learn.
+    A mean gradient b shifts the learned parameters by A^-1 b, where A is the loss's second
+    derivative, and increases the loss by b' A^-1 b / 2. Noise of covariance C increases it by
+    tr(A^-1 C) / 2. Both are returned as a share of what there is to learn.
     """
     from oscilab.experiment import recipe_named, resolve
     from oscilab.experiment.build import build_topology
@@ -116,7 +116,7 @@ def measure(folder: Path, rule: str, delta: float, seed: int, batches: int) -> d
         [KNOWN[rule].estimate(array, best, TIME, points, sampling).gradient for _ in range(batches)]
     )
     covariance = np.cov(gradients.T)
-    # Of the exact loss as well something is left, where the box binds or by its own sampling.
+    # The exact loss has a remaining gradient too, from the box and from its own sampling.
     off = gradients.mean(axis=0) - loss.gradient(best)
     there = loss.value(noising_parameters(potential)) - loss.value(best)
     inverse = np.linalg.inv(loss.a)
@@ -124,7 +124,7 @@ def measure(folder: Path, rule: str, delta: float, seed: int, batches: int) -> d
     released = KNOWN[rule].released(noising, TIME, sampling)
     a_point = chance * batches * BATCH / there
     return {
-        # What chance adds to a square is known and taken off.
+        # Subtract the known contribution of noise to the square.
         "bias": (0.5 * float(off @ inverse @ off) - chance) / there,
         "bias_known_to": chance / there,
         "a_point": a_point,
@@ -134,7 +134,7 @@ def measure(folder: Path, rule: str, delta: float, seed: int, batches: int) -> d
 
 
 def groups(measured: Sequence[Measured]) -> dict[tuple[str, float], list[Measured]]:
-    """Seeds together, by rule and delta."""
+    """Group points by rule and delta."""
     found: dict[tuple[str, float], list[Measured]] = {}
     for each in measured:
         found.setdefault((each.point.settings["rule"], each.point.settings["delta"]), []).append(
@@ -144,7 +144,7 @@ def groups(measured: Sequence[Measured]) -> dict[tuple[str, float], list[Measure
 
 
 def tabulate(measured: Sequence[Measured]) -> Table:
-    """Return a row for every rule and delta."""
+    """Return a table with a row for every rule and delta."""
     rows: list[dict[str, Any]] = []
     for (rule, delta), seeds in groups(measured).items():
         rows.append(

@@ -16,7 +16,7 @@ PANELS = (("heat_mean", "heat (kT a sample)"), ("work_mean", "work (kT a sample)
 
 
 def draw_energetics(measured: Sequence[Measured], path: Path) -> None:
-    """Three panels; beside the heat what an exact drift would give."""
+    """Draw three panels, with the heat of an exact drift for comparison."""
     kinds = groups(measured)
     speeds = np.array(sorted({speed for _, speed in kinds}))
     dissipated, removed = entropy_balance()
@@ -58,7 +58,7 @@ SPEEDS, SLICES = (0.25, 0.5, 1.0, 2.0, 4.0), (6, 12, 24)
 
 
 def plan(options: Options) -> list[Point]:
-    """Train a protocol anew at every speed: its drift is c x + (c + 1) grad log p."""
+    """Return points with a new training at every speed, since the drift depends on it."""
     quick = options.quick
     speeds, slices = ((0.5, 2.0), (6, 24)) if quick else (SPEEDS, SLICES)
     sizes = {"steps": 60, "batch": 256} if quick else {"steps": 200, "batch": 512}
@@ -77,7 +77,7 @@ def plan(options: Options) -> list[Point]:
 
 
 def measure(folder: Path, **settings: Any) -> dict[str, Any]:
-    """Train by force matching, play, add up."""
+    """Train by force matching, play, and return heat, work and distance."""
     from oscilab_experiments.studies.measuring import judged, train_here
 
     run = train_here(folder, "two-gaussians", settings)
@@ -86,7 +86,7 @@ def measure(folder: Path, **settings: Any) -> dict[str, Any]:
 
 
 def exact_heat(speed: float) -> float:
-    """Of a drift that reverses the noising exactly, in kT a sample.
+    """Return the heat of a drift that reverses the noising exactly, in kT per sample.
 
     With p_t the density at every time, the velocity is c (x + grad log p_t) and the heat
     Q = c (KL(p_tmin || N) - KL(p_T || N)) + S(p_T) - S(p_tmin): what is dissipated grows with the
@@ -97,7 +97,7 @@ def exact_heat(speed: float) -> float:
 
 
 def entropy_balance(draws: int = 400_000) -> tuple[float, float]:
-    """Heat per unit of speed, and the entropy that the protocol removes, both in kT."""
+    """Return heat per unit of speed, and the entropy that the protocol removes, both in kT."""
     import numpy as np
 
     from oscilab.data.mixture import two_gaussians
@@ -114,7 +114,7 @@ def entropy_balance(draws: int = 400_000) -> tuple[float, float]:
 
 
 def groups(measured: Sequence[Measured]) -> dict[tuple[int, float], list[Measured]]:
-    """Seeds together, by slices and speed."""
+    """Group points by slices and speed."""
     found: dict[tuple[int, float], list[Measured]] = {}
     for each in measured:
         settings = each.point.settings
@@ -123,7 +123,7 @@ def groups(measured: Sequence[Measured]) -> dict[tuple[int, float], list[Measure
 
 
 def tabulate(measured: Sequence[Measured]) -> Table:
-    """Return a row for every number of slices and speed."""
+    """Return a table with a row for every number of slices and speed."""
     rows = [
         {
             "slices": slices,

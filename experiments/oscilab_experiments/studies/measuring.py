@@ -1,4 +1,4 @@
-"""What the studies measure: trainings, protocols, samples, and losses on held-out data."""
+"""Measurements shared by the studies: training, samples, and losses on held-out data."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ array = "simulated"
 threads = 1
 """
 FEW = 1_000_000
-"""One batch in so many keeps its readings: a study has no use for them."""
+"""Log the readings of few batches, because a study does not use them."""
 
 
 def train_here(folder: Path, experiment: str, settings: Mapping[str, Any]) -> RunResult:
-    """Train into `folder`/run.h5; the array is the built-in one, held to one core."""
+    """Train into `folder`/run.h5, on the built-in array limited to one core."""
     bench = folder / "bench.toml"
     bench.write_text(BENCH, encoding="utf-8")
     return oscilab.train(
@@ -50,15 +50,15 @@ def train_here(folder: Path, experiment: str, settings: Mapping[str, Any]) -> Ru
 
 
 INSTANTS = (0, 8, 12, 14, 15, 16)
-"""Of those that a run keeps, evenly in array time: most happens towards the end."""
+"""Chosen from the recorded instants, which are even in array time; most happens at the end."""
 
 Values = Float64Array
 
 
 def forming(path: Path, copies: int) -> tuple[Values, Values, Values]:
-    """Noising times `[instant]`, decoded positions `[instant, copy, feature]`, what is shown.
+    """Return noising times `[instant]`, decoded positions `[instant, copy, feature]`, and samples.
 
-    The last are the first `copies` samples as the run's readout gives them, `[copy, feature]`.
+    The samples are the first `copies` of the run's readout, `[copy, feature]`.
     """
     with open_run(path) as run:
         encoder = encoder_from_table(run.configuration["encoder"])
@@ -77,7 +77,7 @@ POINTS = 4000
 
 
 class HeldOutLoss(NamedTuple):
-    """Force-matching losses summed over nodes: as learned, and of the potential one starts from."""
+    """Force-matching losses summed over nodes: of the learned and of the initial potential."""
 
     learned: float
     start: float
@@ -86,8 +86,8 @@ class HeldOutLoss(NamedTuple):
 def held_out_loss(path: Path, points: int = POINTS) -> HeldOutLoss:
     """Return the loss of a run's protocol at `points` noised points a node of its held-out data.
 
-    Every run of the same data and slices is given the same points: the scatter of the targets,
-    which no protocol can follow, is then the same for all and falls out of differences.
+    All runs with the same data and slices use the same points. The scatter of the targets, which no
+    protocol can follow, is then the same for all and cancels in differences.
     """
     with open_run(path) as run:
         protocol = run.protocol()
@@ -119,7 +119,7 @@ REFERENCE, PROJECTIONS = 100_000, 200
 def mode_values(
     samples: Values, truth: GaussianMixture
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Weight, means and covariances of the modes by name, and their standard errors."""
+    """Return weight, means and covariances of the modes by name, and their standard errors."""
     found = estimate_modes(samples, truth)
     values: dict[str, float] = {"weight 0": float(found.weights[0])}
     errors: dict[str, float] = {"weight 0": float(found.weight_errors[0])}
@@ -136,7 +136,7 @@ def mode_values(
 
 
 def true_values(truth: GaussianMixture) -> dict[str, float]:
-    """Return the same of the truth."""
+    """Return the true values of the same."""
     found = {"weight 0": float(truth.weights[0])}
     for mode in range(2):
         found |= {f"mean {mode} of {i}": float(truth.means[mode, i]) for i in range(2)}
@@ -146,7 +146,7 @@ def true_values(truth: GaussianMixture) -> dict[str, float]:
 
 
 def judged(samples: Values, t_min: float) -> dict[str, Any]:
-    """Distance to fresh draws of the truth at t_min, and what the modes are."""
+    """Return the distance to new draws of the truth at t_min, and the modes' values."""
     truth = two_gaussians().noised(t_min)
     reference, _ = truth.sample(REFERENCE, 20_250_619)
     values, errors = mode_values(samples, truth)
@@ -155,7 +155,7 @@ def judged(samples: Values, t_min: float) -> dict[str, Any]:
 
 
 def excess(path: Path, samples: int) -> tuple[float, list[float]]:
-    """Return how much of what there is to learn the protocol of a run misses.
+    """Return the share of what there is to learn that the protocol of a run misses.
 
     (L - L*) / (L_start - L*), of the sums over nodes, then node by node; L* is the bounded optimum.
     """
@@ -174,7 +174,7 @@ def excess(path: Path, samples: int) -> tuple[float, list[float]]:
 def exact_losses(
     seed: int, protocol: Protocol, samples: int
 ) -> tuple[list[QuadraticLoss], OscillatorArray]:
-    """Return the loss of every node, over the data that a run of that seed learns from."""
+    """Return the loss of every node on the training data of a run of that seed."""
     settings = resolve(NAME, {"seed": seed}).settings
     array = SimulatedArray(protocol.potential, seed=seed)
     points = PointSource(

@@ -1,4 +1,4 @@
-"""Force matching and CD1 side by side on MNIST's 0s and 1s, at two sizes."""
+"""Compare force matching and CD1 on MNIST's 0s and 1s, at two sizes."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ Kinds = dict[tuple[int, str, float, int], list[Measured]]
 
 
 def draw_mnist01(measured: Sequence[Measured], path: Path) -> None:
-    """A strip of samples over time for each size and rule; below, the figures of merit."""
+    """Draw a strip of samples over time for each size and rule, and the figures of merit below."""
     kinds = groups(measured)
     sides = sorted({side for side, *_ in kinds})
     with picture(path, 10.0, 3.3 * len(sides) + 2.8) as figure:
-        # More than one: an array of them, which matplotlib's types do not tell.
+        # With more than one this is an array, which matplotlib's types do not say.
         parts: Any = figure.subfigures(2, 1, height_ratios=(3.3 * len(sides), 2.8))
         top, bottom = parts
         strips = top.subplots(len(sides), 2, squeeze=False)
@@ -99,7 +99,7 @@ def _by_size(panel: Axes, kinds: Kinds, sides: list[int], name: str, label: str)
 
 
 def _missed(panel: Axes, kinds: Kinds, by_place: Mapping[float, Sequence[Measured]]) -> None:
-    """Of what force matching learns from as many points, over whatever the places are."""
+    """Draw the share that CD1 misses of what force matching learns from as many points."""
     places = sorted(by_place)
     found: list[Interval] = []
     for place in places:
@@ -124,10 +124,10 @@ FIGURES = (
 
 
 def plan(options: Options) -> list[Point]:
-    """Both rules at both sizes over five seeds; at 10x10 over delta and batch as well.
+    """Return points for both rules at both sizes and five seeds; at 10x10 also for delta and batch.
 
     Raises:
-        InvalidInput: no folder of MNIST's files was named.
+        InvalidInput: no folder of MNIST's files is given.
     """
     if options.data is None:
         raise InvalidInput("study mnist01 needs MNIST's IDX files; name their folder with --data")
@@ -172,7 +172,7 @@ def _point(
 
 
 def measure(folder: Path, side: int, **settings: Any) -> dict[str, Any]:
-    """Train, play, judge the samples, and the forces on data that were held out."""
+    """Train, play, and judge the samples and the forces on held-out data."""
     from oscilab_experiments.studies.measuring import held_out_loss
 
     run = train_here(folder, "mnist01", {"rows": side, **settings})
@@ -182,7 +182,7 @@ def measure(folder: Path, side: int, **settings: Any) -> dict[str, Any]:
 
 
 def groups(measured: Sequence[Measured]) -> dict[tuple[int, str, float, int], list[Measured]]:
-    """Seeds of one kind together: by side, rule, delta and batch."""
+    """Group points by side, rule, delta and batch."""
     found: dict[tuple[int, str, float, int], list[Measured]] = {}
     for each in measured:
         settings = each.point.settings
@@ -192,7 +192,7 @@ def groups(measured: Sequence[Measured]) -> dict[tuple[int, str, float, int], li
 
 
 def missed(seeds: Sequence[Measured], matched: Sequence[Measured]) -> list[float]:
-    """Return what seeds miss of what force matching has learned, as a share of it, seed by seed.
+    """Return the share that each seed misses of what force matching has learned.
 
     (L - L_matched) / (L_start - L_matched), of the force-matching loss on held-out data.
     """
@@ -207,7 +207,7 @@ def missed(seeds: Sequence[Measured], matched: Sequence[Measured]) -> list[float
 
 
 def tabulate(measured: Sequence[Measured]) -> Table:
-    """Return a row for every kind, with the gap to force matching on as many points."""
+    """Return a table with a row for every kind and the gap to force matching on as many points."""
     kinds = groups(measured)
     rows: list[dict[str, Any]] = []
     for (side, rule, delta, batch), seeds in kinds.items():

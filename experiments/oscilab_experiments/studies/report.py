@@ -1,4 +1,4 @@
-"""What a study leaves: figure, table, and how they came about."""
+"""Write the results of a study: figure, table, and how they were made."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from oscilab_experiments.studies.sweep import write_file
 def write_report(
     study: Study, measured: Sequence[Measured], planned: int, folder: Path, command: str
 ) -> list[Path]:
-    """NAME.png, .pdf, .csv, .md and .json in `folder`; says so where points are missing.
+    """Write NAME.png, .pdf, .csv, .md and .json in `folder`; they say if points are missing.
 
     Raises:
-        InvalidInput: one of them cannot be written.
+        InvalidInput: a file cannot be written.
     """
     table = study.tabulate(measured)
     seconds = sum(each.seconds for each in measured)

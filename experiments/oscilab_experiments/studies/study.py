@@ -1,4 +1,4 @@
-"""What a study is: points that can be measured apart from each other, a table and a figure."""
+"""Studies: points that can be measured independently, a table and a figure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONFIDENCE = 0.95
 class Interval:
     """A mean over `n` independent values and half the width of its 95 % interval.
 
-    By Student's t; of a single value nothing is known and `half` is NaN.
+    The interval is by Student's t. For a single value, `half` is NaN.
     """
 
     mean: float
@@ -28,7 +28,7 @@ class Interval:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Interval:
-        """Of independent `values`."""
+        """Return the interval of independent `values`."""
         from scipy import stats
 
         found = np.asarray(values, float)
@@ -49,15 +49,15 @@ class Interval:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of named values: text, numbers or intervals; `notes` are sentences under them."""
+    """Rows of named values: text, numbers or intervals; `notes` are sentences below them."""
 
     rows: Sequence[Mapping[str, Any]]
     notes: Sequence[str] = field(default_factory=tuple)
     wide: frozenset[str] = frozenset()
-    """Columns that the CSV has and the markdown leaves out."""
+    """Columns that only the CSV has, not the markdown."""
 
     def csv(self) -> str:
-        """Every column; an interval takes two, the second `NAME_half`."""
+        """Return all columns as CSV; an interval takes two, the second `NAME_half`."""
         flat = [dict(_flat(row)) for row in self.rows]
         names = list(dict.fromkeys(name for row in flat for name in row))
         text = io.StringIO()
@@ -67,7 +67,7 @@ class Table:
         return text.getvalue()
 
     def markdown(self) -> str:
-        """Return the columns that a reader compares, then the notes."""
+        """Return the main columns and the notes as markdown."""
         names = [
             name
             for name in dict.fromkeys(name for row in self.rows for name in row)
@@ -95,9 +95,9 @@ def _text(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Options:
-    """What the user asked of a study: a small one, and where data lie.
+    """The user's options for a study.
 
-    `steps` of a training in batches and number of `seeds` are the study's own unless given.
+    `data` is the folder of the data. `steps` per training and `seeds` override the study's own.
     """
 
     quick: bool = False
@@ -108,7 +108,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Point:
-    """One piece of work that depends on no other.
+    """One measurement, which does not depend on any other.
 
     `key` names its files; `work` is `module:function`, which is called with `settings` (of JSON's
     kinds only) and a folder to leave run files in, and answers with values of JSON's kinds.
@@ -119,14 +119,14 @@ class Point:
     settings: Mapping[str, Any]
 
     def measure(self, folder: Path) -> dict[str, Any]:
-        """Do the work."""
+        """Measure the point, leaving run files in `folder`."""
         module, _, function = self.work.partition(":")
         return getattr(import_module(module), function)(folder=folder, **self.settings)
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What a point came to; `files` are its run files, by what they end in (such as `.h5`)."""
+    """A measured point; `files` are its run files by suffix (such as `.h5`)."""
 
     point: Point
     values: Mapping[str, Any]
@@ -135,7 +135,7 @@ class Measured:
 
 
 def excesses(seeds: Sequence[Measured], reference: Sequence[Measured], name: str) -> list[float]:
-    """By how much the value `name` exceeds the reference's, as a share, for every seed of both."""
+    """Return the relative excess of value `name` over the reference's, for every common seed."""
     by_seed = {each.point.settings["seed"]: each.values[name] for each in reference}
     return [
         each.values[name] / by_seed[each.point.settings["seed"]] - 1
@@ -146,7 +146,7 @@ def excesses(seeds: Sequence[Measured], reference: Sequence[Measured], name: str
 
 @dataclass(frozen=True)
 class Study:
-    """`plan` names the points, `tabulate` makes the table of them, `draw` one figure.
+    """A study: `plan` lists its points, `tabulate` makes their table, `draw` one figure.
 
     `draw` is called with the measured points and a path that ends in .png or .pdf.
     """

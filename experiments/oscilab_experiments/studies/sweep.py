@@ -1,4 +1,4 @@
-"""Measure the missing points of a study, here or on a Dask cluster, and keep them as files."""
+"""Measure the missing points of a study, locally or on a Dask cluster, and store them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PARTS = {"settings", "values", "files", "seconds"}
 
 @dataclass(frozen=True)
 class Found:
-    """A point's values and the contents of its run files, as they come from a worker."""
+    """A point's values and the contents of its run files, as returned by a worker."""
 
     values: Mapping[str, Any]
     files: Mapping[str, bytes]
@@ -34,9 +34,9 @@ class Found:
 
 
 def measure(point: Point) -> Found:
-    """Do a point's work in a folder of its own; called wherever there is a core for it.
+    """Measure a point in a temporary folder, in any process.
 
-    What it leaves there is handed back by content: workers may share no disk with whoever asks.
+    Files are returned by content, because workers need not share a disk with the caller.
     """
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="oscilab-", ignore_cleanup_errors=True) as folder:
@@ -56,10 +56,10 @@ class Store:
     folder: Path
 
     def load(self, point: Point) -> Measured | None:
-        """Return the point, if it is finished and none of its run files was removed.
+        """Return the point if it is finished and has all its run files.
 
         Raises:
-            InvalidInput: it was measured with other settings, or its file cannot be read.
+            InvalidInput: the point was measured with other settings, or its file cannot be read.
         """
         path = self._path(point)
         if not path.is_file():
@@ -76,7 +76,7 @@ class Store:
         return Measured(point, stored["values"], files, stored["seconds"])
 
     def keep(self, point: Point, found: Found) -> None:
-        """Write a finished point; its own file comes last and complete or not at all.
+        """Write a finished point. Its JSON file is written last, completely or not at all.
 
         Raises:
             InvalidInput: it cannot be written.
@@ -113,7 +113,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """A file in the place of any other, on the disk and whole or not at all.
+    """Write or replace a file, flushed to the disk, completely or not at all.
 
     Raises:
         InvalidInput: it cannot be written.
@@ -125,7 +125,7 @@ def write_file(path: Path, content: bytes) -> None:
         partial.replace(path)
     except OSError as error:
         raise InvalidInput(
-            f"{path} cannot be written: {error.strerror}; mend that and start again: finished "
+            f"{path} cannot be written: {error.strerror}; correct that and start again: finished "
             "points are kept"
         ) from error
     finally:
@@ -134,7 +134,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 CONNECT_S = 30
 LOST_WORKERS = 3
-"""Workers that may die over one point before it is given up."""
+"""The number of workers that may die on one point before it is given up."""
 
 
 def sweep(
@@ -144,17 +144,17 @@ def sweep(
     workers: int | None = None,
     scheduler: str | None = None,
 ) -> list[Measured]:
-    """Every point, those that are in the store from there.
+    """Return all points, measuring those that are not in the store.
 
-    Without `workers` and `scheduler` one after the other in this process; with `workers` on as many
-    processes of this machine, with `scheduler` on the cluster behind that address, both by Dask. A
-    point is stored when it is finished, so that an interruption, and a worker's death, loses those
-    in work at most; a point whose worker died is given to another.
+    Points are measured one by one in this process or, by Dask, in `workers` processes of this
+    machine or on the cluster at the address `scheduler`. Each point is stored when it is finished,
+    so an interruption or a worker's death loses at most the points in progress. If a worker dies,
+    another one gets its point.
 
     Raises:
-        InvalidInput: stored points of other settings, or a scheduler that does not answer.
+        InvalidInput: a stored point has other settings, or the scheduler does not answer.
         CannotDo: Dask is not installed.
-        DeviceFailed: a point whose workers died again and again.
+        DeviceFailed: the workers of a point died repeatedly.
     """
     missing = [point for point in points if store.load(point) is None]
     if len(missing) < len(points):
@@ -182,7 +182,7 @@ def _found(
 def _distributed(client: Client, points: Sequence[Point]) -> Iterator[tuple[Point, Found]]:
     from distributed import KilledWorker, as_completed
 
-    # Never pure: a cluster may remember a result of the same name from an earlier version.
+    # Not pure: a cluster may have cached a result of the same name from an earlier version.
     futures = {client.submit(measure, point, pure=False, retries=0): point for point in points}
     for future in as_completed(futures):
         point = futures.pop(future)
@@ -194,7 +194,7 @@ def _distributed(client: Client, points: Sequence[Point]) -> Iterator[tuple[Poin
                 "into their logs (memory?), then start again: finished points are kept"
             ) from error
         yield point, found
-        # What is stored need not stay in the cluster's memory.
+        # Release a stored result from the cluster's memory.
         future.release()
 
 
@@ -206,7 +206,7 @@ def _client(workers: int | None, scheduler: str | None) -> Generator[Client]:
     except ImportError as error:
         raise CannotDo(
             "sweeps on several workers need Dask; install it with "
-            "`python -m pip install 'oscilab[sweep]'`, or leave --workers and --scheduler away"
+            "`python -m pip install 'oscilab[sweep]'`, or remove --workers and --scheduler"
         ) from error
     if scheduler is not None:
         try:
@@ -222,7 +222,7 @@ def _client(workers: int | None, scheduler: str | None) -> Generator[Client]:
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
-            # No web page, and none of its usual ports: another study may run beside this one.
+            # No dashboard and no fixed ports, because another study may run at the same time.
             dashboard_address="127.0.0.1:0",
             scheduler_kwargs={"dashboard": False},
             silence_logs=logging.ERROR,

@@ -1,4 +1,4 @@
-"""Every learning rule on two Gaussians in the plane, beside the optimum of the terms."""
+"""Compare every learning rule to the optimum of the terms, on two Gaussians in the plane."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ Values = Float64Array
 
 
 def draw_two_gaussians(measured: Sequence[Measured], path: Path) -> None:
-    """Four rows; contours are those of the truth, which hold 90 and 50 % of it."""
+    """Draw four rows; the contours enclose 90 and 50 % of the truth."""
     groups = kinds(measured)
     matched = groups[("force-matching", False)][0]
     with picture(path, 11.0, 7.8) as figure:
-        # Apart, so that the names of the rules take no room from the densities.
-        # More than one: an array of them, which matplotlib's types do not tell.
+        # Separate, so that the names of the rules do not reduce the size of the densities.
+        # With more than one this is an array, which matplotlib's types do not say.
         parts: Any = figure.subfigures(2, 1, height_ratios=(5.4, 2.4))
         top, bottom = parts
         panels: Any = top.subplots(3, COLUMNS, height_ratios=(1.5, 1.5, 1.2))
@@ -169,11 +169,11 @@ WIDE = ("mean", "covariance")
 
 
 def plan(options: Options) -> list[Point]:
-    """Return the optimum and every rule in batches over five seeds; the rules online over three.
+    """Return points for the optimum and every rule in batches (five seeds) and online (three).
 
-    A single measurement says little, and least where a release is short. Online all rules take
-    small steps, and clamps stay open for longer; otherwise they learn wells so narrow that they
-    are slow to simulate.
+    Single measurements are noisy, most of all with short releases. Online, all rules therefore take
+    small steps and the clamps stay open longer; otherwise they learn wells so narrow that they are
+    slow to simulate.
     """
     seeds = options.seeds or (2 if options.quick else 5)
     online_seeds = 1 if options.quick else min(3, seeds)
@@ -216,7 +216,7 @@ def plan(options: Options) -> list[Point]:
 def measure_optimum(
     folder: Path, seed: int, points: int, slices: int, samples: int
 ) -> dict[str, Any]:
-    """Return the optimum's own samples: what no training of these terms can better."""
+    """Play and judge the optimum, which no training of these terms can surpass."""
     from oscilab_experiments.studies.measuring import judged, optimal_protocol
 
     protocol, array = optimal_protocol(seed, slices, points)
@@ -228,7 +228,7 @@ def measure_optimum(
 
 
 def measure_rule(folder: Path, **settings: Any) -> dict[str, Any]:
-    """Train by a rule, play, judge."""
+    """Train by a rule, play and judge."""
     from oscilab_experiments.studies.measuring import excess, judged, train_here
 
     run = train_here(folder, "two-gaussians", settings)
@@ -237,7 +237,7 @@ def measure_rule(folder: Path, **settings: Any) -> dict[str, Any]:
 
 
 def kinds(measured: Sequence[Measured]) -> dict[tuple[str, bool], list[Measured]]:
-    """Seeds of one kind together: by rule (or `optimum`) and whether online."""
+    """Group points by rule (or `optimum`) and whether online."""
     found: dict[tuple[str, bool], list[Measured]] = {}
     for each in measured:
         settings = each.point.settings
@@ -247,7 +247,7 @@ def kinds(measured: Sequence[Measured]) -> dict[tuple[str, bool], list[Measured]
 
 
 def tabulate(measured: Sequence[Measured]) -> Table:
-    """Truth, optimum, then every rule: distance, what was missed, and the modes."""
+    """Return a table of truth, optimum and every rule: distance, share missed, and the modes."""
     from oscilab_experiments.studies.measuring import true_values
 
     groups = kinds(measured)
@@ -295,7 +295,7 @@ def tabulate(measured: Sequence[Measured]) -> Table:
 
 
 def largest_z(seeds: Sequence[Measured], optimum: Sequence[Measured]) -> float:
-    """Of the mode parameters, averaged over seeds: the largest difference in standard errors."""
+    """Return the largest difference of the mean mode parameters, in standard errors."""
     found: list[float] = []
     for name in seeds[0].values["modes"]:
         parts = [
