@@ -1,11 +1,10 @@
-"""How long it takes to look into a large run.
+"""Measure the time to inspect a large run.
 
     python benchmarks/large_run.py [FOLDER] [GIGABYTES]
 
-Writes a run of that size (default: 10 GB, to a temporary folder), as training writes it, and prints
-how long `oscilab traces info` and `oscilab traces list` take on it, process start included, and
-`open_run` in a process that has its imports: while the run is in segments, and joined. The run is
-removed at the end.
+Writes a run of that size (default: 10 GB, to a temporary folder) as training does, and prints the
+times of `oscilab traces info` and `oscilab traces list`, process start included, and of `open_run`
+without imports, once for the run in segments and once joined. The run is removed at the end.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ ROUNDS = 5
 
 
 def write(path: Path, gigabytes: float) -> None:
-    """Training batches of 144 oscillators, 1.7 MB each, in segments of 1 GiB."""
+    """Write training batches of 144 oscillators, 1.7 MB each, in segments of 1 GiB."""
     taken = readings(SHOTS)
     size = sum(each.nbytes for each in (taken[0].set_points, taken[0].positions, taken[0].forces))
     writer = RunWriter.create(path, plan(SHOTS))
@@ -41,7 +40,7 @@ def write(path: Path, gigabytes: float) -> None:
 
 
 def seconds(action: Callable[[], object]) -> str:
-    """The median of a few rounds, and the longest."""
+    """Return the median and the longest time of a few rounds as text."""
     taken: list[float] = []
     for _ in range(ROUNDS):
         begin = time.perf_counter()
@@ -51,14 +50,14 @@ def seconds(action: Callable[[], object]) -> str:
 
 
 def command(*arguments: str) -> None:
-    """`oscilab traces ...`, as from a shell."""
+    """Run `oscilab traces ...` in a process."""
     subprocess.run(
         [sys.executable, "-m", "oscilab", "traces", *arguments], check=True, capture_output=True
     )
 
 
 def look(path: Path, title: str) -> None:
-    """Time everything that looks into the run."""
+    """Time everything that inspects the run."""
     with open_run(path) as run:
         held = f"{run.n_committed} batches in {len(run.sources)} file(s)"
     print(f"{title}: {held}")
@@ -68,7 +67,7 @@ def look(path: Path, title: str) -> None:
 
 
 def main() -> None:
-    """Write, look, join, look."""
+    """Write, inspect, join, inspect."""
     parent = Path(sys.argv[1]) if sys.argv[1:] else None
     gigabytes = float(sys.argv[2]) if sys.argv[2:] else 10.0
     folder = Path(tempfile.mkdtemp(prefix="oscilab-benchmark-", dir=parent))

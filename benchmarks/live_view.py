@@ -1,9 +1,9 @@
-"""What the live view costs a run, how quick it draws, and how soon the safe state is reached.
+"""Measure the live view: its cost to a run, its frame rate, and the time to the safe state.
 
     QT_QPA_PLATFORM=offscreen python benchmarks/live_view.py
 
-Frames are drawn at 1366 x 768 as fast as possible, everything in every frame: positions, forces,
-residuals and eight traces of 1000 channels; curves and topology as often as the window draws them.
+Frames are drawn at 1366 x 768 as fast as possible. Every frame has positions, forces, residuals and
+eight traces of 1000 channels; curves and topology are drawn as often as the window does.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ clamp_enable = {{ safe = true }}
 
 
 def main() -> None:
-    """Print a figure a line."""
+    """Print one figure per line."""
     with tempfile.TemporaryDirectory() as folder:
         frames(Path(folder))
         cost()
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def frames(folder: Path) -> None:
-    """Frames a second, by the wall and by the processor."""
+    """Measure frames per second of wall time and of CPU time."""
     from oscilab.live.control import Address, write_address
     from oscilab.live.session import Session
     from oscilab.live.stream import Message
@@ -110,7 +110,7 @@ def frames(folder: Path) -> None:
 
 
 def cost() -> None:
-    """What a batch costs the run's own thread, published."""
+    """Measure the cost of publishing a batch to the run's own thread."""
     from oscilab.arrays import ForceReading
     from oscilab.learning.training import Measured
     from oscilab.live import Live
@@ -126,7 +126,7 @@ def cost() -> None:
 
 
 def safe_state(folder: Path) -> None:
-    """From the request's way out to the last output at its safe value, less the ramp."""
+    """Measure from the request to the last output at its safe value, less the ramp."""
     import oscilab
     from oscilab.live import Live
     from oscilab.live.client import Requests
@@ -172,7 +172,7 @@ def safe_state(folder: Path) -> None:
         late.append(taken - (0.0 if start is None else start.max() / SLEW))
     print(
         f"safe state: {1e3 * np.median(late):.0f} ms beyond the ramp (median of {len(late)}), "
-        f"{1e3 * max(late):.0f} ms at the most"
+        f"{1e3 * max(late):.0f} ms at most"
     )
 
 

@@ -1,15 +1,15 @@
-"""How fast run files are written and recovered.
+"""Measure how fast run files are written and recovered.
 
     python benchmarks/logging_rate.py [FOLDER]
 
 FOLDER is on the disk to measure (default: a temporary one). Prints
 
-- the rate of logging, SWMR and a flush per batch, beside that of plain writes of the same bytes to
-  the same disk in the same rounds, for 144 channels of float32: without and with the final fsync,
-  and the processor time of both, which others on the machine change less;
-- the time that a small batch of 40 kB takes;
-- the time that a block of 25 rows without readings takes, as the simulated array delivers them;
-- the time that `open_run` takes on a file whose writer was killed.
+- the rate of logging (SWMR, a flush per batch) and of plain writes of the same bytes to the same
+  disk in the same rounds, for 144 channels of float32, without and with the final fsync, and the
+  CPU time of both, which depends less on the machine's load;
+- the time for a small batch of 40 kB;
+- the time for a block of 25 rows without readings, as the simulated array delivers them;
+- the time of `open_run` on a file whose writer was killed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ RECOVERIES = 10
 
 
 def plan(shots: int, log_every: int = 1) -> RunPlan:
-    """A training run on 144 channels."""
+    """Return the plan of a training run on 144 channels."""
     potential = Potential(lattice(ROWS, COLUMNS, 1.5), ["bias", "stiffness", "quartic", "coupling"])
     reach = np.full(CHANNELS, 6.0)
     description = ArrayDescription(
@@ -68,7 +68,7 @@ def plan(shots: int, log_every: int = 1) -> RunPlan:
 
 
 def append_rows(writer: RunWriter, step: int, count: int) -> None:
-    """Rows that carry no readings."""
+    """Append rows without readings."""
     loss = np.full(count, 0.5)
     writer.append(
         step=step, node=np.arange(count), loss=loss, gradient_norm=loss, redrawn=0.0,
@@ -77,7 +77,7 @@ def append_rows(writer: RunWriter, step: int, count: int) -> None:
 
 
 def readings(shots: int) -> list[ForceReading]:
-    """A few different batches, made before the clock runs."""
+    """Return a few different batches, made before the timing starts."""
     rng = np.random.default_rng(0)
     return [
         ForceReading(*rng.normal(size=(3, shots, CHANNELS)).astype(np.float32)) for _ in range(8)
@@ -85,7 +85,7 @@ def readings(shots: int) -> list[ForceReading]:
 
 
 def log_batches(path: Path, shots: int, batches: int) -> tuple[float, float, list[float]]:
-    """Seconds for all batches, the same with the closing fsync, and seconds a batch."""
+    """Return the seconds for all batches, the same with the closing fsync, and those per batch."""
     taken = readings(shots)
     writer = RunWriter.create(path, plan(shots))
     each: list[float] = []
@@ -102,7 +102,7 @@ def log_batches(path: Path, shots: int, batches: int) -> tuple[float, float, lis
 
 
 def write_plainly(path: Path, shots: int, batches: int) -> tuple[float, float]:
-    """The same bytes, three arrays a batch, by plain unbuffered writes."""
+    """Write the same bytes, three arrays per batch, by plain unbuffered writes."""
     taken = readings(shots)
     start = time.perf_counter()
     with path.open("wb", buffering=0) as file:
@@ -116,7 +116,7 @@ def write_plainly(path: Path, shots: int, batches: int) -> tuple[float, float]:
 
 
 def compare_rates(folder: Path) -> None:
-    """Rounds of both in turn, so that whatever else the machine does meets both."""
+    """Measure both in turn, so that other load on the machine affects both."""
     size = 3 * 4 * CHANNELS * LARGE_SHOTS * LARGE_BATCHES / 1e6
     ratios: list[tuple[float, float]] = []
     worked: list[tuple[float, float]] = []
@@ -125,7 +125,7 @@ def compare_rates(folder: Path) -> None:
         begin = time.process_time()
         plain = write_plainly(folder / "plain", LARGE_SHOTS, LARGE_BATCHES)
         between = time.process_time()
-        # The next one gets the same pages of memory: fresh ones can cost more than the write.
+        # Free the pages for the next file: allocating new ones can cost more than the write.
         (folder / "plain").unlink()
         start = time.process_time()
         logged = log_batches(folder / "run.h5", LARGE_SHOTS, LARGE_BATCHES)
@@ -147,7 +147,7 @@ def compare_rates(folder: Path) -> None:
 
 
 def print_times(title: str, seconds: list[float]) -> None:
-    """One line of statistics."""
+    """Print one line of statistics."""
     values = 1e3 * np.array(seconds)
     print(
         f"{title}: mean {values.mean():.2f} ms, median {np.median(values):.2f} ms, "
@@ -156,13 +156,13 @@ def print_times(title: str, seconds: list[float]) -> None:
 
 
 def time_small_batches(folder: Path) -> None:
-    """Every batch committed by itself."""
+    """Time batches that are committed one by one."""
     _, _, each = log_batches(folder / "small.h5", SMALL_SHOTS, SMALL_BATCHES)
     print_times(f"batch of {3 * 4 * CHANNELS * SMALL_SHOTS / 1e3:.0f} kB", each)
 
 
 def time_blocks(folder: Path) -> None:
-    """Rows of a whole training step at once, no readings."""
+    """Time blocks of the rows of a whole training step, without readings."""
     each: list[float] = []
     with RunWriter.create(folder / "blocks.h5", plan(1, log_every=0)) as writer:
         for step in range(SMALL_BATCHES):
@@ -173,8 +173,8 @@ def time_blocks(folder: Path) -> None:
     print_times(f"block of {BLOCK} rows", each)
 
 
-def write_for_ever(path: Path) -> None:
-    """The writer that is going to be killed."""
+def write_forever(path: Path) -> None:
+    """Write until killed."""
     taken = readings(SMALL_SHOTS)
     writer = RunWriter.create(path, plan(SMALL_SHOTS))
     for number in range(10**9):
@@ -184,7 +184,7 @@ def write_for_ever(path: Path) -> None:
 
 
 def time_recovery(folder: Path) -> None:
-    """Kill a writer, then open what it left."""
+    """Kill a writer, then time the opening of its file."""
     each: list[float] = []
     for number in range(RECOVERIES):
         path = folder / f"torn{number}.h5"
@@ -197,16 +197,16 @@ def time_recovery(folder: Path) -> None:
 
 
 def timed(action: Callable[[], None]) -> float:
-    """Seconds that an action takes."""
+    """Return the seconds that an action takes."""
     begin = time.perf_counter()
     action()
     return time.perf_counter() - begin
 
 
 def main() -> None:
-    """Everything, in a folder of its own."""
+    """Run all measurements in a temporary folder."""
     if sys.argv[1:2] == ["--write"]:
-        write_for_ever(Path(sys.argv[2]))
+        write_forever(Path(sys.argv[2]))
         return
     parent = Path(sys.argv[1]) if sys.argv[1:] else None
     folder = Path(tempfile.mkdtemp(prefix="oscilab-benchmark-", dir=parent))

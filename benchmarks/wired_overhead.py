@@ -1,22 +1,21 @@
-"""What a wired array costs above its front end: client CPU time of one measured batch.
+"""Measure the overhead of a wired array above its front end: client CPU time per measured batch.
 
     python benchmarks/wired_overhead.py
 
-72 oscillators, so 73 lines out and 144 in, 1000 clamp points of one sample each; position sensors
-have offsets, as calibrated ones do. The front end returns at once: it does with the samples what
-the least driver must, and waits for nothing.
+There are 72 oscillators, hence 73 output and 144 input lines, and 1000 clamp points of one sample
+each. Position sensors have offsets, as calibrated ones do. The front end does only what any driver
+must do with the samples, and does not wait.
 
-- `float64`: writes the waveform out to samples, checks that they are finite and in range, and
-  copies them to where they are sent from; copies what came in. NI's driver takes such samples.
-- `int16`: makes converter codes of them instead, and volts of the codes that came in, as for
-  a board that speaks codes.
+- `float64`: expands the waveform to samples, checks that they are finite and in range, and copies
+  them to a send buffer; copies the received samples. NI's driver takes such samples.
+- `int16`: converts samples to converter codes, and received codes to volts.
 
-The shares are of the median batch; the least batch shows what the machine can do when it is let.
-15 % of a driver that does no more than this is out of reach: it goes over the samples four times,
-and so does whoever checks set-points, makes volts of them, checks these, checks what came in and
-makes readings of it. What a real driver takes is another matter, and the last line: the client of
-nidaqmx by gRPC, with a server that answers from memory, for 64 lines out and 16 in, fewer than
-here (`drivers/benchmarks/nidaq_overhead.py`; not told where that package is not installed).
+Shares are those of the median batch; the fastest batch shows what an unloaded machine can do. An
+overhead of 15 % over such a driver is impossible: the driver passes over the samples four times,
+and so does code that checks set-points, converts them to volts, checks these, and checks and
+converts what came in. The last line compares with a real driver: the nidaqmx client by gRPC, with a
+server that answers from memory, for 64 outputs and 16 inputs, fewer than here
+(`drivers/benchmarks/nidaq_overhead.py`; omitted if nidaqmx is not installed).
 """
 
 from __future__ import annotations
@@ -48,11 +47,11 @@ TABLE = {
     },
     "settings": {"start": "assume-safe"},
 }
-CODES_A_VOLT = 3276.0
+CODES_PER_VOLT = 3276.0
 
 
 def float64_driver(samples, sent, came):
-    """Check, copy out, copy in."""
+    """Check the samples, copy them out, and return a copy of the readings."""
     if not (samples.min() >= -10.0 and samples.max() <= 10.0):
         raise ValueError("out of range")
     np.copyto(sent, samples)
@@ -60,15 +59,15 @@ def float64_driver(samples, sent, came):
 
 
 def int16_driver(samples, sent, came):
-    """Check, codes out, volts in."""
+    """Check the samples, convert them to codes, and return the readings in volts."""
     if not (samples.min() >= -10.0 and samples.max() <= 10.0):
         raise ValueError("out of range")
-    np.rint(samples * CODES_A_VOLT, out=sent, casting="unsafe")
-    return came * (1 / CODES_A_VOLT)
+    np.rint(samples * CODES_PER_VOLT, out=sent, casting="unsafe")
+    return came * (1 / CODES_PER_VOLT)
 
 
-class AtOnce:
-    """A front end that plays nothing and reads what was made beforehand."""
+class InstantFrontEnd:
+    """A front end that plays nothing and returns prepared readings."""
 
     capabilities = frozenset({FrontEndCapability.HARDWARE_TIMED})
     hardware = None
@@ -120,12 +119,12 @@ def main() -> None:
     channels = parts.front_end.channels
     rng = np.random.default_rng(0)
     volts = rng.uniform(-5, 5, (2 * 72, 1, POINTS))
-    codes = np.rint(volts * CODES_A_VOLT).astype(np.int16)
+    codes = np.rint(volts * CODES_PER_VOLT).astype(np.int16)
     points = rng.uniform(-4, 4, (POINTS, 72))
     print(f"{'front end':10}{'its own':>12}{'above it':>12}{'share':>9}{'least above it':>18}")
     least = np.inf
     for name, driver, came in (("float64", float64_driver, volts), ("int16", int16_driver, codes)):
-        front_end = AtOnce(channels, driver, came)
+        front_end = InstantFrontEnd(channels, driver, came)
         array = WiredArray(replace(parts, front_end=front_end), parts.potential)
         theta = array.description.potential.vector(stiffness=2.0)
         own, above = np.empty(ROUNDS), np.empty(ROUNDS)
@@ -142,19 +141,19 @@ def main() -> None:
             f"{1e3 * above.min():15.2f} ms"
         )
         least = min(least, median)
-    tell_of_nidaqmx(least)
+    print_nidaqmx(least)
 
 
 def with_offsets(parts: Wired) -> Wired:
-    """The device as a calibration leaves it: position sensors with offsets, references without."""
+    """Return the device with offsets of the position sensors, as after a calibration."""
     lines = dict(parts.calibration.lines)
     for number, channel in enumerate(parts.wiring.positions):
         lines[channel] = lines[channel].model_copy(update={"offset": 1e-3 * (number % 7 + 1)})
     return replace(parts, calibration=replace(parts.calibration, lines=lines))
 
 
-def tell_of_nidaqmx(above_ms: float) -> None:
-    """The share of what the client of nidaqmx takes by itself, where it is installed."""
+def print_nidaqmx(above_ms: float) -> None:
+    """Print the share of the nidaqmx client's own time, if it is installed."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "drivers" / "benchmarks"))
     try:
         import nidaq_overhead as nidaq

@@ -1,10 +1,10 @@
-"""What the NI-DAQmx driver adds to bare nidaqmx: client CPU time of one measured batch.
+"""Measure the overhead of the NI-DAQmx driver over bare nidaqmx: client CPU time per batch.
 
     python drivers/benchmarks/nidaq_overhead.py
 
-Both write the same samples and read the same samples through the same server, which answers from
-memory in a process of its own. The bare client keeps its tasks and does what it must: write,
-start, read, stop. The ratio of each round's two times is taken, in turn, and its median is told.
+Both write and read the same samples through the same server, which answers from memory in another
+process. The bare client keeps its tasks and only writes, starts, reads and stops. The result is the
+median ratio of the two times over the rounds.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LINES, INPUTS, POINTS, ROUNDS, RATE_HZ = 64, 16, 1000, 30, 1e5
 
 
 def serve(pipe: Pipe) -> None:
-    """A server with constant inputs, until the pipe closes."""
+    """Run a server with constant inputs until the pipe closes."""
     boards = {name: Board.model_validate(product) for name, product in BOARDS.items()}
     server = NidaqServer(Driver(Chassis(boards), Signals([], {}), Clock()))
     server.start()
@@ -48,7 +48,7 @@ def serve(pipe: Pipe) -> None:
 
 
 class Bare:
-    """The fewest calls that play and read the samples."""
+    """The least number of calls that play and read the samples."""
 
     def __init__(self, address: str) -> None:
         self._options = GrpcSessionOptions(grpc.insecure_channel(address, options=OPTIONS), "")
@@ -74,7 +74,7 @@ class Bare:
 
 
 def measured() -> tuple[list[float], list[float]]:
-    """Milliseconds of the bare client, and what the driver takes of these, round by round."""
+    """Return the bare client's milliseconds, and the driver's time over these, for each round."""
     here, there = multiprocessing.get_context("spawn").Pipe()
     process = multiprocessing.get_context("spawn").Process(target=serve, args=(there,))
     process.start()

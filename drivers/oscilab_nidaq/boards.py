@@ -21,10 +21,10 @@ Name = Annotated[str, Field(min_length=1)]
 class Board(Table):
     """One board.
 
-    `ports` are the digital lines of each port; those of port 0 can be hardware timed. Rates are in
-    samples a second with every channel in use; `input_rate_hz` is the sum over all inputs where
-    these share one converter (`simultaneous` false). `range_V` is both ends of inputs and outputs.
-    `watchdog` says that the board brings its outputs down by itself when it hears nothing.
+    `ports` are the numbers of lines per port; lines of port 0 can be hardware timed. Rates are in
+    samples per second with every channel in use; `input_rate_hz` is the sum over all inputs if
+    these share one converter (`simultaneous` false). Inputs and outputs range over +-`range_V`.
+    `watchdog` says that the board has a watchdog timer.
     """
 
     product: str
@@ -43,7 +43,7 @@ class Board(Table):
     @model_validator(mode="before")
     @classmethod
     def _known(cls, value: object) -> object:
-        """A bare name stands for a product of the list; a table may change some of its numbers."""
+        """Fill in a known product; a table may override some of its numbers."""
         table: dict[str, Any] = {"product": value} if isinstance(value, str) else dict(value)  # type: ignore[call-overload]
         product = table.get("product")
         if not isinstance(product, str):
@@ -57,8 +57,13 @@ class Board(Table):
             )
         return table
 
+    @property
+    def step_V(self) -> float:
+        """Step between two codes of the converters."""
+        return 2 * self.range_V / 2**self.bits
+
     def line_rate_hz(self, inputs: int) -> float:
-        """The fastest clock for `inputs` analog inputs of this board."""
+        """Return the fastest clock for `inputs` analog inputs of this board, in Hz."""
         return self.input_rate_hz if self.simultaneous else self.input_rate_hz / max(inputs, 1)
 
 
@@ -89,21 +94,21 @@ PRODUCTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "NI 9264": {"outputs": 16, "output_rate_hz": 25e3, "watchdog": True},
     }
 )  # fmt: skip
-"""Boards with one converter are counted single-ended, the others have differential inputs only."""
+"""Boards with one converter are listed with single-ended inputs; the others are differential."""
 
 
 def output_names(device: str, board: Board) -> list[str]:
-    """Analog outputs of `board` in the slot or under the name `device`."""
+    """Return the names of the analog outputs of `board`, which NI-DAQmx calls `device`."""
     return [f"{device}/ao{number}" for number in range(board.outputs)]
 
 
 def input_names(device: str, board: Board) -> list[str]:
-    """Its analog inputs."""
+    """Return the names of the analog inputs of `board`."""
     return [f"{device}/ai{number}" for number in range(board.inputs)]
 
 
 def line_names(device: str, board: Board) -> list[str]:
-    """Its digital lines, port by port."""
+    """Return the names of the digital lines of `board`, port by port."""
     return [
         f"{device}/port{port}/line{line}"
         for port, lines in enumerate(board.ports)
@@ -112,18 +117,17 @@ def line_names(device: str, board: Board) -> list[str]:
 
 
 UPDATE_S = 2e-3
-"""A static update over gRPC takes about so long; ramps step no faster."""
+"""Duration of a static update over gRPC; the shortest step of a ramp."""
 
 
 class Connection(Table):
-    """The boards and how they are driven.
+    """The boards, their clock and timeouts.
 
-    `clock` is the terminal of the sample clock that all boards share; by default the clock of the
-    analog inputs of the first board that has any, which NI-DAQmx routes over the backplane.
-    `trigger` is the terminal whose rising edge starts everything; by default the start of those
-    analog inputs. `timeout_s` is waited for samples beyond the time that they take, `deadline_s`
-    for a server's answer beyond that. `watchdog_s` is after how long outputs go to their safe
-    values when this computer falls silent, on boards that can do that.
+    `clock` is the terminal of the sample clock that all boards share; by default that of the analog
+    inputs of the first board that has any, which NI-DAQmx routes over the backplane. `trigger` is
+    the terminal whose rising edge starts a waveform; by default the start of those analog inputs.
+    `timeout_s` is added to the duration of samples, `deadline_s` to that for a server's answer.
+    `watchdog_s` is the timeout of watchdogs, on boards that have them.
     """
 
     boards: Annotated[dict[Name, Board], Field(min_length=1)]
@@ -139,7 +143,7 @@ class Connection(Table):
 
     @property
     def master(self) -> str:
-        """The board whose analog inputs give the sample clock."""
+        """The board whose analog inputs provide the sample clock."""
         return next(name for name, board in self.boards.items() if board.inputs)
 
 
@@ -174,11 +178,11 @@ def read_connection(table: Mapping[str, object], name: str, where: str) -> Conne
 
 
 def channels_of(connection: Connection) -> ChannelTable:
-    """Every line that the bench can wire, board by board; names are NI's physical channels."""
+    """Return every line that the bench can wire, board by board, by NI's physical channel names."""
     analog: list[Channel] = []
     for direction, names in (("out", output_names), ("in", input_names)):
         for device, board in connection.boards.items():
-            reach, step = board.range_V, 2 * board.range_V / 2**board.bits
+            reach, step = board.range_V, board.step_V
             way: Literal["out", "in"] = "out" if direction == "out" else "in"
             analog += [Channel(n, "analog", way, -reach, reach, step) for n in names(device, board)]
     digital = [Channel(name, "digital", "out") for name in connection.digital_out]
@@ -187,7 +191,7 @@ def channels_of(connection: Connection) -> ChannelTable:
 
 
 def max_rate_hz(connection: Connection) -> float:
-    """The fastest clock that every board can follow with all its lines in use."""
+    """Return the fastest clock for all boards with all lines in use, in Hz."""
     rates = [
         rate
         for board in connection.boards.values()

@@ -1,7 +1,7 @@
-"""A gRPC channel to NI's server on which no call waits for ever.
+"""A gRPC channel to NI's server on which every call has a deadline.
 
-A server that stops answering would hang a call until the connection is given up, which can take
-hours: every call gets a deadline, longer than what NI-DAQmx itself was told to wait.
+Without it, a call to a server that has stopped answering could hang for hours, until the connection
+times out. The deadline is longer than NI-DAQmx's own timeout in the call.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Any
 import grpc
 
 OPTIONS = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
-"""The default of 4 MiB is less than a thousand samples of 500 lines."""
+"""No limit on message sizes: the default of 4 MiB holds less than 1000 samples of 500 lines."""
 RETRY_S = 1.0
 WAITING = ("timeout", "time_to_wait")
-"""Fields of requests in which NI-DAQmx is told how long to wait, in seconds."""
+"""Fields of requests with NI-DAQmx's timeout in seconds."""
 
 
 class Deadlines(grpc.Channel):
-    """A channel that gives every call a deadline: what its request may wait, and `deadline_s` more.
+    """A channel that gives every call a deadline: the timeout in its request plus `deadline_s`.
 
-    After a call that was not answered in time the next ones wait for `RETRY_S` only, until one is
-    answered: what has to be tidied up is tried, but does not wait for every task in turn. (An
-    interceptor of gRPC's own could do the same, at the cost of a tenth of a short batch.)
+    After a call without an answer the next ones wait at most `RETRY_S`, until one is answered, so
+    that cleaning up does not take the full deadline for every task. (A gRPC interceptor could do
+    the same, but would add a tenth to the time of a short batch.)
     """
 
     def __init__(self, channel: grpc.Channel, deadline_s: float) -> None:
@@ -32,36 +32,36 @@ class Deadlines(grpc.Channel):
         self._silent = False
 
     def unary_unary(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """A call with one answer, under a deadline."""
+        """Return a call with one answer and a deadline."""
         call = self._channel.unary_unary(method, *args, **kwargs)
         fields = WAITING
 
         def timed(request: Any, metadata: Any = None) -> Any:
             asked = max(getattr(request, field, 0.0) for field in fields)
             seconds = max(float(asked), 0.0) + self._deadline_s
-            return self._noted(call, request, min(seconds, RETRY_S) if self._silent else seconds,
+            return self._called(call, request, min(seconds, RETRY_S) if self._silent else seconds,
                                metadata)  # fmt: skip
 
         return timed
 
     def unary_stream(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """A call that streams events, for as long as its caller listens."""
+        """Return a call that streams events, without a deadline."""
         return self._channel.unary_stream(method, *args, **kwargs)
 
     def stream_unary(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """NI's interface has none."""
+        """Pass on; NI's interface has no such call."""
         return self._channel.stream_unary(method, *args, **kwargs)
 
     def stream_stream(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """NI's interface has none."""
+        """Pass on; NI's interface has no such call."""
         return self._channel.stream_stream(method, *args, **kwargs)
 
     def subscribe(self, callback: Callable[..., None], try_to_connect: bool | None = False) -> None:
-        """Tell of changes of the connection."""
+        """Call `callback` when the state of the connection changes."""
         self._channel.subscribe(callback, bool(try_to_connect))
 
     def unsubscribe(self, callback: Callable[..., None]) -> None:
-        """Tell no more."""
+        """End calls of `callback`."""
         self._channel.unsubscribe(callback)
 
     def close(self) -> None:
@@ -74,7 +74,7 @@ class Deadlines(grpc.Channel):
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _noted(self, call: Any, request: Any, seconds: float, metadata: Any) -> Any:
+    def _called(self, call: Any, request: Any, seconds: float, metadata: Any) -> Any:
         try:
             answer = call(request, timeout=seconds, metadata=metadata)
         except grpc.RpcError as error:
@@ -86,5 +86,5 @@ class Deadlines(grpc.Channel):
 
 
 def open_channel(server: str, deadline_s: float) -> grpc.Channel:
-    """A channel to `server`, HOST:PORT; nothing is sent yet."""
+    """Return a channel to `server`, HOST:PORT; nothing is sent yet."""
     return Deadlines(grpc.insecure_channel(server, options=OPTIONS), deadline_s)

@@ -1,4 +1,4 @@
-"""Watchdog timers of the boards, and the beat that keeps them from expiring."""
+"""The boards' watchdog timers, and the thread that resets them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from nidaqmx.system.watchdog import WatchdogTask
 
 BEATS = 4
-"""Resets of the timers in the time that they take to expire."""
+"""Resets of the timers per timeout."""
 
 
 class Heartbeat:
-    """One watchdog task a board; outputs go to `safe` (volts by channel) when the host is silent.
+    """One watchdog task per board; at expiration outputs go to `safe` (volts by channel).
 
     Raises:
         DeviceFailed: a board whose watchdog cannot be used.
@@ -43,20 +43,20 @@ class Heartbeat:
         self._begin()
 
     def check(self) -> None:
-        """Pass on what went wrong since.
+        """Raise an error of the resetting thread.
 
         Raises:
             InterlockTripped: a watchdog expired.
-            DeviceFailed: it could not be reset.
+            DeviceFailed: a watchdog could not be reset.
         """
         if self._failed is not None:
             raise self._failed
 
     def arm_again(self) -> None:
-        """Begin anew after the boards were reset, which stops their timers.
+        """Arm the timers again after a reset of the boards, which stops them.
 
         Raises:
-            DeviceFailed: that failed; `check` passes it on from now on.
+            DeviceFailed: a timer cannot be armed; `check` raises the same error from now on.
         """
         self._end()
         try:
@@ -73,11 +73,11 @@ class Heartbeat:
 
     @property
     def has_expired(self) -> bool:
-        """Whether a watchdog is known to have brought outputs to their safe values."""
+        """Whether a watchdog is known to have expired."""
         return isinstance(self._failed, InterlockTripped)
 
     def stop(self) -> None:
-        """Stop the timers; outputs stay."""
+        """Stop the timers; outputs hold."""
         self._end()
         self._tasks.close()
 

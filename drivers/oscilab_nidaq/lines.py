@@ -1,4 +1,4 @@
-"""Lines as NI's tasks take them, and setting and reading them without a clock."""
+"""Groups of lines for NI's tasks, and static (unclocked) writes and reads."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from oscilab_nidaq.session import Session
 class Group:
     """Lines of one board that one task drives or reads.
 
-    `rows` are their places among the rows of a waveform or of readings; `bits` are the lines'
-    places in their port, where they are digital.
+    `rows` are their rows in a waveform or in readings; `bits` are the numbers of digital lines in
+    their port.
     """
 
     board: str
@@ -32,30 +32,30 @@ class Group:
 
     @property
     def where(self) -> slice | IndexArray:
-        """The rows; as a slice where they follow each other, which copies nothing."""
+        """The rows; a slice if they are consecutive, which avoids a copy."""
         if len(self.rows) and (np.diff(self.rows) == 1).all():
             return slice(int(self.rows[0]), int(self.rows[-1]) + 1)
         return self.rows
 
     @property
     def listed(self) -> str:
-        """The names as NI-DAQmx takes them."""
+        """The names as one string for NI-DAQmx."""
         return ", ".join(self.names)
 
     def packed(self, levels: FloatArray) -> NDArray[np.uint32]:
-        """The port's numbers `[sample]` of `levels` `[row, sample]` of all rows."""
+        """Return the port values `[sample]` for `levels` `[row, sample]` of all rows."""
         numbers = np.zeros(levels.shape[1], np.uint32)
         for row, bit in zip(self.rows, self.bits, strict=True):
             numbers |= (levels[row] > 0.5).astype(np.uint32) << bit
         return numbers
 
     def unpacked(self, numbers: NDArray[np.uint32]) -> Float64Array:
-        """Levels `[line, sample]` from the port's numbers `[sample]`."""
+        """Return the levels `[line, sample]` for port values `[sample]`."""
         return ((numbers >> self.bits[:, np.newaxis]) & np.uint32(1)).astype(np.float64)
 
 
 def grouped(channels: Sequence[Channel]) -> list[Group]:
-    """`channels`, the rows of a waveform or of readings, by board and kind."""
+    """Return `channels`, the rows of a waveform or of readings, grouped by board and kind."""
     found: dict[tuple[str, bool], list[int]] = {}
     for row, channel in enumerate(channels):
         board = channel.name.partition("/")[0]
@@ -77,7 +77,10 @@ def _bit(name: str) -> int:
 
 
 class Static:
-    """One task a board and kind of line. NI-DAQmx holds lines for the length of a call alone."""
+    """Static writes and reads, with one task per board and kind of line.
+
+    NI-DAQmx reserves the lines only for the duration of a call.
+    """
 
     def __init__(
         self, session: Session, boards: dict[str, Board], outputs: Sequence[Channel]
@@ -104,9 +107,9 @@ class Static:
                 self._analog.append((group, writer))
 
     def set(self, volts: Volts, timeout: Any, board: str | None = None) -> None:
-        """Put every output, or those of `board`, at `volts` `[output]`, in `timeout` seconds.
+        """Set every output, or those of `board`, to `volts` `[output]`, within `timeout` seconds.
 
-        One sample starts and stops its task by itself. (NI's stubs take no fractions of seconds.)
+        Writing one sample starts and stops its task. (NI's stubs do not allow a float timeout.)
         """
         for group, writer in self._analog:
             if board not in (None, group.board):
@@ -119,7 +122,7 @@ class Static:
             lines.write_one_sample_port_uint32(number, timeout)
 
     def read(self, inputs: Sequence[Channel], samples: int, timeout: float) -> Volts:
-        """Readings of `inputs`, `[input, sample]`."""
+        """Return readings `[input, sample]` of `inputs`."""
         from nidaqmx.stream_readers import AnalogMultiChannelReader
 
         volts = np.empty((len(inputs), samples))
@@ -136,7 +139,7 @@ class Static:
         return volts
 
     def close(self) -> None:
-        """Let go of the tasks."""
+        """Close the tasks."""
         self._readers.clear()
         self._tasks.close()
 
@@ -161,14 +164,14 @@ class Static:
 
 
 def add_outputs(task: object, group: Group, board: Board) -> None:
-    """Analog outputs over the board's range."""
+    """Add analog outputs over the board's range to a task."""
     task.ao_channels.add_ao_voltage_chan(  # type: ignore[attr-defined]
         group.listed, min_val=-board.range_V, max_val=board.range_V
     )
 
 
 def add_inputs(task: object, names: str, board: Board) -> None:
-    """Analog inputs over the board's range."""
+    """Add analog inputs over the board's range to a task."""
     from nidaqmx.constants import TerminalConfiguration
 
     terminals = {
@@ -182,14 +185,14 @@ def add_inputs(task: object, names: str, board: Board) -> None:
 
 
 def add_lines(task: object, group: Group) -> None:
-    """Digital outputs as one channel."""
+    """Add digital outputs to a task as one channel."""
     from nidaqmx.constants import LineGrouping
 
     task.do_channels.add_do_chan(group.listed, line_grouping=LineGrouping.CHAN_FOR_ALL_LINES)  # type: ignore[attr-defined]
 
 
 def add_line_inputs(task: object, group: Group) -> None:
-    """Digital inputs as one channel."""
+    """Add digital inputs to a task as one channel."""
     from nidaqmx.constants import LineGrouping
 
     task.di_channels.add_di_chan(group.listed, line_grouping=LineGrouping.CHAN_FOR_ALL_LINES)  # type: ignore[attr-defined]

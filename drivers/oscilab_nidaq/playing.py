@@ -1,4 +1,4 @@
-"""Playing a waveform and reading by one clock and one trigger."""
+"""Playback of a waveform and acquisition, on one clock and one trigger."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
     import nidaqmx
 
 TIMEBASE_HZ = 100e6
-"""Boards divide it; a rate that is such a division is played as it is asked for."""
+"""The boards' timebase; only rates that divide it are exact."""
 LARGEST = 4_000_000
-"""Values that a buffer between this computer and the boards holds: 32 MB."""
-LOOK_S = 0.05
-"""Readings are fetched, and looked at, so often, where that is worth a call."""
+"""Values in a buffer between this computer and the boards: 32 MB."""
+POLL_S = 0.05
+"""Target interval between reads, after each of which interlocks are checked."""
 FEWEST, MOST = 1000, 10_000
-"""Samples fetched at a time."""
+"""Bounds of the number of samples per read."""
 SHORTEST = 2
-"""NI-DAQmx plays no fewer samples from a buffer."""
+"""The fewest samples that NI-DAQmx plays from a buffer."""
 
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
     """One waveform on one clock.
 
-    `total` samples are played. `buffer` of them fit; where the board `regenerates`, it plays that
-    many over and over, otherwise half of them are written again as they were played. `chunk`
-    samples are read at a time.
+    `total` samples are played. `buffer` is the size of the output buffer; a board that
+    `regenerates` repeats it, otherwise each half is rewritten after it was played. `chunk` samples
+    are read at a time.
     """
 
     waveform: Waveform
@@ -51,60 +51,60 @@ class Schedule:
 
     @classmethod
     def of(cls, waveform: Waveform, rate_hz: float) -> Schedule:
-        """The schedule of `waveform` on a clock that boards can make.
+        """Return the schedule of `waveform` on a clock that the boards can make.
 
-        It is the next slower one, so that no slew limit is exceeded.
+        It is the next slower clock, so that no slew limit is exceeded.
         """
-        # Rounding must not turn a rate that a board can make into the next slower one.
+        # Rounding errors must not turn an exact rate into the next slower one.
         rate = TIMEBASE_HZ / math.ceil(TIMEBASE_HZ / rate_hz * (1 - 1e-12))
         total = max(waveform.repeats * waveform.length, SHORTEST)
         most = LARGEST // max(len(waveform.lines), 1)
-        chunk = min(max(int(rate * LOOK_S), FEWEST), MOST)
+        chunk = min(max(int(rate * POLL_S), FEWEST), MOST)
         if waveform.repeats > 1 and SHORTEST <= waveform.length <= most:
             return cls(waveform, rate, total, waveform.length, True, chunk)
         return cls(waveform, rate, total, min(total, most), False, chunk)
 
     def input_buffer(self, lines: int) -> int:
-        """Samples per input that are kept until they are read; 0 for all, as NI-DAQmx does."""
+        """Return the input buffer's size in samples per line; 0 for NI-DAQmx's default of all."""
         size = max(10 * self.chunk, LARGEST // max(lines, 1))
         return size if self.total >= size else 0
 
     def first(self) -> FloatArray:
-        """What is written before the start, `[line, sample]`."""
+        """Return the samples `[line, sample]` that are written before the start."""
         if self.regenerates:
-            return self._written_out(0, self.waveform.length)
+            return self._expanded(0, self.waveform.length)
         return self.samples(0, self.buffer)
 
     def further(self) -> Iterator[tuple[int, int]]:
-        """What is written while it plays: from and to which sample, half a buffer at a time."""
+        """Yield the ranges of samples that are written during playback, half a buffer each."""
         if not self.regenerates:
             half = max(self.buffer // 2, 1)
             for start in range(self.buffer, self.total, half):
                 yield start, min(start + half, self.total)
 
     def samples(self, start: int, stop: int) -> FloatArray:
-        """Samples of all repeats, written out: `[line, sample]`."""
+        """Return samples `start` to `stop` over all repeats, `[line, sample]`."""
         waveform = self.waveform
         if waveform.repeats == 1 and stop <= waveform.length:
-            return self._written_out(start, stop)
-        # A waveform that is too short to be played holds its last level.
+            return self._expanded(start, stop)
+        # A waveform below the minimum length is extended by its last level.
         places = np.minimum(np.arange(start, stop), waveform.repeats * waveform.length - 1)
         return waveform.levels[:, waveform.step_of(places % waveform.length)]
 
-    def _written_out(self, start: int, stop: int) -> FloatArray:
+    def _expanded(self, start: int, stop: int) -> FloatArray:
         if self.waveform.length == self.waveform.levels.shape[1]:
-            # Every step is one sample: there is nothing to write out, and nothing to copy.
+            # Every step is one sample, so a view is enough.
             return self.waveform.levels[:, start:stop]
         return self.waveform.expand(start, stop)
 
     def wanted(self, read: IntArray) -> IntArray:
-        """Where the samples `read` of each repeat are among those of the inputs, ascending."""
+        """Return the ascending input samples for the samples `read` of each repeat."""
         begins = np.arange(self.waveform.repeats, dtype=np.int64)[:, np.newaxis]
         return (begins * self.waveform.length + read + 1).ravel()
 
 
 class Rig:
-    """The tasks for some outputs and inputs, kept for the next waveform on the same lines."""
+    """The tasks for a set of outputs and inputs, kept for further waveforms on these lines."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class Rig:
             raise
 
     def prepare(self, schedule: Schedule) -> None:
-        """Clock and buffers for `schedule`; free where nothing changed since the last."""
+        """Configure clock and buffers for `schedule`, if they differ from the last."""
         key = (schedule.total, schedule.rate_hz, schedule.buffer, schedule.regenerates)
         if self._configured == key:
             return
@@ -161,7 +161,7 @@ class Rig:
         self._configured = key
 
     def write(self, levels: Volts, timeout: float) -> None:
-        """The next samples `[row, sample]` of the outputs."""
+        """Write the next samples `[row, sample]` of the outputs."""
         from nidaqmx.stream_writers import AnalogMultiChannelWriter, DigitalSingleChannelWriter
 
         for group, task in self._outputs:
@@ -175,7 +175,7 @@ class Rig:
                 writer.write_many_sample(np.ascontiguousarray(levels[group.where]), timeout)
 
     def start(self) -> None:
-        """Arm everything, the owner of the clock last."""
+        """Start all tasks, the owner of the clock last."""
         for _, task in self._outputs:
             task.start()
         for _, task in self._inputs:
@@ -185,7 +185,7 @@ class Rig:
         self._master.start()
 
     def read(self, volts: Volts, timeout: float) -> None:
-        """The next samples of the inputs into `volts` `[row, sample]`."""
+        """Read the next samples of the inputs into `volts` `[row, sample]`."""
         from nidaqmx.stream_readers import AnalogMultiChannelReader, DigitalSingleChannelReader
 
         count = volts.shape[1]
@@ -206,39 +206,40 @@ class Rig:
                 volts[group.rows] = found[: len(group.rows)]
 
     def stop(self) -> None:
-        """Stop the clock first, then the rest, and let go of the lines; outputs hold."""
+        """Stop the clock, then the other tasks, and unreserve the lines; outputs hold."""
         from nidaqmx.constants import TaskMode
 
         tasks = [task for _, task in [*self._inputs, *self._outputs]]
         tasks.sort(key=lambda task: task is not self._master)
         with ExitStack() as stops:
-            # The last first; all of them, also where one fails. Outputs that follow a stopped
-            # clock cannot be waited for: abort, and unreserve.
+            # Callbacks run in reverse order, and all of them even if one fails. Outputs on a
+            # stopped clock never finish, so abort, which also unreserves.
             for task in reversed(tasks):
                 stops.callback(task.control, TaskMode.TASK_ABORT)
 
     def cut(self) -> int | None:
-        """Stop the clock of a waveform in its middle, and say how many samples of it the outputs
-        have made; None where NI-DAQmx does not tell.
+        """Stop the clock, and return how many samples of the waveform were generated.
+
+        None if NI-DAQmx does not report it.
         """
         from nidaqmx.errors import Error
 
         with contextlib.suppress(Error):
             self._stop_inputs()
-            # A task that is stopped itself forgets; nothing was played where none drives.
+            # A stopped task loses this count, so only the inputs are stopped here.
             tasks = [task for _, task in self._outputs]
             return tasks[0].out_stream.total_samp_per_chan_generated if tasks else 0
         return None
 
     def halt(self) -> None:
-        """Stop the clock, from any thread, and with it everything; what waits for samples fails."""
+        """Stop the clock, from any thread; pending reads fail."""
         from nidaqmx.errors import Error
 
         with contextlib.suppress(Error):
             self._stop_inputs()
 
     def _stop_inputs(self) -> None:
-        """The clock's owner first. The others would wait for it until their time is out."""
+        """Abort the inputs, the clock's owner first; the others would wait for it and time out."""
         from nidaqmx.constants import TaskMode
 
         tasks = [task for _, task in self._inputs]
@@ -246,7 +247,7 @@ class Rig:
             task.control(TaskMode.TASK_ABORT)
 
     def close(self) -> None:
-        """Let go of the tasks."""
+        """Close the tasks."""
         self._stack.close()
 
     @property
@@ -265,7 +266,7 @@ class Rig:
                 add_outputs(task, group, boards[group.board])
         groups = grouped(inputs)
         if not any(group.board == master and not group.digital for group in groups):
-            # Somebody has to give the clock: one input whose samples nobody wants.
+            # One input has to provide the clock, even if its samples are not wanted.
             nothing = np.empty(0, np.intp)
             groups.append(Group(master, False, (), nothing, nothing.astype(np.uint32)))
         for group in groups:
@@ -280,11 +281,11 @@ class Rig:
 
 
 KEPT = 8
-"""Sets of tasks that are kept for the next waveform on the same lines."""
+"""Number of rigs that are kept."""
 
 
 class Rigs:
-    """Which of the rigs plays what, and how far a waveform came that was cut short."""
+    """The rigs by their lines, and the progress of a waveform that was aborted."""
 
     def __init__(self, connection: Connection, channels: ChannelTable) -> None:
         self._connection = connection
@@ -296,14 +297,14 @@ class Rigs:
 
     @property
     def is_playing(self) -> bool:
-        """Whether a waveform is under way."""
+        """Whether a waveform is playing."""
         return self._playing is not None
 
     @contextmanager
     def playing(
         self, session: Session, waveform: Waveform, inputs: Sequence[str]
     ) -> Generator[Rig]:
-        """The rig that plays `waveform` within the block, at whose end it is stopped."""
+        """Yield the rig for `waveform`, and stop it at the end of the block."""
         rig = self._rig(session, waveform, inputs)
         self._unstopped, self._waveform = rig, waveform
         self._playing = rig
@@ -314,23 +315,24 @@ class Rigs:
         self.stop()
 
     def stop(self) -> None:
-        """Stop what was played last, and let go of its lines, unless that was done already.
+        """Stop the last rig and unreserve its lines, unless that was done.
 
-        Whatever cut a waveform short, a signal in the middle of a call to NI-DAQmx included.
+        It works after any abort, even by a signal during a call to NI-DAQmx.
         """
         if self._unstopped is not None:
             self._unstopped.stop()
             self._unstopped = None
 
     def halt(self) -> None:
-        """Stop the clock of what plays, from any thread."""
+        """Stop the clock of the present waveform, from any thread."""
         playing = self._playing
         if playing is not None:
             playing.halt()
 
     def played(self, waveform: Waveform, answers: bool) -> int | None:
-        """How many samples of `waveform` went out, its clock stopped; None where NI-DAQmx does
-        not tell, or is not to be asked since nothing `answers`.
+        """Stop the clock, and return how many samples of `waveform` were generated.
+
+        None if NI-DAQmx does not report it, or does not answer (`answers` false).
         """
         if waveform is not self._waveform:
             return 0
@@ -339,7 +341,7 @@ class Rigs:
         return self._unstopped.cut() if answers else None
 
     def close(self) -> None:
-        """Let go of all tasks, also where one fails."""
+        """Close all tasks, even if one fails."""
         kept, self._kept = self._kept, {}
         self._unstopped = None
         with ExitStack() as closes:
@@ -353,7 +355,7 @@ class Rigs:
         if rig is None:
             chosen = [self._channels.input(name) for name in inputs]
             rig = Rig(session, self._connection, outputs, chosen)
-        # The least recently played goes first.
+        # Evict the least recently played.
         self._kept[key] = rig
         if len(self._kept) > KEPT:
             self._kept.pop(next(iter(self._kept))).close()
@@ -370,8 +372,8 @@ def play(
 ) -> Volts:
     """Play `schedule` and return volts `[input, repeat, reading]`.
 
-    After every chunk `watch` gets the last reading of each input, and may raise to stop. Tasks are
-    not stopped here.
+    After every chunk `watch` is called with the last reading of each input; it may raise to abort.
+    The caller stops the tasks.
     """
     wanted = schedule.wanted(read)
     volts = np.empty((len(inputs), len(wanted)))
@@ -389,7 +391,7 @@ def play(
         low, high = np.searchsorted(wanted, [start, stop])
         volts[:, low:high] = part[:, _places(wanted[low:high] - start)]
         watch(dict(zip(inputs, part[:, -1].tolist(), strict=True)))
-        # What was read was played, and has left that much room.
+        # Samples up to `stop` were played, so the buffer has room.
         while coming is not None and coming[1] - stop < schedule.buffer:
             rig.write(schedule.samples(*coming), timeout)
             coming = next(further, None)
@@ -397,7 +399,7 @@ def play(
 
 
 def _places(wanted: IntArray) -> slice | IntArray:
-    """`wanted` as a slice where it leaves nothing out, as where clamp points are read in turn."""
+    """Return `wanted` as a slice if it is consecutive, which avoids a copy."""
     if len(wanted) and wanted[-1] - wanted[0] == len(wanted) - 1:
         return slice(int(wanted[0]), int(wanted[-1]) + 1)
     return wanted

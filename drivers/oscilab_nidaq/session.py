@@ -1,4 +1,4 @@
-"""The way to NI-DAQmx: tasks, the identity of the boards, and every error as a sentence."""
+"""Access to NI-DAQmx: tasks, the identity of the boards, and readable errors."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from nidaqmx.system.watchdog import WatchdogTask
 
 WORDS = 400
-"""NI's explanations run to paragraphs; the first of them says what is wrong."""
+"""Characters kept of NI's error messages, whose first paragraph says what is wrong."""
 RESERVED = (-50103, -200022)
-"""NI's codes for what another task holds; names for them would import nidaqmx."""
+"""NI's codes for a resource reserved by another task; NI's names would need nidaqmx imported."""
 EXPIRED = (-200644, -200678, -200681, -200712, -201434)
-"""NI's codes for what a watchdog that has expired forbids."""
+"""NI's codes for calls refused by an expired watchdog."""
 GONE = (-201003, -200220)
-"""NI's codes for a board that was there when the device was opened, and is no longer."""
+"""NI's codes for a board that was removed after the device was opened."""
 INSTALL = "install it from https://www.ni.com/daqmx, or name the `server` that has the boards"
 
 
 class Session:
-    """Makes tasks: on the local driver, or on the server that the bench names.
+    """Makes tasks on the local driver, or on the server named in the bench.
 
     Raises:
-        InvalidInput: a server that is no HOST:PORT.
+        InvalidInput: a server that is not HOST:PORT.
     """
 
     def __init__(self, connection: Connection, name: str) -> None:
@@ -40,7 +40,7 @@ class Session:
         self._options: Any = None
         self._channel: Any = None
         self.answers = True
-        """Whether the server did when it was last asked something."""
+        """Whether the last call was answered."""
         if connection.server is not None:
             from nidaqmx import GrpcSessionOptions
 
@@ -53,49 +53,49 @@ class Session:
                     "as 10.0.0.7:31763"
                 )
             self._channel = open_channel(connection.server, connection.deadline_s)
-            # A name would tie the session to the task's; the server makes one up.
+            # Without a name the server makes one up; a given one would be shared by all tasks.
             self._options = GrpcSessionOptions(self._channel, "")
 
     @property
     def place(self) -> str:
-        """Where the boards are, for messages."""
+        """The place of the boards, for messages."""
         server = self._connection.server
         return f"behind the server {server}" if server else "in this computer"
 
     def task(self) -> nidaqmx.Task:
-        """A new task."""
+        """Return a new task."""
         import nidaqmx
 
         return nidaqmx.Task(grpc_options=self._options)
 
     def watchdog(self, device: str, timeout: Any) -> WatchdogTask:
-        """A new watchdog task of one board."""
+        """Return a new watchdog task of one board."""
         from nidaqmx.system.watchdog import WatchdogTask
 
         return WatchdogTask(device, timeout=timeout, grpc_options=self._options)
 
     def system(self) -> System:
-        """What there is."""
+        """Return the system that has the boards."""
         from nidaqmx.system import System
 
         return System.local() if self._options is None else System.remote(self._options)
 
     def device(self, name: str) -> Any:
-        """A board by name."""
+        """Return the board `name`."""
         return self.system().devices[name]
 
     def close(self) -> None:
-        """Let go of the server; idempotent."""
+        """Close the connection to the server; idempotent."""
         if self._channel is not None:
             self._channel.close()
 
     @contextmanager
     def told(self, what: str) -> Generator[None]:
-        """Every error of NI-DAQmx in the block as one sentence about `what`.
+        """Raise errors of NI-DAQmx in the block as one sentence about `what`.
 
         Raises:
             InterlockTripped: a board's watchdog has expired.
-            DeviceFailed: naming the device, where it is, and what NI-DAQmx says.
+            DeviceFailed: the message names the device, its place, and NI-DAQmx's error.
         """
         from nidaqmx.errors import DaqNotFoundError, Error, RpcError
 
@@ -119,11 +119,11 @@ class Session:
             said = " ".join(str(error).split())
             short = said if len(said) <= WORDS else said[:WORDS].rsplit(" ", 1)[0] + " ..."
             raise DeviceFailed(
-                f"device {self._name} {self.place} failed {what}: {self._meant(error, short)}"
+                f"device {self._name} {self.place} failed {what}: {self._explained(error, short)}"
             ) from error
 
-    def _meant(self, error: Error, said: str) -> str:
-        """What NI-DAQmx said, or what it means and what to do about it."""
+    def _explained(self, error: Error, said: str) -> str:
+        """Return NI-DAQmx's message, or for known codes its meaning and the remedy."""
         code = getattr(error, "error_code", 0)
         if code in RESERVED:
             return (
@@ -139,7 +139,7 @@ class Session:
         return said
 
     def _unreachable(self, what: str, error: RpcError) -> str:
-        # The names of gRPC's codes; comparing them needs no import of gRPC by a local driver.
+        # Compare names of gRPC's codes, so that the local driver does not import gRPC.
         code = getattr(error.rpc_code, "name", "")
         server = self._connection.server
         if code == "UNAVAILABLE":
@@ -158,10 +158,10 @@ class Session:
 
 
 def identify(session: Session, connection: Connection, name: str) -> Identity:
-    """Look at every board and say which they are; nothing is driven.
+    """Check every board, and return the identity of the device; outputs do not move.
 
     Raises:
-        DeviceFailed: a board is missing, or is not what the bench says.
+        DeviceFailed: a board is missing, or differs from the bench.
     """
     with session.told("while its boards were listed"):
         there = list(session.system().devices.device_names)
@@ -172,7 +172,7 @@ def identify(session: Session, connection: Connection, name: str) -> Identity:
         if board_name.lower() not in [found.lower() for found in there]:
             raise DeviceFailed(
                 f"device {name} needs the board {board_name} ({board.product}), which is not "
-                f"{session.place}; there are: {', '.join(there) or 'none'}; plug it in, or mend "
+                f"{session.place}; there are: {', '.join(there) or 'none'}; plug it in, or correct "
                 "connection.boards"
             )
         with session.told(f"while board {board_name} was identified"):
@@ -212,7 +212,7 @@ def _checked(session: Session, name: str, board: Board, device: str) -> str:
 
 
 def _check_range(device: str, name: str, board: Board, ranges: Sequence[float], what: str) -> None:
-    # Ends of ranges, lower and upper in turn.
+    # `ranges` has lower and upper ends in turn.
     if not ranges or min(ranges) > -board.range_V or max(ranges) < board.range_V:
         reach = f"{min(ranges):g} to {max(ranges):g} V" if ranges else "none"
         raise _differs(device, name, f"{what} of", f"±{board.range_V:g} V", reach)
@@ -221,5 +221,5 @@ def _check_range(device: str, name: str, board: Board, ranges: Sequence[float], 
 def _differs(device: str, name: str, what: str, wanted: object, found: object) -> DeviceFailed:
     return DeviceFailed(
         f"device {device}: the bench says of board {name} {what} {wanted}, but the board has "
-        f"{found}; mend connection.boards"
+        f"{found}; correct connection.boards"
     )

@@ -1,4 +1,4 @@
-"""What a bench file says of a rack: `[devices.NAME.connection]`.
+"""The table of a rack in a bench file: `[devices.NAME.connection]`.
 
     [devices.rack0.connection]
     trigger = { master = "dac1", output = 1, input = 1 }
@@ -11,7 +11,7 @@
     modules = { 1 = "DAQM900A" }
     inputs = "101:104"
 
-Lines are called after their instrument: `dac1_3`, `daq_101`.
+Lines are named after their instrument: `dac1_3`, `daq_101`.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ Pair = Annotated[tuple[Volts, Volts], Field(strict=False)]
 
 
 class InstrumentTable(Table):
-    """What every instrument has; each kind has a table of its own.
+    """The keys of every instrument; each kind has a table of its own.
 
-    `resource` is its VISA address; `resources` are those of several of one make, which are then
-    numbered from 1. `serial` (or `serials`) is checked against `*IDN?`. `clear` sends `*CLS` and
-    `reset` `*RST` when it is connected, which neither happens otherwise; a reset moves outputs.
-    `settle_s` is how long its outputs take after a command.
+    `resource` is its VISA address; `resources` are those of several instruments of one kind, which
+    are numbered from 1. `serial` (or `serials`) is checked with `*IDN?`. `clear` sends `*CLS` and
+    `reset` `*RST` on connecting; a reset moves outputs. `settle_s` is the settling time of its
+    outputs after a command.
     """
 
     kind: str
@@ -66,7 +66,7 @@ class InstrumentTable(Table):
 
 
 class Qdac2Table(InstrumentTable):
-    """A QDevil QDAC-II. `switches` are channels that switch: volts when off and when on."""
+    """A QDevil QDAC-II. `switches` are the channels used as switches, with volts off and on."""
 
     channels: Text = "1:24"
     range: Literal["high", "low"] = "high"
@@ -80,9 +80,9 @@ class Keysight33500Table(InstrumentTable):
 
 
 class Daq970aTable(InstrumentTable):
-    """A Keysight DAQ970A: `modules` by slot, the `inputs` that are wired, and digital ports.
+    """A Keysight DAQ970A: `modules` by slot, wired `inputs`, and digital ports.
 
-    `nplc` is the aperture of a reading in power line cycles, `delay_s` is waited before each.
+    `nplc` is the aperture of a reading in power line cycles, `delay_s` the delay before it.
     """
 
     modules: dict[str, str]
@@ -103,11 +103,11 @@ class Daq970aTable(InstrumentTable):
 
 
 class GenericTable(InstrumentTable):
-    """Any SCPI instrument, by its commands; fields are `{channel}`, `{volts}`, `{seconds}`.
+    """Any SCPI instrument, by command templates with fields `{channel}`, `{volts}`, `{seconds}`.
 
-    `outputs` and `inputs` are names of channels as the commands spell them, `identity` what its
-    `*IDN?` must contain. `set`, `get` and `off` are for outputs, `read` for inputs; `upload` is
-    followed by a block of float32, `trigger` starts what was uploaded.
+    `outputs` and `inputs` are the names of channels in commands, `identity` is a part of its reply
+    to `*IDN?`. `set`, `get` and `off` are for outputs, `read` for inputs. `upload` is followed by a
+    block of float32, and `trigger` starts it.
     """
 
     identity: Text
@@ -135,7 +135,7 @@ class GenericTable(InstrumentTable):
 
 
 class TriggerTable(Table):
-    """The trigger cable: from an output of the QDAC-II `master` to an input of all of them."""
+    """The trigger cable, from an output of the QDAC-II `master` to an input of the others."""
 
     master: Name
     output: Annotated[int, Field(ge=1, le=5)] = 1
@@ -145,7 +145,7 @@ class TriggerTable(Table):
 class ClockTable(Table):
     """An instrument that keeps time in place of the computer's clock.
 
-    `wait` returns after so many `{seconds}`, `now` tells seconds.
+    `wait` returns after `{seconds}`, `now` returns the time in seconds.
     """
 
     resource: Text
@@ -154,9 +154,9 @@ class ClockTable(Table):
 
 
 class Connection(Table):
-    """The whole table, each instrument in the table of its kind (`rack.read_connection`).
+    """The whole table, with instruments in the tables of their kinds (`rack.read_connection`).
 
-    `library` is PyVISA's: "" for the system's, "@py" for pyvisa-py.
+    `library` is PyVISA's: "" for the system's library, "@py" for pyvisa-py.
     """
 
     instruments: Annotated[dict[Name, InstrumentTable], Field(min_length=1)]
@@ -168,7 +168,7 @@ class Connection(Table):
 
 @dataclass(frozen=True)
 class Unit:
-    """One instrument of a rack, with its own name and address, and the rack's trigger cable."""
+    """One instrument of a rack: its name, address and table, and the rack's trigger cable."""
 
     name: str
     resource: str
@@ -178,7 +178,7 @@ class Unit:
 
 
 def units_of(connection: Connection) -> list[Unit]:
-    """Every instrument in the order of the table, those of one make numbered from 1."""
+    """Return the instruments in the order of the table; several of one kind are numbered from 1."""
     units: list[Unit] = []
     trigger = connection.trigger
     for name, table in connection.instruments.items():
@@ -194,10 +194,10 @@ def units_of(connection: Connection) -> list[Unit]:
 
 
 def numbers_in(text: str, where: str) -> list[int]:
-    """The numbers of `1:3,7`.
+    """Return the numbers in a list such as `1:3,7`.
 
     Raises:
-        InvalidInput: anything else, or a number twice.
+        InvalidInput: a malformed list, or a number twice.
     """
     found: list[int] = []
     for part in filter(None, (part.strip() for part in text.split(","))):

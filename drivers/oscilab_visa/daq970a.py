@@ -1,4 +1,4 @@
-"""Keysight DAQ970A: slow, precise readings of many voltages, one after the other."""
+"""The Keysight DAQ970A: slow and precise readings of many voltages in turn."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from oscilab.plugins import choices
 from oscilab.types import Volts
 from oscilab.wired.channels import Channel
 from oscilab_visa.connection import Daq970aTable, Unit, numbers_in
-from oscilab_visa.instrument import identified
+from oscilab_visa.instrument import Linked, identified
 from oscilab_visa.link import Link
 
 
 @dataclass(frozen=True)
 class Module:
-    """A plug-in module: the channels that the voltmeter reads, ports, and readings a second."""
+    """A plug-in module: the numbers of voltmeter channels and of ports, and readings per second."""
 
     volts: int = 0
     ports: int = 0
@@ -32,16 +32,16 @@ MODULES = {
     "DAQM908A": Module(volts=40, rate_hz=80.0),
     "DAQM907A": Module(ports=2),
 }
-"""What the data sheets state; an instrument that is slower only makes a run longer."""
+"""Figures from the data sheets. A slower instrument only makes a run longer."""
 BITS = 8
 DIGITS = 2.2e6
-"""Steps of half a range, at 6 1/2 digits."""
+"""Steps in half a range, at 6 1/2 digits."""
 
 
-class Daq970a:
-    """Analog inputs `daq_101`, and bits of digital ports `daq_302_0` as inputs or outputs.
+class Daq970a(Linked):
+    """Analog inputs such as `daq_101`, and digital inputs or outputs such as `daq_302_0`.
 
-    A scan is triggered by the query that asks for it, and takes its channels in ascending order.
+    A scan is triggered by its query, and reads its channels in ascending order.
     """
 
     reads_back = True
@@ -67,24 +67,12 @@ class Daq970a:
         ] + [Channel(line, "digital", "in") for line in self._bits(self._in_ports)]
         self.outputs = [Channel(line, "digital", "out") for line in self._bits(self._out_ports)]
         self._number_of = {self._line(number): number for number in self._volts}
-        self._link: Link | None = None
         self._ready = False
         self._scan: list[int] = []
         self._count = 0
 
-    @property
-    def link(self) -> Link:
-        """The line to it.
-
-        Raises:
-            DeviceFailed: it is not connected.
-        """
-        if self._link is None:
-            raise DeviceFailed(f"instrument {self.name} is not connected; open the device first")
-        return self._link
-
     def connect(self, link: Link) -> str:
-        """See `RackInstrument`; a slot with another module than the bench file says is refused."""
+        """See `RackInstrument`; a module other than in the bench file is refused."""
         self._link, self._ready = link, False
         _, serial = identified(link, ["DAQ970A", "DAQ973A"], self._serial)
         for slot, module in self._table.modules.items():
@@ -97,7 +85,7 @@ class Daq970a:
         return serial
 
     def read_outputs(self) -> list[float]:
-        """What its digital outputs were told, bit by bit."""
+        """Return the levels of the digital outputs that were written last."""
         found: list[float] = []
         for port in self._out_ports:
             value = round(self.link.numbers(f"SOUR:DIG:DATA:BYTE? (@{port})", 1)[0])
@@ -105,7 +93,7 @@ class Daq970a:
         return found
 
     def set(self, levels: Mapping[int, float]) -> None:
-        """Put bits of its digital outputs at levels, port by port."""
+        """Set digital outputs, port by port."""
         now = self.read_outputs()
         for output, level in levels.items():
             now[output] = level
@@ -116,7 +104,7 @@ class Daq970a:
                 self.link.command(f"SOUR:DIG:DATA:BYTE {value},(@{port})")
 
     def read(self, names: Sequence[str], samples: int) -> Volts:
-        """Readings `[input, sample]`: a scan of the analog inputs, then the digital ports."""
+        """Return readings `[input, sample]`: analog inputs by a scan, then digital ports."""
         found = np.empty((len(names), samples))
         analog = [row for row, name in enumerate(names) if name in self._number_of]
         if analog:
@@ -133,13 +121,13 @@ class Daq970a:
         return found
 
     def seconds(self, names: Sequence[str]) -> float:
-        """How long one scan over these inputs takes, digital ports left aside."""
+        """Return the duration of a scan over these inputs in seconds, without digital ports."""
         numbers = [self._number_of[name] for name in names if name in self._number_of]
         aperture = self._table.nplc / self._table.line_hz + self._table.delay_s
         return sum(1 / self._rates[number] + aperture for number in numbers)
 
     def off(self) -> None:
-        """The scan stopped, digital outputs low."""
+        """Stop the scan and set digital outputs low."""
         self._ready = False
         self.link.command("ABOR")
         for port in self._out_ports:

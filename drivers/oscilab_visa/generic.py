@@ -1,4 +1,4 @@
-"""An instrument that the bench file describes by its commands."""
+"""An instrument described in the bench file by its commands."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from oscilab.errors import DeviceFailed, InvalidInput
 from oscilab.types import Volts
 from oscilab.wired.channels import Channel
 from oscilab_visa.connection import GenericTable, Unit
-from oscilab_visa.instrument import identified
+from oscilab_visa.instrument import Linked, identified
 from oscilab_visa.link import Link
 
 FIELDS = {
     "set": {"channel", "volts"}, "get": {"channel"}, "read": {"channel"}, "upload": {"channel"},
     "trigger": {"channel"}, "error": set[str](), "off": {"channel"},
 }  # fmt: skip
-"""What the templates of each command may name."""
+"""The fields that each template may have."""
 
 
-class GenericInstrument:
-    """Sets, reads and uploads by templates; every channel with a message of its own."""
+class GenericInstrument(Linked):
+    """Sets, reads and uploads by templates, with one message per channel."""
 
     def __init__(self, unit: Unit) -> None:
         table = unit.table
@@ -38,18 +38,6 @@ class GenericInstrument:
         self.inputs = [
             Channel(f"{unit.name}_{name}", "analog", "in", low, high) for name in table.inputs
         ]
-        self._link: Link | None = None
-
-    @property
-    def link(self) -> Link:
-        """The line to it.
-
-        Raises:
-            DeviceFailed: it is not connected.
-        """
-        if self._link is None:
-            raise DeviceFailed(f"instrument {self.name} is not connected; open the device first")
-        return self._link
 
     def connect(self, link: Link) -> str:
         """See `RackInstrument`."""
@@ -57,7 +45,7 @@ class GenericInstrument:
         return identified(link, [self._table.identity], self._serial)[1]
 
     def read_outputs(self) -> list[float]:
-        """What its outputs are at, where it can tell."""
+        """Return the levels of the outputs, NaN without the command `get`."""
         template = self._table.get
         if template is None:
             return [0.0] * len(self.outputs) if not self.outputs else [np.nan] * len(self.outputs)
@@ -66,17 +54,17 @@ class GenericInstrument:
         ]
 
     def set(self, levels: Mapping[int, float]) -> None:
-        """Put outputs at levels, one after the other."""
+        """Set outputs one after the other."""
         assert self._table.set is not None
         for output, volts in levels.items():
             channel = self._table.outputs[output]
             self.link.command(self._table.set.format(channel=channel, volts=float(volts)))
 
     def upload(self, output: int, volts: Volts) -> None:
-        """Load a waveform `[sample]`, which `start` plays.
+        """Load a waveform `[sample]` for `start`.
 
         Raises:
-            DeviceFailed: the instrument refuses it, or the bench file does not say how.
+            DeviceFailed: the instrument refuses it, or the bench file has no command for it.
         """
         if self._table.upload is None:
             raise DeviceFailed(f"{self._link} cannot take a waveform; state its command upload")
@@ -87,14 +75,14 @@ class GenericInstrument:
         """Play the waveform of an output.
 
         Raises:
-            DeviceFailed: the bench file does not say how.
+            DeviceFailed: the bench file has no command for it.
         """
         if self._table.trigger is None:
             raise DeviceFailed(f"{self._link} cannot be triggered; state its command trigger")
         self.link.command(self._table.trigger.format(channel=self._table.outputs[output]))
 
     def read(self, names: Sequence[str], samples: int) -> Volts:
-        """Readings `[input, sample]`, one by one."""
+        """Return readings `[input, sample]`, with one query each."""
         assert self._table.read is not None
         found = np.empty((len(names), samples))
         for sample in range(samples):
@@ -105,11 +93,11 @@ class GenericInstrument:
         return found
 
     def seconds(self, names: Sequence[str]) -> float:
-        """How long the readings take, as the bench file says."""
+        """Return the duration of a reading of these inputs in seconds, as in the bench file."""
         return self._table.reading_s * len(names)
 
     def off(self) -> None:
-        """What the bench file says for it, for every output."""
+        """Send the command `off`, for every output if it has a field for the channel."""
         if self._table.off is None:
             return
         for channel in self._table.outputs:

@@ -1,4 +1,4 @@
-"""What a rack asks of each of its instruments."""
+"""The interface of an instrument in a rack."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from oscilab_visa.link import Link
 
 
 class RackInstrument(Protocol):
-    """One instrument: its lines are known before it is connected.
+    """One instrument, whose lines are known before it is connected.
 
-    Levels are by the number of the output among its own, such as `{0: 1.5, 3: -2.0}`.
+    Levels are in volts by the index of the output, such as `{0: 1.5, 3: -2.0}`.
     """
 
     reads_back: bool
-    """Whether it can say what its outputs are at."""
+    """Whether it can report the levels of its outputs."""
 
     @property
     def outputs(self) -> Sequence[Channel]:
-        """Its outputs, in the order that levels are numbered in."""
+        """Its outputs, in the order of their indices."""
         ...
 
     @property
@@ -33,41 +33,41 @@ class RackInstrument(Protocol):
         ...
 
     def connect(self, link: Link) -> str:
-        """Take the link, see that it leads to the right instrument, and return its serial number.
+        """Check that `link` leads to the right instrument, and return its serial number.
 
         Raises:
-            DeviceFailed: it is another instrument, or not as the bench file says.
+            DeviceFailed: it is another instrument, or its state differs from the bench file.
         """
         ...
 
     def read_outputs(self) -> list[float]:
-        """What its outputs are at, in their order."""
+        """Return the levels of its outputs in their order."""
         ...
 
     def set(self, levels: Mapping[int, float]) -> None:
-        """Put outputs at levels, and see that no error came of it."""
+        """Set outputs to levels, and check for errors."""
         ...
 
     def read(self, names: Sequence[str], samples: int) -> Volts:
-        """Readings of its inputs `[input, sample]`."""
+        """Return readings `[input, sample]` of the named inputs."""
         ...
 
     def seconds(self, names: Sequence[str]) -> float:
-        """How long one reading of these inputs takes."""
+        """Return the duration of one reading of these inputs in seconds."""
         ...
 
     def off(self) -> None:
-        """Outputs to zero or disconnected, and everything stopped that plays."""
+        """Stop playback, and set outputs to zero or disconnect them."""
         ...
 
 
 @dataclass(frozen=True)
 class InstrumentKind:
-    """A kind of instruments: an entry of `oscilab.instruments`.
+    """A kind of instrument: an entry of `oscilab.instruments`.
 
-    `table` is what a bench file says of one, `make` takes one of a rack and gives its driver, not
-    connected. `twin`, where there is one, makes a virtual instrument (of
-    `oscilab_sim.scpi.instrument`) from a unit, a serial number and a virtual backplane.
+    `table` is its table in a bench file. `make` returns its driver, not connected. `twin`, if there
+    is one, returns a virtual instrument (of `oscilab_sim.scpi.instrument`) for a unit, a serial
+    number and a virtual backplane.
     """
 
     table: type[InstrumentTable]
@@ -77,22 +77,40 @@ class InstrumentKind:
 
 @runtime_checkable
 class Triggered(Protocol):
-    """An instrument that can prepare levels and take them on at a trigger, with others."""
+    """An instrument that can stage levels and apply them at a trigger, together with others."""
 
     def stage(self, levels: Mapping[int, float]) -> None:
-        """Prepare levels."""
+        """Stage levels for the trigger."""
         ...
 
     def fire(self) -> None:
-        """Send the trigger, from the master of the rack."""
+        """Send the trigger, as the master of the rack."""
         ...
 
 
+class Linked:
+    """What the drivers here share: the link, once the instrument is connected."""
+
+    name: str
+    _link: Link | None = None
+
+    @property
+    def link(self) -> Link:
+        """The link to the instrument.
+
+        Raises:
+            DeviceFailed: it is not connected.
+        """
+        if self._link is None:
+            raise DeviceFailed(f"instrument {self.name} is not connected; open the device first")
+        return self._link
+
+
 def identified(link: Link, makes: Sequence[str], serial: str | None) -> tuple[str, str]:
-    """Model and serial number, from `*IDN?`.
+    """Return the model and the serial number from `*IDN?`.
 
     Raises:
-        DeviceFailed: it is none of `makes`, or has another serial number than the bench file says.
+        DeviceFailed: it is none of `makes`, or its serial number differs from the bench file.
     """
     answer = link.ask("*IDN?")
     names = " or ".join(make.strip(",") for make in makes)
@@ -111,5 +129,5 @@ def identified(link: Link, makes: Sequence[str], serial: str | None) -> tuple[st
 
 
 def no_inputs(link: Link | None, names: Sequence[str]) -> DeviceFailed:
-    """The refusal of an instrument that reads nothing."""
+    """Return the error of an instrument that has no inputs."""
     return DeviceFailed(f"{link} has no inputs, and was asked to read {', '.join(names)}")

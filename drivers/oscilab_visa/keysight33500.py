@@ -1,4 +1,4 @@
-"""Keysight 33500B and 33600A: channels that hold levels, or play what was uploaded."""
+"""The Keysight 33500B and 33600A, whose channels hold levels or play uploaded waveforms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from oscilab.errors import DeviceFailed, InvalidInput
 from oscilab.types import Volts
 from oscilab.wired.channels import Channel
 from oscilab_visa.connection import Keysight33500Table, Unit, numbers_in
-from oscilab_visa.instrument import identified, no_inputs
+from oscilab_visa.instrument import Linked, identified, no_inputs
 from oscilab_visa.link import Link
 
 RANGE_V = 10.0
@@ -18,13 +18,13 @@ RANGE_V = 10.0
 STEPS = 2**16
 MODELS = ["335", "336"]
 OPEN = 9e37
-"""What is larger stands for an open circuit."""
+"""Larger loads stand for an open circuit."""
 
 
-class Keysight33500:
-    """A channel holds a level as the function DC, written for an open circuit.
+class Keysight33500(Linked):
+    """Channels that hold levels as the function DC, set for an open circuit.
 
-    Levels change when the command arrives: they cannot be staged.
+    Levels change when the command arrives; they cannot be staged.
     """
 
     reads_back = True
@@ -44,19 +44,7 @@ class Keysight33500:
             for number in self._numbers
         ]
         self.inputs: Sequence[Channel] = ()
-        self._link: Link | None = None
         self._ready: set[int] = set()
-
-    @property
-    def link(self) -> Link:
-        """The line to it.
-
-        Raises:
-            DeviceFailed: it is not connected.
-        """
-        if self._link is None:
-            raise DeviceFailed(f"instrument {self.name} is not connected; open the device first")
-        return self._link
 
     def connect(self, link: Link) -> str:
         """See `RackInstrument`."""
@@ -64,15 +52,15 @@ class Keysight33500:
         self._ready.clear()
         model, serial = identified(link, [f",{model}" for model in MODELS], self._serial)
         if model.endswith(("1A", "1B", "09B")) and 2 in self._numbers:
-            raise DeviceFailed(f"{link} is a {model} with one channel; take channel 2 away")
+            raise DeviceFailed(f"{link} is a {model} with one channel; remove channel 2")
         return serial
 
     def read_outputs(self) -> list[float]:
-        """What each channel's socket is at without a load, on the average where it plays."""
+        """Return the open-circuit level of each channel, the offset if it plays a waveform."""
         return [self._level(number) for number in self._numbers]
 
     def set(self, levels: Mapping[int, float]) -> None:
-        """Put outputs at levels."""
+        """Set outputs one after the other."""
         for output, volts in levels.items():
             number = self._numbers[output]
             if number not in self._ready:
@@ -80,7 +68,7 @@ class Keysight33500:
             self.link.command(f"SOUR{number}:VOLT:OFFS {float(volts)!r}")
 
     def upload(self, output: int, volts: Volts, rate_hz: float) -> None:
-        """Load a waveform `[sample]` that one external trigger plays once.
+        """Load a waveform `[sample]`, played once per external trigger.
 
         Raises:
             DeviceFailed: the instrument refuses it.
@@ -102,15 +90,15 @@ class Keysight33500:
         self._ready.discard(number)
 
     def read(self, names: Sequence[str], samples: int) -> Volts:
-        """It reads nothing."""
+        """Refuse: there are no inputs."""
         raise no_inputs(self._link, names)
 
     def seconds(self, names: Sequence[str]) -> float:
-        """Nothing, for nothing is read."""
+        """Return zero; there are no inputs."""
         return 0.0
 
     def off(self) -> None:
-        """Sockets disconnected."""
+        """Disconnect the outputs."""
         self._ready.clear()
         for number in self._numbers:
             self.link.command(f"OUTP{number} OFF")
@@ -125,7 +113,7 @@ class Keysight33500:
         return offset if load > OPEN else offset * (load + 50.0) / load
 
     def _prepare(self, number: int) -> None:
-        """The channel as a source of DC for an open circuit, connected, without a jump."""
+        """Make the channel a connected DC source for an open circuit, without a jump."""
         level = self._level(number)
         self.link.command(
             f":OUTP{number}:LOAD INF;:SOUR{number}:VOLT:RANG:AUTO ON;"

@@ -1,4 +1,4 @@
-"""The line to one instrument: every message and every answer passes here, checked."""
+"""The link to one instrument, which checks every message and every answer."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _ERROR = re.compile(r'\s*([+-]?\d+)\s*,?\s*"?([^"]*)"?')
 
 
 def resource_manager(library: str) -> ResourceManager:
-    """The manager of `library`; of "" NI-VISA or Keysight VISA if there is one.
+    """Return PyVISA's manager of `library`; for "" that of an installed VISA, else pyvisa-py's.
 
     Raises:
         OscilabError: PyVISA is missing.
-        DeviceFailed: that library cannot be loaded.
+        DeviceFailed: the library cannot be loaded.
     """
     try:
         import pyvisa
@@ -49,7 +49,7 @@ def resource_manager(library: str) -> ResourceManager:
 
 
 def clock_unit(table: ClockTable) -> Unit:
-    """The instrument that keeps time, as a unit of its own."""
+    """Return the unit of the instrument that keeps time."""
     described = GenericTable(kind="generic", identity="clock", resource=table.resource, error=None)
     return Unit("its clock", table.resource, None, described)
 
@@ -61,11 +61,11 @@ def _installed() -> str:
 
 
 class Link:
-    """Writes and asks, one at a time whichever thread calls.
+    """Commands and queries to one instrument; threads take turns.
 
-    After every write the error queue is looked at. Once an answer is missing, the link counts as
-    lost: every further call fails at once with the same sentence, until `revive`. A call that was
-    interrupted leaves its answer behind, so the connection is reopened before the next.
+    The error queue is read after every command. After a missing answer the link counts as lost:
+    every further call fails at once with the same message, until `revive`. An interrupted call may
+    leave its answer behind, so the connection is reopened before the next.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Link:
         """Send a command and check that the instrument reports no error.
 
         Raises:
-            DeviceFailed: it has, or does not answer.
+            DeviceFailed: it reports an error, or does not answer.
         """
         with self._lock:
             if self._error is None:
@@ -95,7 +95,7 @@ class Link:
             self._refuse_errors(answer, text)
 
     def ask(self, text: str, extra_s: float = 0.0) -> str:
-        """The answer to a query, which may take `extra_s` longer than others.
+        """Return the answer to a query; `extra_s` is added to the timeout.
 
         Raises:
             DeviceFailed: it does not answer.
@@ -106,14 +106,14 @@ class Link:
                 return self._exchange([text], text, extra_s)
             except DeviceFailed:
                 if not known:
-                    self._refuse_what_it_tells(text)
+                    self._refuse_queued_error(text)
                 raise
 
     def numbers(self, text: str, count: int, extra_s: float = 0.0) -> list[float]:
-        """The `count` numbers that answer a query.
+        """Return the answer to a query as `count` numbers.
 
         Raises:
-            DeviceFailed: anything else came.
+            DeviceFailed: the answer is missing or different.
         """
         answer = self.ask(text, extra_s)
         try:
@@ -130,7 +130,7 @@ class Link:
     def upload(
         self, header: str, values: Sequence[float], kind: Literal["f", "h"], big_endian: bool
     ) -> None:
-        """Send `header` with a block of float32 (`f`) or int16 (`h`) behind it.
+        """Send `header` and a block of float32 (`f`) or int16 (`h`).
 
         Raises:
             DeviceFailed: the instrument refuses it, or does not answer.
@@ -150,7 +150,7 @@ class Link:
                 self._refuse_errors(self._exchange([self._error], self._error, 0.0), header)
 
     def errors(self) -> list[str]:
-        """Take all errors out of the instrument's queue: `-222 "Data out of range"`."""
+        """Empty the instrument's error queue; return errors such as `-222 "Data out of range"`."""
         found: list[str] = []
         while self._error is not None and len(found) < MOST_ERRORS:
             code, message = _read_error(self.ask(self._error))
@@ -160,7 +160,7 @@ class Link:
         return found
 
     def revive(self) -> None:
-        """Try again to reach an instrument that was lost."""
+        """Allow calls to a lost instrument again."""
         with self._lock:
             if self._lost is not None:
                 self._lost = None
@@ -248,8 +248,8 @@ class Link:
             "file, or look at the instrument with `oscilab scpi`"
         )
 
-    def _refuse_what_it_tells(self, text: str) -> None:
-        """Ask the error queue why an answer is missing; if it says, the link is not lost."""
+    def _refuse_queued_error(self, text: str) -> None:
+        """Raise the queued error that explains a missing answer; the link is then not lost."""
         lost, self._lost = self._lost, None
         if self._error is None or text == self._error:
             self._lost = lost
@@ -274,7 +274,7 @@ class Link:
 def _read_error(answer: str) -> tuple[int, str]:
     found = _ERROR.match(answer)
     if found is None:
-        # Not an error in its usual form is not "no error".
+        # An answer of unknown form must not pass as "no error".
         return -1, answer
     return int(found[1]), found[2]
 

@@ -1,4 +1,4 @@
-"""`oscilab scpi NAME INSTRUMENT`: an operator talks to one instrument of a rack."""
+"""The prompt `oscilab scpi NAME INSTRUMENT`, for talking to one instrument of a rack."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from oscilab_visa.connection import Connection, Unit
     from oscilab_visa.link import Link
 
-HELP = "a question prints its answer, anything else is sent; Ctrl-D leaves"
+HELP = "a query prints its answer, anything else is sent; Ctrl-D exits"
 _QUERY = re.compile(r"(?:^|;)\s*[*:A-Za-z0-9_]+\?")
 
 
 def scpi(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A device with SCPI instruments.")],
     instrument: Annotated[
-        str | None, typer.Argument(metavar="INSTRUMENT", help="Which of them.")
+        str | None, typer.Argument(metavar="INSTRUMENT", help="One of its instruments.")
     ] = None,
     commands: Annotated[
         list[str] | None,
-        typer.Argument(metavar="COMMAND...", help="Sent one by one, instead of a prompt."),
+        typer.Argument(metavar="COMMAND...", help="Commands to send in turn, instead of a prompt."),
     ] = None,
     bench: BenchOption = None,
     simulate: SimulateOption = False,
@@ -77,7 +77,7 @@ def _send(link: Link, text: str) -> None:
 
 
 def _lines(prompt: str) -> Iterator[str]:
-    """What the operator types, from a terminal with history, or line by line from a file."""
+    """Yield the operator's lines, from a terminal with history or from a file."""
     ask = _terminal(prompt) if sys.stdin.isatty() else sys.stdin.readline
     while True:
         try:
@@ -85,7 +85,7 @@ def _lines(prompt: str) -> Iterator[str]:
         except EOFError:
             return
         except KeyboardInterrupt:
-            # Takes back the line, as a shell does.
+            # Discard the line, as a shell does.
             continue
         if not line and not sys.stdin.isatty():
             return
@@ -105,7 +105,7 @@ def _terminal(prompt: str) -> Callable[[], str]:
 
 
 def history_file() -> Path:
-    """Where what was typed is kept for the next time."""
+    """Return the file of the prompt's history."""
     from platformdirs import user_state_path
 
     folder = user_state_path("oscilab", appauthor=False, ensure_exists=True)

@@ -1,4 +1,4 @@
-"""QDevil QDAC-II: 24 channels that hold levels, and take new ones on at a trigger."""
+"""The QDevil QDAC-II: 24 channels that hold levels, and apply new ones at a trigger."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from oscilab.errors import DeviceFailed, InvalidInput
 from oscilab.types import Volts
 from oscilab.wired.channels import Channel
 from oscilab_visa.connection import Qdac2Table, Unit, numbers_in
-from oscilab_visa.instrument import identified, no_inputs
+from oscilab_visa.instrument import Linked, identified, no_inputs
 from oscilab_visa.link import Link
 
 CHANNELS = range(1, 25)
 RANGE_V = {"high": 10.0, "low": 2.0}
 STEPS = 2**24
-"""Of a converter; its noise is larger than that."""
+"""Steps of a converter; its noise is larger than one."""
 TRACE_HZ = 1e6
 INTERNAL = 1
-"""The internal trigger that starts the rack."""
+"""The internal trigger of the rack."""
 
 
-class Qdac2:
-    """Levels go out at once, or are staged and taken on at the rack's trigger.
+class Qdac2(Linked):
+    """Channels whose levels are set at once, or staged for the rack's trigger.
 
-    Its own read-back tells what it was told to put out: nothing measures its outputs.
+    Its read-back returns the requested levels; it does not measure its outputs.
     """
 
     reads_back = True
@@ -46,7 +46,6 @@ class Qdac2:
         self.inputs: Sequence[Channel] = ()
         self._trigger = trigger
         self._is_master = trigger is not None and trigger.master == unit.name
-        self._link: Link | None = None
         self._ready: set[int] = set()
         self._triggers_ready = False
 
@@ -56,19 +55,8 @@ class Qdac2:
             return Channel(name, "digital", "out")
         return Channel(name, "analog", "out", -reach, reach, 2 * reach / STEPS)
 
-    @property
-    def link(self) -> Link:
-        """The line to it.
-
-        Raises:
-            DeviceFailed: it is not connected.
-        """
-        if self._link is None:
-            raise DeviceFailed(f"instrument {self.name} is not connected; open the device first")
-        return self._link
-
     def connect(self, link: Link) -> str:
-        """See `RackInstrument`; a channel in another range than the bench file says is refused."""
+        """See `RackInstrument`; a channel in a range other than in the bench file is refused."""
         self._link = link
         self._ready.clear()
         self._triggers_ready = False
@@ -85,17 +73,17 @@ class Qdac2:
         return serial
 
     def read_outputs(self) -> list[float]:
-        """The levels that were asked for last; switches as 0 and 1."""
+        """Return the levels that were set last; switches as 0 and 1."""
         levels = self.link.numbers(f"SOUR:VOLT? {_list(self._numbers)}", len(self._numbers))
         return [self._level(n, volts) for n, volts in zip(self._numbers, levels, strict=True)]
 
     def set(self, levels: Mapping[int, float]) -> None:
-        """Put outputs at levels, all in one message."""
+        """Set outputs in one message."""
         self._prepare(levels)
         self._send(":SOUR{}:VOLT {}", levels)
 
     def stage(self, levels: Mapping[int, float]) -> None:
-        """Prepare levels that the trigger applies."""
+        """Stage levels for the trigger."""
         self._prepare(levels)
         if not self._triggers_ready:
             self._prepare_triggers()
@@ -107,7 +95,7 @@ class Qdac2:
         self.link.command(f"TINT {INTERNAL}")
 
     def upload(self, output: int, volts: Volts) -> None:
-        """Load a waveform `[sample]`, at a million samples a second, that `fire` plays.
+        """Load a waveform `[sample]` at 1 MS/s, played at the rack's trigger.
 
         Raises:
             DeviceFailed: the instrument refuses it.
@@ -127,15 +115,15 @@ class Qdac2:
             self._prepare_triggers()
 
     def read(self, names: Sequence[str], samples: int) -> Volts:
-        """It reads no voltages."""
+        """Refuse: there are no inputs."""
         raise no_inputs(self._link, names)
 
     def seconds(self, names: Sequence[str]) -> float:
-        """Nothing, for nothing is read."""
+        """Return zero; there are no inputs."""
         return 0.0
 
     def off(self) -> None:
-        """Everything that plays stopped, all levels to 0 V, switches as well."""
+        """Stop playback, and set all channels to 0 V, switches as well."""
         self._triggers_ready = False
         self.link.command("ABOR")
         self.link.command(f"SOUR:ALL:ABOR {_list(self._numbers)}")

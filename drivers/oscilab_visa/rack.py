@@ -1,4 +1,4 @@
-"""The instruments of a rack: made as the bench file says, opened, timed, set, switched off."""
+"""The instruments of a rack and its clock: making, opening, timing, setting, switching off."""
 
 from __future__ import annotations
 
@@ -30,96 +30,96 @@ from oscilab_visa.link import ERROR, Link, clock_unit, resource_manager
 from oscilab_visa.qdac2 import Qdac2
 
 COMMAND_S = 2e-3
-"""A message to an instrument and its answer, over a local network."""
+"""Duration of a message to an instrument and its answer, over a local network."""
 logger = logging.getLogger(__name__)
 CLOCK = "its clock"
 
 
 class Clock(Protocol):
-    """Seconds that pass."""
+    """A clock that the rack waits on."""
 
     def now(self) -> float:
-        """Seconds from some beginning."""
+        """Return the time in seconds, from any origin."""
         ...
 
     def wait(self, seconds: float) -> None:
-        """Let so many seconds pass.
+        """Wait for `seconds`.
 
         Raises:
-            Aborted: `interrupt` was called meanwhile.
+            Aborted: `interrupt` was called during the wait.
         """
         ...
 
     def catch_up(self) -> None:
-        """Let pass what was waited for, where that was put off until it matters."""
+        """Carry out waits that were deferred."""
         ...
 
     def interrupt(self) -> None:
-        """End a wait, from another thread."""
+        """End a wait from another thread."""
         ...
 
 
 class HostClock:
-    """The computer's clock, whose waits may be late by what its operating system likes."""
+    """The computer's clock; its waits may be late, depending on the operating system."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
 
     def now(self) -> float:
-        """Seconds of the monotonic clock."""
+        """Return seconds of the monotonic clock."""
         return time.monotonic()
 
     def wait(self, seconds: float) -> None:
-        """Wait, so that `interrupt` can end it."""
+        """Wait; `interrupt` ends the wait."""
         self._stop.clear()
         if self._stop.wait(seconds):
             raise Aborted("a wait of the rack was aborted")
 
     def catch_up(self) -> None:
-        """Nothing is put off."""
+        """Do nothing; no wait is deferred."""
 
     def interrupt(self) -> None:
-        """End a wait that is going on."""
+        """End the present wait."""
         self._stop.set()
 
 
 class InstrumentClock:
-    """An instrument that answers when the time has passed.
+    """An instrument whose answer ends a wait.
 
-    Waits add up until the next command to any instrument: nobody can tell, and a pause that is cut
-    into many pieces costs one message.
+    Waits are accumulated until the next command to any instrument, so that a pause in many pieces
+    costs one message.
     """
 
     def __init__(self, link: Link, table: ClockTable) -> None:
         self._link, self._table = link, table
-        self._owed = 0.0
+        self._deferred_s = 0.0
         self._lock = threading.Lock()
 
     def now(self) -> float:
-        """What it tells, after all that was waited for."""
+        """Return the instrument's time, after all deferred waits."""
         self.catch_up()
         return self._link.numbers(self._table.now, 1)[0]
 
     def wait(self, seconds: float) -> None:
-        """Let so many seconds pass before the next command."""
+        """Defer a wait to the next command."""
         with self._lock:
-            self._owed += seconds
+            self._deferred_s += seconds
 
     def catch_up(self) -> None:
-        """Ask it to answer when they have passed."""
+        """Carry out the deferred waits by one query."""
         with self._lock:
-            owed, self._owed = self._owed, 0.0
-            if owed > 0:
-                self._link.ask(self._table.wait.format(seconds=owed), owed)
+            deferred, self._deferred_s = self._deferred_s, 0.0
+            if deferred > 0:
+                self._link.ask(self._table.wait.format(seconds=deferred), deferred)
 
     def interrupt(self) -> None:
-        """It cannot be told to stop; its wait ends by itself."""
+        """Do nothing; a wait of the instrument cannot be interrupted."""
 
 
 class RackTiming:
-    """`update_s` is what one change of outputs takes, `scan_s` reading every input once.
+    """Durations of one change of outputs, `update_s`, and of reading every input once, `scan_s`.
 
-    One change needs a message to each instrument that changes, and then the slowest to settle.
+    A change takes a message to each instrument with outputs, plus the longest settling time.
     Instruments are read one after the other.
     """
 
@@ -138,11 +138,11 @@ class RackTiming:
 
     @property
     def rate_hz(self) -> float:
-        """Points a second at most: outputs changed and every input read once in each."""
+        """The largest rate of points, each a change of outputs and a scan of all inputs."""
         return 1 / (self.update_s + self.scan_s)
 
     def words(self) -> str:
-        """For people, before a run."""
+        """Return the timing as a sentence for the operator."""
         return (
             f"not hardware timed: outputs settle within {self.update_s:.2g} s of a command, "
             f"a scan of all {self._inputs} inputs takes {self.scan_s:.2g} s, and a reading "
@@ -151,9 +151,9 @@ class RackTiming:
 
 
 class Rack:
-    """`instruments` by name, and `links` to them once they are connected.
+    """A rack: `instruments` by name, and `links` to them once they are connected.
 
-    `clock` is the computer's, or the one that the connection names.
+    `clock` is the computer's, or the instrument that the connection names.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -169,10 +169,10 @@ class Rack:
         self.clock: Clock = HostClock()
 
     def connect(self) -> dict[str, str]:
-        """Open every instrument and see that it is the right one; their serial numbers.
+        """Open and check every instrument, and return serial numbers by name.
 
         Raises:
-            DeviceFailed: one does not answer, is another one, or is not as the bench file says.
+            DeviceFailed: an instrument does not answer, or differs from the bench file.
         """
         serials: dict[str, str] = {}
         timeout_s = self._connection.timeout_s
@@ -190,12 +190,12 @@ class Rack:
         return serials
 
     def close(self) -> None:
-        """Close all connections, outputs as they are; idempotent."""
+        """Close all connections; outputs hold. Idempotent."""
         for link in self.links.values():
             link.close()
 
     def set(self, changes: Mapping[str, Mapping[int, float]]) -> None:
-        """Levels by instrument and output: at one trigger where several can wait for it."""
+        """Set levels by instrument and output, at one trigger where several support it."""
         staged = self._staged(changes)
         for name in staged:
             instrument = self.instruments[name]
@@ -208,7 +208,7 @@ class Rack:
                 self.instruments[name].set(levels)
 
     def off(self) -> list[str]:
-        """Every instrument to zero volts or disconnected; a sentence for each that is lost."""
+        """Switch off every instrument, and return a sentence for each that failed."""
         lost: list[str] = []
         for name, instrument in self.instruments.items():
             link = self.links.get(name)
@@ -222,7 +222,7 @@ class Rack:
         return lost
 
     def _staged(self, changes: Mapping[str, Mapping[int, float]]) -> list[str]:
-        """The instruments whose changes wait for one trigger, where there are several."""
+        """Return the instruments that are changed by the trigger, if there are several."""
         if self._connection.trigger is None:
             return []
         able = [name for name in changes if isinstance(self.instruments[name], Triggered)]
@@ -247,7 +247,7 @@ class Rack:
 
 
 def _begin(link: Link, unit: Unit) -> None:
-    """Clear and reset where told; say what the error queue held before."""
+    """Clear and reset the instrument if configured; log errors from its queue."""
     if unit.table.clear:
         link.ask("*CLS;*OPC?")
     if unit.table.reset:
@@ -271,7 +271,7 @@ def read_connection(connection: Mapping[str, object], name: str, where: str) -> 
     `where` is its bench file, for messages.
 
     Raises:
-        InvalidInput: an unknown kind of instrument, an unknown key or a value that cannot be used.
+        InvalidInput: an unknown kind of instrument, an unknown key or an invalid value.
         OscilabError: a kind is installed but cannot be used.
     """
     keys = ("devices", name, "connection")
@@ -286,10 +286,10 @@ def read_connection(connection: Mapping[str, object], name: str, where: str) -> 
 
 
 def find_instrument(kind: str) -> InstrumentKind:
-    """The instruments of that kind, oscilab's own or installed.
+    """Return the kind of instrument named `kind`, built in or installed.
 
     Raises:
-        InvalidInput: there is none; the message lists those that there are.
+        InvalidInput: there is none; the message lists the known kinds.
         OscilabError: it is installed but cannot be used.
     """
     return find(GROUP, kind, INSTRUMENTS, InstrumentKind)

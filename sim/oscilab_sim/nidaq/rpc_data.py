@@ -14,7 +14,7 @@ from oscilab.types import FloatArray, Volts
 from oscilab_sim.nidaq.buffers import OutputBuffer
 from oscilab_sim.nidaq.calls import Alive, DaqFault, Reply, aborted, raw
 from oscilab_sim.nidaq.driver import Driver, new_output_buffer
-from oscilab_sim.nidaq.rpc_properties import raw_bits, step_V
+from oscilab_sim.nidaq.rpc_properties import raw_bits
 from oscilab_sim.nidaq.tasks import TIMEBASE_HZ, Kind, VirtualTask
 
 ALL = -1
@@ -248,7 +248,7 @@ class RawRpcs:
         wait = Wait(request.timeout, alive)
         record = read_samples(self._driver, task, request.num_samps_per_chan, wait)
         boards = [self._driver.chassis.boards[place.device] for place in task.lines]
-        steps = np.array([[step_V(board)] for board in boards])
+        steps = np.array([[board.step_V] for board in boards])
         last = np.array([[2 ** (board.bits - 1)] for board in boards])
         codes = np.clip(np.rint(record.samples / steps), -last, last - 1)
         return codes.astype(np.int32), record

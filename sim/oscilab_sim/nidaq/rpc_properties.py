@@ -262,11 +262,6 @@ TYPES = {Kind.AI: 10100, Kind.AO: 10102, Kind.DI: 10151, Kind.DO: 10153}
 RIGHT_JUSTIFIED = 10279
 
 
-def step_V(board: Board) -> float:
-    """Return the step between two codes of a board's converters, in volts."""
-    return 2 * board.range_V / 2**board.bits
-
-
 def raw_bits(board: Board) -> int:
     """Return the width of a board's unscaled samples in bits."""
     return 16 if board.bits <= 16 else 32
@@ -320,7 +315,7 @@ def channel_value(chassis: Chassis, task: VirtualTask, names: str, number: int) 
             pb.CHANNEL_ATTRIBUTE_AI_RESOLUTION: float(board.bits),
             pb.CHANNEL_ATTRIBUTE_AI_RAW_SAMP_SIZE: raw_bits(board),
             pb.CHANNEL_ATTRIBUTE_AI_RAW_SAMP_JUSTIFICATION: RIGHT_JUSTIFIED,
-            pb.CHANNEL_ATTRIBUTE_AI_DEV_SCALING_COEFF: [0.0, step_V(board), 0.0, 0.0],
+            pb.CHANNEL_ATTRIBUTE_AI_DEV_SCALING_COEFF: [0.0, board.step_V, 0.0, 0.0],
         }
     elif task.kind is Kind.AO:
         values |= {

@@ -15,6 +15,7 @@ from oscilab_sim.scpi.backplane import Backplane, Program
 from oscilab_sim.scpi.errors import ScpiError
 from oscilab_sim.scpi.instrument import CommandTree, Instrument, Setting, SettingsTable
 from oscilab_sim.scpi.message import INFINITY, Call, block_of, channel_list, quoted
+from oscilab_visa.daq970a import MODULES
 
 MOST_READINGS = 100_000
 """Size of its memory, and the largest trigger count."""
@@ -51,24 +52,6 @@ def _add_settings(table: SettingsTable) -> None:
         Setting("display", "DISPlay[:STATe]", 1.0, "boolean"),
     ):
         table.add(setting, lone=True)
-
-
-@dataclass(frozen=True)
-class Module:
-    """A plug-in module: the numbers of voltmeter channels and of ports, and readings per second."""
-
-    volts: int = 0
-    ports: int = 0
-    rate_hz: float = math.inf
-
-
-MODULES = {
-    "DAQM900A": Module(volts=20, rate_hz=450.0),
-    "DAQM901A": Module(volts=20, rate_hz=80.0),
-    "DAQM902A": Module(volts=16, rate_hz=250.0),
-    "DAQM908A": Module(volts=40, rate_hz=80.0),
-    "DAQM907A": Module(ports=2),
-}
 
 
 def volt_rates(modules: Mapping[int, str]) -> dict[int, float]:
