@@ -1,12 +1,12 @@
-"""Ticks a second of a sustained exchange through a pty, beside the pty's own rate.
+"""Measure the ticks per second of a sustained exchange through a pty, and the pty's own rate.
 
     python firmware_bridge/benchmarks/throughput.py [SECONDS]
 
-144 outputs get a new level and 288 inputs are read in every tick: the clamps, positions and forces
-of a 12x12 array, whose positions must come back as the clamps were set. The host is the real front
-end on pyserial, the device the firmware's host port with a virtual clock, so that it takes no time
-for ticks but for their bytes. The raw pty carries as many bytes each way between two processes
-that do nothing with them.
+In every tick 144 outputs get a new level and 288 inputs are read: the clamps, positions and forces
+of a 12x12 array, whose positions must equal the clamps' set-points. The host is the real front end
+on pyserial. The device is the firmware's host port with a virtual clock, so that ticks take only
+the time of their bytes. For comparison, the raw pty carries as many bytes each way between two
+processes that discard them.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class WideOpen:
 
 
 def exchanged(seconds: float) -> tuple[int, float, str]:
-    """(ticks, seconds, CPU time in words) through the front end."""
+    """Return (ticks, seconds, CPU time as text) through the front end."""
     counts = ["--analog-outputs", SITES, "--analog-inputs", 2 * SITES, "--slew", 1e9]
     process = FirmwareProcess(host_program(), ["--pty", "--child", *map(str, counts)])
     connection = Connection(
@@ -115,7 +115,7 @@ def exchanged(seconds: float) -> tuple[int, float, str]:
 
 
 def _clamps_alone(connection: Connection) -> None:
-    """144 oscillators without any drive: positions are where the clamps hold them."""
+    """Set up 144 oscillators without drives, whose positions equal the clamps' set-points."""
     lines = [PlantLine(CLAMP_ENABLE, SITES, ALL)]
     for site in range(SITES):
         lines += [
@@ -129,7 +129,7 @@ def _clamps_alone(connection: Connection) -> None:
 
 
 def raw(seconds: float, rate: float) -> tuple[int, float]:
-    """(ticks, seconds) of as many bytes each way; `rate` is a guess at ticks a second."""
+    """Return (ticks, seconds) of as many bytes each way; `rate` is a guess of ticks per second."""
     ticks = int(seconds * rate)
     near, far = os.openpty()
     tty.setraw(near)

@@ -1,4 +1,4 @@
-"""The conversations that become golden transcripts: sessions, lines, waveforms."""
+"""The conversations of the golden transcripts: sessions, lines, waveforms."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from transcript import (
 )  # fmt: skip
 
 PERIOD = 10_000
-"""Ticks, here nanoseconds, of a sample period; 100 V/s is 3.2 codes in it."""
+"""Sample period in ticks of a nanosecond; 100 V/s is 3.2 codes per period."""
 AT_POWER_ON = [ZERO, ZERO, ZERO, 0]
 
 
@@ -83,7 +83,7 @@ def static() -> Transcript:
 
 
 def refusals() -> Transcript:
-    """Everything that a static update can be refused for; outputs never move."""
+    """Every reason to refuse a static update; outputs never move."""
     t = opened("Commands that are refused; outputs never move.", ready=False)
     t.host("SET_OUTPUTS", first=0, codes=[ZERO])
     t.refused("SET_OUTPUTS", "NO_WATCHDOG")

@@ -1,6 +1,6 @@
-"""The messages of PROTOCOL.md as byte layouts, for the golden transcripts alone.
+"""The byte layouts of PROTOCOL.md, for the golden transcripts only.
 
-Neither the firmware nor its host side uses this: it is what both are compared with.
+Neither the firmware nor its host side uses this module; both are compared with it.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ LAYOUTS = {
 
 
 def pack(layout: str, fields: dict[str, Any]) -> bytes:
-    """The bytes of one structure; what is not named is zero."""
+    """Return the bytes of one structure; missing fields are zero."""
     parts = LAYOUTS[layout][1:].split()
     data = b""
     for part in parts:
@@ -79,19 +79,19 @@ def pack(layout: str, fields: dict[str, Any]) -> bytes:
 
 
 def codes(values: list[int]) -> bytes:
-    """A list of u16."""
+    """Return a list of u16."""
     return struct.pack(f"<{len(values)}H", *values)
 
 
 def record(step: dict[str, Any]) -> bytes:
-    """One record of a waveform; without `codes` the levels before are held."""
+    """Return one record of a waveform; without `codes` the last levels are held."""
     hold = "codes" not in step
     head = struct.pack("<II", step["samples"] | (hold << 31), step["read"])
     return head + (b"" if hold else codes(step["codes"]))
 
 
 def frame(kind: int, fields: dict[str, Any], payload: bytes, count: int) -> bytes:
-    """A whole frame with its last delimiter."""
+    """Return a complete frame with its last delimiter."""
     header = HEADER.pack(
         fields.get("version", VERSION), kind, fields.get("sequence", 0), fields["session"],
         fields.get("time_ns", 0), count, len(payload),

@@ -1,16 +1,16 @@
-"""Writes the golden transcripts: `python make_golden.py` in this folder.
+"""Write the golden transcripts: `python make_golden.py` in this folder.
 
 A transcript is a conversation with the device of `transcript.DEVICE`, whose clock is virtual:
 
     > NAME hex {fields}     the host sends a frame
-    < NAME hex {fields}     the device sends one; answers have the name of what they answer
-    ! silence ms            nothing comes from the host for so long
-    ! input number code     an input from outside changes
+    < NAME hex {fields}     the device sends one; answers have the name of their command
+    ! silence ms            the host is silent for `ms`
+    ! input number code     an external input changes
     # remark
 
-`hex` is the frame with its COBS code and last delimiter, `fields` is JSON. `NAME` is DAMAGED for
-bytes that are no good frame. The device's analog input i shows what analog output i is at, its
-digital input reads 1 until told otherwise.
+`hex` is the encoded frame with its last delimiter, `fields` is JSON. `NAME` is DAMAGED for bytes
+that are not a good frame. The device's analog input i reads analog output i; its digital input
+reads 1 until changed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The conversations in which something goes wrong: a bad line, a silent host, an open door."""
+"""The conversations with a fault: a bad line, a silent host, an open door."""
 
 from __future__ import annotations
 

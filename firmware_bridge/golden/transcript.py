@@ -1,4 +1,4 @@
-"""A conversation between a host and the golden device, written down line by line."""
+"""A conversation between a host and the golden device, recorded line by line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from frames import TYPES, codes, frame, pack, record
 SESSION = 0x0C0FFEE1
 MAGIC = 0x4643534F
 UPDATE = 1_000_000
-"""Nanoseconds of one static update."""
+"""Duration of a static update in nanoseconds."""
 ZERO = 32768
 STORE, READINGS = 4096, 1024
 DEVICE = {
@@ -39,7 +39,7 @@ READY = {"flags": 0b11, "store_free": STORE}
 
 
 class Transcript:
-    """Lines of one file, and the state of the conversation that they need."""
+    """The lines of one file, and the state of the conversation."""
 
     def __init__(self, title: str) -> None:
         self.lines = [f"# {title}"]
@@ -47,15 +47,15 @@ class Transcript:
         self.time_ns = 0
 
     def say(self, remark: str) -> None:
-        """A remark."""
+        """Add a remark."""
         self.lines.append(f"# {remark}")
 
     def direct(self, order: str) -> None:
-        """What happens apart from frames."""
+        """Add an event other than a frame."""
         self.lines.append(f"! {order}")
 
     def host(self, name: str, urgent: bool = False, **fields: Any) -> None:
-        """The host's next command, or an urgent one."""
+        """Add the host's next command, or an urgent one."""
         if name == "HELLO":
             self.session, self.sequence = fields.get("session", SESSION), 100
         elif not urgent:
@@ -64,33 +64,33 @@ class Transcript:
         self._line(">", name, TYPES[name], fields)
 
     def device(self, name: str, tag: int = 0x80, **fields: Any) -> None:
-        """What the device answers to the last command."""
+        """Add the device's answer to the last command."""
         at = {"session": self.session, "sequence": self.sequence, "time_ns": self.time_ns}
         self._line("<", name, TYPES[name] + tag, at | fields)
 
     def itself(self, name: str, **fields: Any) -> None:
-        """What the device sends by itself."""
+        """Add a message that the device sends by itself."""
         at = {"session": self.session, "sequence": self.own, "time_ns": self.time_ns}
         self.own += 1
         self._line("<", name, TYPES[name], at | fields)
 
     def refused(self, name: str, code: str, **fields: Any) -> None:
-        """ERROR in the place of an answer."""
+        """Add an ERROR in place of an answer."""
         keeps = code in ("SESSION", "VERSION", "SEQUENCE", "BAD_FRAME")
         fields = {"expected": self.sequence + (not keeps)} | fields
         error = {"refused": TYPES.get(name, 0), "code": ERRORS[code], "channel": 0xFFFF} | fields
         self.device("ERROR", 0, **error)
 
     def raw(self, direction: str, name: str, data: bytes) -> None:
-        """Bytes that are no good frame."""
+        """Add bytes that are not a good frame."""
         self.lines.append(f"{direction} {name} {data.hex()} {{}}")
 
     def again(self) -> None:
-        """The host's last frame once more."""
+        """Repeat the host's last frame."""
         self.lines.append(next(line for line in reversed(self.lines) if line.startswith(">")))
 
     def last(self, direction: str) -> str:
-        """The last line in that direction."""
+        """Return the last line in a direction."""
         return next(line for line in reversed(self.lines) if line.startswith(direction))
 
     def _line(self, direction: str, name: str, kind: int, fields: dict[str, Any]) -> None:
@@ -101,7 +101,7 @@ class Transcript:
 
 
 def body(name: str, answer: bool, fields: dict[str, Any]) -> tuple[bytes, int]:
-    """Payload and count of a message."""
+    """Return the payload and the count of a message."""
     own = name in ("READINGS", "EVENT", "CREDIT", "ERROR")
     if answer and not own:
         if name in ("HEARTBEAT", "ABORT", "MAKE_SAFE"):
@@ -144,7 +144,7 @@ def body(name: str, answer: bool, fields: dict[str, Any]) -> tuple[bytes, int]:
 
 
 def opened(title: str, ready: bool = True) -> Transcript:
-    """A transcript that begins with an open session, and limits and a watchdog if `ready`."""
+    """Return a transcript with an open session, and with limits and a watchdog if `ready`."""
     t = Transcript(title)
     t.host("HELLO", magic=MAGIC, oldest=1, newest=1)
     t.device("HELLO", **HELLO)

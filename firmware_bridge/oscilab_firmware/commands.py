@@ -1,9 +1,9 @@
-"""Commands in order, each once, over a line that may lose, double or damage frames.
+"""Exactly-once, in-order commands over a line that may lose, double or damage frames.
 
-A `Link` reads the line in a thread of its own and opens it again when it broke; an `Inbox` sorts
-what came for the threads that wait for it. `Commands` keeps frames until they are answered, and
-sends them all again from the one that the device expects when an answer does not come, or says that
-a frame was missing or damaged (go-back-N).
+A `Link` reads the line in a separate thread and reopens it when it breaks. An `Inbox` sorts frames
+for the threads that wait for them. `Commands` keeps frames until they are answered. If an answer is
+missing, or reports a missing or damaged frame, it repeats all frames from the one that the device
+expects (go-back-N).
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from oscilab_firmware.messages import (
 
 Found = TypeVar("Found")
 ANSWERS = 1024
-"""Answers kept until taken; only endlessly doubled frames exceed this."""
+"""Largest number of answers kept; only a flood of doubled frames exceeds it."""
 URGENT = frozenset({Kind.HEARTBEAT, Kind.ABORT, Kind.MAKE_SAFE, Kind.READ_ACK})
 logger = logging.getLogger(__name__)
 RETRY_S = 0.2
 Opener = Callable[[], Line]
 WRAP = 1 << 16
-"""Numbers of commands count modulo this."""
+"""Sequence numbers are modulo this."""
 NOT_USED_UP = frozenset(
     {Refusal.SESSION, Refusal.VERSION, Refusal.SEQUENCE, Refusal.BUSY, Refusal.BAD_FRAME}
 )
@@ -51,11 +51,11 @@ IN_VAIN = 20
 
 
 class Inbox:
-    """What a device said, by kind. Its queues are bounded; what overflows is asked for again.
+    """Frames from the device, sorted by kind, in bounded queues; overflow is requested again.
 
-    `status` is the newest, `tripped` the event of the last trip that nobody has taken note of yet,
-    `limit` the most (exchange, records accepted, room in the store) told so far. `heard` is when
-    the last good frame came, by the monotonic clock. `failure` ends every wait.
+    `status` is the latest, `tripped` the event of the last trip that was not handled yet, `credit`
+    the latest (exchange, records accepted, room in the store). `heard` is the time of the last good
+    frame, by the monotonic clock.
     """
 
     def __init__(self, session: int, most_rows: Callable[[], int]) -> None:
@@ -76,7 +76,7 @@ class Inbox:
         self._failure: DeviceFailed | None = None
 
     def put(self, frames: Iterable[Frame]) -> None:
-        """Sort frames; those of another session or version, and malformed ones, are left out."""
+        """Sort frames; drop those of other sessions or versions, and malformed ones."""
         with self._condition:
             for frame in frames:
                 self.heard = time.monotonic()
@@ -100,12 +100,12 @@ class Inbox:
             self._condition.notify_all()
 
     def wake(self) -> None:
-        """Let every waiting thread look again."""
+        """Make every waiting thread check again."""
         with self._condition:
             self._condition.notify_all()
 
     def wait(self, ready: Callable[[], Found | None], seconds: float) -> Found | None:
-        """Return what `ready` finds, or None after `seconds`; the inbox is locked while it runs.
+        """Return the result of `ready`, or None after `seconds`; it runs with the inbox locked.
 
         Raises:
             DeviceFailed: the line broke for good.
@@ -141,11 +141,11 @@ class Inbox:
         return found
 
     def urgent(self, sequence: int) -> Status | None:
-        """Remove and return the status that answered the urgent message of that number."""
+        """Remove and return the status that answered the urgent message `sequence`."""
         return self._urgent.pop(sequence, None)
 
     def forget_readings(self) -> None:
-        """Drop what is left of an earlier exchange."""
+        """Drop the remaining readings of an earlier exchange."""
         with self._condition:
             self._readings.clear()
             self._rows = 0
@@ -174,7 +174,7 @@ class Inbox:
                 del self._urgent[old]
             self._stand(status)
         elif frame.type == Kind.ERROR:
-            # Numbers of urgent messages are not those of commands.
+            # Urgent messages have their own sequence numbers.
             report = Report.of(frame.payload)
             if report.refused not in URGENT or report.code == Refusal.SESSION:
                 self._answers.append(frame)
@@ -187,7 +187,7 @@ class Inbox:
     def _stand(self, status: Status) -> None:
         self.status = status
         if status.trip and not self._trip_known:
-            # Its event may come late, or be lost.
+            # The event of the trip may be late or lost.
             self.tripped = Event(Happening.TRIPPED, NO_CHANNEL, 0, status)
         self._trip_known = bool(status.trip)
         self._credit(Credit(status.exchange, status.accepted, status.store_free))
@@ -209,13 +209,13 @@ def _says_session_lost(frame: Frame) -> bool:
 
 
 class Link:
-    """Frames of one session over a line that may break.
+    """Sends and receives the frames of one session over a line that may break.
 
-    What is sent while it is broken is lost, as on any bad line, and is sent again by the caller
-    that waits for an answer. If it does not come back within `reconnect_s` the inbox fails.
+    Frames sent while it is broken are lost, as on any bad line; callers that wait for an answer
+    repeat them. If the line does not come back within `reconnect_s`, the inbox fails.
 
     Raises:
-        DeviceFailed: the line cannot be opened at first.
+        DeviceFailed: the line cannot be opened initially.
     """
 
     def __init__(self, opener: Opener, inbox: Inbox, reconnect_s: float) -> None:
@@ -242,11 +242,11 @@ class Link:
 
     @property
     def is_broken(self) -> bool:
-        """Whether the line is gone and may come back."""
+        """Whether the line is broken and may come back."""
         return self._broken.is_set()
 
     def send(self, data: bytes) -> None:
-        """Send a frame, if the line is there."""
+        """Send a frame, unless the line is broken."""
         if self._broken.is_set():
             return
         try:
@@ -293,7 +293,7 @@ class Link:
                 continue
             self._broken.clear()
             self.send(DELIMITER)
-            logger.warning("%s: the line is there again", self._line.name)
+            logger.warning("%s: the line is back", self._line.name)
             self._inbox.note_reopened()
             return True
         self._inbox.fail(
@@ -307,7 +307,7 @@ class Link:
 
 
 class Sent(NamedTuple):
-    """A command as it went over the line."""
+    """A command as sent over the line."""
 
     kind: int
     sequence: int
@@ -315,16 +315,16 @@ class Sent(NamedTuple):
 
 
 class Unanswered:
-    """A queue that also knows the number of the next command, `first` to begin with.
+    """A queue of commands, with the number of the next one; `first` is the first number.
 
-    Whatever interrupts it between two lines, no number is lost and none is used twice.
+    An interruption between any two lines neither loses a number nor uses one twice.
     """
 
     def __init__(self, first: int) -> None:
         self._sent: deque[Sent] = deque()
         self._next = first % WRAP
         self.size = 0
-        """Bytes under way."""
+        """Bytes of unanswered frames."""
 
     def __len__(self) -> int:
         return len(self._sent)
@@ -348,18 +348,18 @@ class Unanswered:
         self.size += len(sent.data)
 
     def place_of(self, sequence: int) -> int | None:
-        """Where the command of that number stands, if it is there."""
+        """Return the place of the command `sequence`, if it is in the queue."""
         if not self._sent:
             return None
         place = (sequence - self._sent[0].sequence) % WRAP
         return place if place < len(self._sent) else None
 
     def kind_at(self, place: int) -> int:
-        """The kind of the command at a place."""
+        """Return the kind of the command at a place."""
         return self._sent[place].kind
 
     def strike_out(self, place: int) -> None:
-        """Drop the command at a place, and all before it."""
+        """Remove the command at a place, and all before it."""
         for _ in range(place + 1):
             # In this order, so that an interruption between two lines loses no number.
             self._next = (self._sent[0].sequence + 1) % WRAP
@@ -368,7 +368,7 @@ class Unanswered:
             self.size = 0
 
     def take_back(self, sequence: int) -> bool:
-        """Free the number of the last command, if it is that one; whether it was."""
+        """Remove the last command and free its number; return whether it was `sequence`."""
         if not self._sent or self._sent[-1].sequence != sequence:
             return False
         self._next = sequence
@@ -385,21 +385,21 @@ class Refused(Exception):
 
 
 class SessionLost(DeviceFailed):
-    """The device knows nothing of the session: it restarted, or another host drives it."""
+    """The device does not have the session: it restarted, or another host drives it."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """`reply_s` until frames are sent again; `silence_s` without any frame, and it has failed."""
+    """Timeouts: `reply_s` until frames are repeated, `silence_s` of silence until failure."""
 
     reply_s: float = 0.25
     silence_s: float = 3.0
 
 
 class Commands:
-    """The numbered commands of one session. Any thread may call; one command is served at a time.
+    """The numbered commands of one session; any thread may call, one at a time.
 
-    `room` is how many bytes of unanswered frames may be under way.
+    `room` is the largest number of bytes of unanswered frames.
     """
 
     def __init__(
@@ -425,12 +425,13 @@ class Commands:
     ) -> Frame:
         """Send a command and return its answer.
 
-        Waits as long as the device is heard from. `meanwhile` is called after sending and from
-        time to time until the answer.
+        The call waits as long as frames come from the device. `meanwhile` is called after sending
+        and repeatedly until the answer.
 
         Raises:
-            Refused: by the device.
-            DeviceFailed: it fell silent; SessionLost: it restarted.
+            Refused: the device refused the command.
+            DeviceFailed: the device fell silent.
+            SessionLost: the device restarted, or another host drives it.
         """
         with self._lock:
             self.settle(forgive=True)
@@ -443,11 +444,11 @@ class Commands:
                     return answer
 
     def fits(self, size: int) -> bool:
-        """Whether a frame of `size` bytes can be posted now."""
+        """Return whether a frame of `size` bytes can be posted now."""
         return self._unanswered.size + size <= self._room or not self._unanswered
 
     def post(self, kind: Kind, payload: bytes, count: int) -> None:
-        """Send a command that others may follow before it is answered."""
+        """Send a command without waiting for its answer."""
         with self._lock:
             self._send(kind, payload, count)
 
@@ -463,11 +464,11 @@ class Commands:
 
     @property
     def idle(self) -> bool:
-        """Whether everything was answered."""
+        """Whether all commands were answered."""
         return not self._unanswered
 
     def settle(self, forgive: bool = False) -> None:
-        """Wait until everything was answered; `forgive` what was refused meanwhile.
+        """Wait until all commands were answered; with `forgive`, ignore refusals.
 
         Raises:
             Refused, DeviceFailed: see `call`.
@@ -485,14 +486,14 @@ class Commands:
         data = Frame(kind, payload, number, self._session, count).encoded()
         if not self._unanswered:
             self._sent_at = time.monotonic()
-        # The frame is on record before its first byte leaves: whatever interrupts the next line,
-        # its number stays taken and it is sent again.
+        # Queue the frame before sending it: if the next line is interrupted, its number stays taken
+        # and it is repeated.
         self._unanswered.add(Sent(kind, number, data))
         self._link.send(data)
         return number
 
     def _progress(self, seconds: float) -> Frame | None:
-        """One answer to an unanswered command; None if there is none yet."""
+        """Return one answer to an unanswered command; None if there is none yet."""
         frame = self._inbox.wait(self._next_answer, seconds)
         if frame is None:
             self._repeat_if_overdue()
@@ -530,9 +531,9 @@ class Commands:
         return True
 
     def _refuse_busy(self, sequence: int, report: Report) -> None:
-        """Take back a command whose time has not come; its number is free again."""
+        """Remove a command that the device is too busy for; its number is free again."""
         place = self._unanswered.place_of(sequence)
-        # Told twice, it may meet the next command, which has the number that it freed.
+        # A doubled refusal may meet the next command, which reuses the number.
         if place is None or self._unanswered.kind_at(place) != report.refused:
             return
         if self._unanswered.take_back(sequence):
@@ -544,7 +545,7 @@ class Commands:
         if report.code == Refusal.SESSION:
             raise SessionLost(
                 f"the device on {self._link.name} lost its session: it restarted, or another "
-                "program drives it; its outputs may be at their power-on values; look after it, "
+                "program drives it; its outputs may be at their power-on values; check them, "
                 "then start again"
             )
         if report.code == Refusal.VERSION:
@@ -553,11 +554,11 @@ class Commands:
                 "start again"
             )
         if report.code == Refusal.SEQUENCE:
-            # Those before the one expected were carried out; their answers were lost.
+            # Commands before the expected one were carried out; their answers were lost.
             self._answered_up_to((report.expected - 1) % WRAP)
             if self._unanswered.place_of(report.expected) is None:
                 return
-        # Every frame behind a lost one says so; to go back once is enough.
+        # Every frame after a lost one is refused; going back once is enough.
         if self._unanswered and self._rewound_to != self._unanswered.oldest:
             self._rewound_to = self._unanswered.oldest
             self._repeat()
@@ -581,7 +582,7 @@ class Commands:
         status = self._inbox.status
         if self._in_vain < IN_VAIN or status is None:
             return
-        # A command under way may take its time; one that is not even expected never ends.
+        # A command in progress may take long; one that the device does not expect never ends.
         ahead = (status.expected - self._unanswered.oldest) % WRAP
         if ahead > len(self._unanswered):
             raise DeviceFailed(

@@ -1,4 +1,4 @@
-"""The table `connection` of a device with the front end `firmware`; its lines, codes and volts."""
+"""The table `connection` of the front end `firmware`, and its lines in codes and volts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Count = Annotated[int, Field(ge=0, le=0xFFFF)]
 
 @dataclass(frozen=True)
 class CodedLine:
-    """One line: volts = lower + code * step, codes 0 to `top`; digital lines are at 0 or 1."""
+    """One line: volts = lower + code * step for codes 0 to `top`; digital lines are 0 or 1."""
 
     name: str
     kind: BankKind
@@ -43,7 +43,7 @@ class CodedLine:
 
     @property
     def upper(self) -> float:
-        """Return the volts of the largest code."""
+        """Volts of the largest code."""
         return self.volts(self.top)
 
     def volts(self, code: int) -> float:
@@ -65,7 +65,7 @@ class CodedLine:
 
 
 class Banks:
-    """All lines, outputs and inputs numbered as the protocol numbers them."""
+    """All lines; outputs and inputs are numbered as in the protocol."""
 
     def __init__(self, banks: Sequence[Bank]) -> None:
         self.banks = tuple(banks)
@@ -81,7 +81,7 @@ class Banks:
         """Return the nearest codes of `volts` `[line]` or `[line, step]` on the outputs `numbers`.
 
         Raises:
-            OutOfLimits: beyond what a converter can do, or not a number.
+            OutOfLimits: beyond the range of a converter, or not a number.
         """
         low, step, top = (column[numbers] for column in self._output_scale)
         if volts.ndim == 2:
@@ -104,7 +104,7 @@ class Banks:
         return low + codes * step
 
     def input_volts(self, codes: Codes, numbers: Sequence[int]) -> Volts:
-        """Volts `[..., input]` of codes of the inputs `numbers`."""
+        """Return volts `[..., input]` of codes of the inputs `numbers`."""
         low, step, _ = self._input_scale
         chosen = np.asarray(numbers, np.intp)
         return low[chosen] + codes * step[chosen]
@@ -118,10 +118,10 @@ class Banks:
         return _scale(self.inputs)
 
     def refuse_other(self, device: Banks, where: str) -> None:
-        """Refuse a device whose lines are not these.
+        """Refuse a device with other lines than these.
 
         Raises:
-            DeviceFailed: naming the first difference.
+            DeviceFailed: the message names the first difference.
         """
         mine, others = _counts(self), _counts(device)
         if mine != others:
@@ -177,9 +177,9 @@ def _counts(banks: Banks) -> str:
 
 
 class Converter(Table):
-    """Converters: volts = lower_V + code * step_V, with codes of so many `bits`.
+    """A converter: volts = lower_V + code * step_V, with codes of `bits` bits.
 
-    `slew` is the volts per second that an output can follow.
+    `slew` is the fastest change of an output in V/s.
     """
 
     bits: Annotated[int, Field(ge=1, le=16)] = 16
@@ -190,18 +190,18 @@ class Converter(Table):
 
 
 class Connection(Table):
-    """Where the device is, and what it is expected to have.
+    """The address of the device, its expected lines and timing, and timeouts.
 
-    `port` is anything that pyserial opens: `COM3`, `/dev/ttyACM0`, `socket://HOST:PORT`,
-    `rfc2217://HOST:PORT`; `usb` finds the port by what the device calls itself. `baud` counts on a
-    UART alone.
+    `port` is any port of pyserial: `COM3`, `/dev/ttyACM0`, `socket://HOST:PORT`,
+    `rfc2217://HOST:PORT`; `usb` finds the port by the device's USB identity. `baud` matters only
+    on a UART.
 
-    Counts and converters must be what the device has, and `update_s` and `max_rate_hz` no better
-    than what it can: a bench is checked with them before anything is connected.
+    Counts, converters and `update_s` must equal those of the device, and `max_rate_hz` must not
+    exceed its own: a bench is checked with them before anything is connected.
 
-    Outputs go to their safe values `heartbeat_timeout_s` after the host falls silent. A reply
-    that takes longer than `reply_s` is asked for again, a device that says nothing for `silence_s`
-    has failed, and a line that breaks may be away for `reconnect_s`.
+    Outputs are at their safe values `heartbeat_timeout_s` after the host falls silent. Frames
+    without a reply are repeated after `reply_s`, a device that is silent for `silence_s` has
+    failed, and a broken line must come back within `reconnect_s`.
     """
 
     port: Annotated[str, Field(min_length=1)] | None = None
@@ -228,7 +228,7 @@ class Connection(Table):
 
     @property
     def banks(self) -> Banks:
-        """Return the lines that the device is expected to have."""
+        """The lines that the device is expected to have."""
         rows = (
             _analog(BankKind.ANALOG_OUTPUT, self.analog_outputs, self.dac),
             _digital(BankKind.DIGITAL_OUTPUT, self.digital_outputs),

@@ -1,4 +1,4 @@
-"""Frames: a header, a payload and a CRC in consistent overhead byte stuffing; PROTOCOL.md, 1."""
+"""Frames: header, payload and CRC in consistent overhead byte stuffing (PROTOCOL.md, section 1)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from cobs import cobs
 VERSION = 1
 DELIMITER = b"\0"
 LARGEST = 1 << 17
-"""Bytes between two delimiters that are looked at: the largest payload is 65535, stuffed."""
+"""Longest accepted piece between two delimiters; the largest payload is 65535 bytes, stuffed."""
 _HEADER = struct.Struct("<BBHIQHH")
 _CRC = struct.Struct("<I")
 OVERHEAD = _HEADER.size + _CRC.size
-"""Bytes of a frame beside its payload, before stuffing."""
+"""Bytes of a frame in addition to its payload, before stuffing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One message; `count` is how many items its payload lists, `time_ns` the device's clock."""
+    """One message; `count` is the number of items in its payload, `time_ns` the device's clock."""
 
     type: int
     payload: bytes = b""
@@ -31,7 +31,7 @@ class Frame:
     version: int = VERSION
 
     def encoded(self) -> bytes:
-        """The bytes on the line, with the last delimiter."""
+        """Return the bytes on the line, with the last delimiter."""
         head = _HEADER.pack(
             self.version, self.type, self.sequence, self.session, self.time_ns, self.count,
             len(self.payload),
@@ -41,13 +41,13 @@ class Frame:
 
 
 def stuffed_size(payload: int) -> int:
-    """The most bytes that a frame with so many bytes of payload takes on the line."""
+    """Return the largest size on the line of a frame with `payload` bytes of payload."""
     size = payload + OVERHEAD
     return size + size // 254 + 1 + len(DELIMITER)
 
 
 def decoded(piece: bytes) -> Frame | None:
-    """The frame between two delimiters, or None where COBS code, length or CRC is wrong."""
+    """Return the frame between two delimiters, or None if COBS code, length or CRC is wrong."""
     try:
         body = cobs.decode(piece)
     except cobs.DecodeError:
@@ -64,9 +64,9 @@ def decoded(piece: bytes) -> Frame | None:
 
 
 class FrameParser:
-    """Good frames out of a stream of bytes in pieces of any size.
+    """Finds good frames in a stream of bytes, fed in pieces of any size.
 
-    What is damaged is counted in `bad` and left out; the frame after it is found.
+    Damaged frames are counted in `bad` and dropped; the next frame is found.
     """
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class FrameParser:
         self._skipping = False
 
     def feed(self, data: bytes) -> list[Frame]:
-        """The frames that `data` completes."""
+        """Return the frames that `data` completes."""
         *pieces, self._rest = (self._rest + data).split(DELIMITER)
         if self._skipping and pieces:
             del pieces[0]
@@ -90,7 +90,7 @@ class FrameParser:
             else:
                 frames.append(frame)
         if len(self._rest) > LARGEST or self._skipping:
-            # No frame is that long: a stream of noise must not fill the memory.
+            # No frame is that long; a stream of noise must not fill the memory.
             self.bad += not self._skipping
             self._skipping = True
             self._rest = b""

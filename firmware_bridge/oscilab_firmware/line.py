@@ -1,4 +1,4 @@
-"""The line to a device: find its port on USB, open any port that pyserial knows, move bytes."""
+"""The line to a device: finding its USB port, opening any port of pyserial, moving bytes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from oscilab.bench.tables import Table
 from oscilab.errors import DeviceFailed
 
 WAIT_S = 0.1
-"""How long a read waits for a first byte, and so how soon a reader notices that it must end."""
+"""Timeout of a read for its first byte, which bounds the time a reader takes to end."""
 WRITE_S = 1.0
-"""How long the device may fail to accept bytes before they count as lost."""
+"""Timeout of a write, after which its bytes count as lost."""
 CHUNK = 1 << 16
 
 
 class UsbIdentity(Table):
-    """A device on USB: vendor, product, and the serial number where there are several."""
+    """The USB identity of a device: vendor, product, and a serial number if there are several."""
 
     vid: Annotated[int, Field(ge=0, le=0xFFFF)]
     pid: Annotated[int, Field(ge=0, le=0xFFFF)]
@@ -72,12 +72,10 @@ class Broken(Exception):
 
 
 class Line:
-    """An open port.
-
-    One thread reads, any thread writes.
+    """An open port; one thread reads, any thread writes.
 
     Raises:
-        Broken: it cannot be opened.
+        Broken: the port cannot be opened.
     """
 
     def __init__(self, where: str | UsbIdentity, baud: int) -> None:
@@ -107,7 +105,7 @@ class Line:
         try:
             if not self._is_socket:
                 return port.read(max(1, port.in_waiting))
-            # A socket does not say how much is waiting: read one byte, then the rest.
+            # A socket does not report how much is waiting: read one byte, then the rest.
             port.timeout = WAIT_S
             first = port.read(1)
             if not first:
@@ -121,7 +119,7 @@ class Line:
         """Send bytes.
 
         Raises:
-            Broken: the line is gone, or the device takes nothing.
+            Broken: the line is gone, or the device accepts no bytes.
         """
         try:
             with self._writing:

@@ -1,6 +1,6 @@
-"""The messages of the protocol: their numbers, and their payloads byte by byte.
+"""The messages of the protocol: their numbers and the layouts of their payloads.
 
-Everything here is as PROTOCOL.md, sections 4 and 5, has it.
+Everything here follows PROTOCOL.md, sections 4 and 5.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from oscilab_firmware.frames import Frame
 
 MAGIC = 0x4643534F
 ANSWER = 0x80
-"""What the type of an answer has more than that of its message."""
+"""Added to the type of a command for the type of its answer."""
 ANY = 0xFFFFFFFF
-"""Whatever exchange, or pause, is under way."""
+"""In ABORT: any exchange or pause in progress."""
 NO_CHANNEL = 0xFFFF
 CODE = np.dtype("<u2")
 Codes = NDArray[np.uint16]
@@ -93,7 +93,7 @@ class Refusal(IntEnum):
 
 
 class Happening(IntEnum):
-    """What an `EVENT` tells."""
+    """Kinds of `EVENT`."""
 
     DONE = 1
     ABORTED = 2
@@ -103,7 +103,7 @@ class Happening(IntEnum):
 
 
 class State(IntEnum):
-    """Of the last exchange."""
+    """State of the last exchange."""
 
     NONE = 0
     LOADING = 1
@@ -114,7 +114,7 @@ class State(IntEnum):
 
 
 class Trip(IntEnum):
-    """Why the device went to its safe values by itself."""
+    """Why the device made its outputs safe by itself."""
 
     NO = 0
     WATCHDOG = 1
@@ -123,7 +123,7 @@ class Trip(IntEnum):
 
 
 class DeviceFlag(IntFlag):
-    """What a device has."""
+    """Features of a device."""
 
     VIRTUAL_CLOCK = 1
     PLANT = 2
@@ -132,7 +132,7 @@ class DeviceFlag(IntFlag):
 
 
 class BankKind(IntEnum):
-    """What the channels of a bank are."""
+    """Kinds of channels in a bank."""
 
     ANALOG_OUTPUT = 0
     DIGITAL_OUTPUT = 1
@@ -141,7 +141,7 @@ class BankKind(IntEnum):
 
 
 class Malformed(Exception):
-    """A payload that is not of its message's size, though its CRC is right."""
+    """A payload of the wrong size for its message, with a correct CRC."""
 
 
 def _unpacked(layout: struct.Struct, payload: bytes, offset: int = 0) -> tuple[Any, ...]:
@@ -152,7 +152,7 @@ def _unpacked(layout: struct.Struct, payload: bytes, offset: int = 0) -> tuple[A
 
 
 def hello(oldest: int, newest: int) -> bytes:
-    """The payload of `HELLO`: the versions that this side speaks."""
+    """Return the payload of `HELLO`, with the versions that this side supports."""
     return _HELLO.pack(MAGIC, oldest, newest)
 
 
@@ -171,14 +171,14 @@ class Hello:
 
     @classmethod
     def of(cls, payload: bytes) -> Self:
-        """From a payload."""
+        """Return the message in a payload."""
         *numbers, firmware, serial = _unpacked(_HELLO_ANSWER, payload)
         return cls(*[*numbers, _text(firmware), _text(serial)])
 
 
 @dataclass(frozen=True)
 class Bank:
-    """A row of like channels: volts = lower_uV / 1e6 + code * step_nV / 1e9, codes 0 to `top`."""
+    """Equal channels: volts = lower_uV / 1e6 + code * step_nV / 1e9 for codes 0 to `top`."""
 
     kind: int
     bits: int
@@ -207,7 +207,7 @@ class Capabilities:
 
     @classmethod
     def of(cls, payload: bytes, count: int) -> Self:
-        """From a payload that lists `count` banks."""
+        """Return the message in a payload with `count` banks."""
         *numbers, _ = _unpacked(_CAPABILITIES, payload)
         places = range(_CAPABILITIES.size, _CAPABILITIES.size + count * _BANK.size, _BANK.size)
         banks = tuple(Bank(*_unpacked(_BANK, payload, place)[:-1]) for place in places)
@@ -216,7 +216,7 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class Status:
-    """How the device stands; every answer to an urgent message brings it."""
+    """The status of the device, the answer to every urgent message."""
 
     state: int
     trip: int
@@ -234,13 +234,13 @@ class Status:
 
     @classmethod
     def of(cls, payload: bytes, offset: int = 0) -> Self:
-        """From a payload."""
+        """Return the message in a payload."""
         return cls(*_unpacked(_STATUS, payload, offset))
 
 
 @dataclass(frozen=True)
 class Event:
-    """What the device tells by itself, with its status."""
+    """An event that the device reports by itself, with its status."""
 
     event: int
     channel: int
@@ -249,14 +249,14 @@ class Event:
 
     @classmethod
     def of(cls, payload: bytes) -> Self:
-        """From a payload."""
+        """Return the message in a payload."""
         numbers = _unpacked(_EVENT, payload)
         return cls(*[*numbers, Status.of(payload, _EVENT.size)])
 
 
 @dataclass(frozen=True)
 class Report:
-    """The payload of `ERROR`: what was refused, why, and the numbers that decided it."""
+    """The payload of `ERROR`: the refused message, the reason, and the relevant numbers."""
 
     refused: int
     code: int
@@ -269,14 +269,14 @@ class Report:
 
     @classmethod
     def of(cls, payload: bytes) -> Self:
-        """From a payload."""
+        """Return the message in a payload."""
         refused, _, *rest = _unpacked(_ERROR, payload)
         return cls(*[refused, *rest])
 
 
 @dataclass(frozen=True, eq=False)
 class CodedRows:
-    """Rows of codes `[row, input]` of an exchange, from `first_row` on."""
+    """Rows of codes `[row, input]` of an exchange, starting at `first_row`."""
 
     exchange: int
     first_row: int
@@ -284,7 +284,7 @@ class CodedRows:
 
     @classmethod
     def of(cls, frame: Frame) -> Self:
-        """From a frame."""
+        """Return the rows in a frame."""
         exchange, first, inputs, _ = _unpacked(_READINGS, frame.payload)
         codes = np.frombuffer(frame.payload, CODE, offset=_READINGS.size)
         if codes.size != frame.count * inputs:
@@ -294,7 +294,7 @@ class CodedRows:
 
 @dataclass(frozen=True)
 class Credit:
-    """How many records of an exchange have come, and the room that there is for more."""
+    """The number of accepted records of an exchange, and the room for more."""
 
     exchange: int
     accepted: int
@@ -302,12 +302,12 @@ class Credit:
 
     @classmethod
     def of(cls, payload: bytes) -> Self:
-        """From a payload of `CREDIT`, or of an answer to `SEGMENT`."""
+        """Return the message in a payload of `CREDIT` or of an answer to `SEGMENT`."""
         return cls(*_unpacked(_CREDIT, payload))
 
 
 def codes_of(payload: bytes, offset: int = 4) -> Codes:
-    """The codes at the end of a payload."""
+    """Return the codes at the end of a payload."""
     try:
         return np.frombuffer(payload, CODE, offset=offset)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""A waveform from its first record to its last reading, with credits and acknowledgements."""
+"""Playback of a waveform, from its first record to its last reading."""
 
 from __future__ import annotations
 
@@ -28,45 +28,45 @@ from oscilab_firmware.messages import (
 from oscilab_firmware.session import Session
 
 HELD = 0x80000000
-"""In `samples`: levels are those of the record before."""
+"""Flag in `samples`: the levels are those of the previous record."""
 LONGEST = 0x7FFFFFFF
-"""Samples of one record, and ticks of one sample period."""
+"""Largest number of samples in a record, and of ticks in a sample period."""
 HEAD_WORDS = 4
 QUIET_S = 0.05
-"""Without any readings for so long, those that are due may have been lost."""
+"""Time without readings after which those that are due may have been lost."""
 MOST_QUIET_S = 2.0
 WAIT_S = 0.05
-"""After how long without news the device is asked how it stands."""
+"""Time without news after which the status is requested."""
 ENDED = (State.DONE, State.ABORTED, State.FAILED)
 MOST = 0xFFFFFFFF
 _ANNOUNCED = struct.Struct("<IIIIIHH")
 _SEGMENT = struct.Struct("<II")
 _NUMBER = struct.Struct("<I")
 Piece = tuple[int, int, bytes]
-"""First record, how many, and their bytes."""
+"""First record, number of records, and their bytes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Records:
-    """Records one after the other; record n begins at byte `offsets[n]` of `data`."""
+    """Concatenated records; record n begins at byte `offsets[n]` of `data`."""
 
     data: bytes
     offsets: IntArray
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of records."""
         return len(self.offsets) - 1
 
     def bytes_before(self, record: int) -> int:
-        """Bytes of all records before `record`, counted on through repeats."""
+        """Return the bytes of all records before `record`, which counts through repeats."""
         repeat, place = divmod(record, self.count)
         return repeat * len(self.data) + int(self.offsets[place])
 
     def pieces(self, largest: int) -> Iterator[tuple[int, int, bytes]]:
-        """(first record, how many, their bytes) in pieces of at most `largest` bytes.
+        """Yield (first record, number, bytes) in pieces of at most `largest` bytes.
 
-        A single record that is larger is a piece of its own, for the device to refuse.
+        A record that is larger is a piece of its own, which the device refuses.
         """
         first = 0
         while first < self.count:
@@ -78,10 +78,10 @@ class Records:
 
 
 def records_of(codes: Codes, samples: IntArray, read: IntArray) -> Records:
-    """`codes` `[line, step]`, each held for `samples` `[step]`; inputs read in samples `read`.
+    """Return records of `codes` `[line, step]`, held for `samples` `[step]`, with reads in `read`.
 
-    A step is cut after each run of samples to be read, and where it is longer than a record can
-    be; `read` `[reading]` is ascending.
+    A step is cut after each run of samples to be read, and where it exceeds a record's length.
+    `read` `[reading]` is ascending.
     """
     lines, steps = codes.shape
     ends = np.cumsum(samples)
@@ -108,14 +108,14 @@ def records_of(codes: Codes, samples: IntArray, read: IntArray) -> Records:
 
 
 class Rows:
-    """`rows` rows of codes of so many `inputs`, as they come in."""
+    """Collects `rows` rows of codes of `inputs` inputs."""
 
     def __init__(self, session: Session, exchange: int, rows: int, inputs: int) -> None:
         self._session, self._exchange = session, exchange
         self.codes = np.empty((rows, inputs), np.uint16)
         self.taken = 0
         self._acknowledged = 0
-        # An eighth of what the device keeps for us: it never has to wait for us.
+        # An eighth of the device's buffer, so that it never waits for an acknowledgement.
         row_bytes = max(inputs, 1) * CODE.itemsize
         self._ack_every = max(1, session.capabilities.readings_bytes // 8 // row_bytes)
         self._heard = time.monotonic()
@@ -124,11 +124,11 @@ class Rows:
 
     @property
     def are_complete(self) -> bool:
-        """Whether all came."""
+        """Whether all rows have arrived."""
         return self.taken >= len(self.codes)
 
     def take(self, readings: CodedRows) -> None:
-        """Put readings where they belong; those behind a gap come again with what is missing."""
+        """Store readings; after a gap, drop them and request the missing rows and all after."""
         if readings.exchange != self._exchange:
             return
         skip = self.taken - readings.first_row
@@ -147,12 +147,12 @@ class Rows:
             self.acknowledge()
 
     def ask_if_quiet(self) -> None:
-        """Ask for what is missing, if nothing has come for a while; less and less often."""
+        """Request missing rows if none came for a while, at growing intervals."""
         if not self.are_complete and self._quiet_for(self._patience):
             self._ask()
 
     def acknowledge(self) -> None:
-        """Say what has come, so that the device may forget it."""
+        """Acknowledge the rows that have arrived, so that the device frees them."""
         self._acknowledged = self.taken
         self._session.acknowledge(self._exchange, self.taken, again=False)
 
@@ -160,8 +160,8 @@ class Rows:
         return time.monotonic() - self._heard > seconds
 
     def _ask(self) -> None:
-        # What was sent before the device hears of it comes first: asking on and on would keep it
-        # from ever getting further.
+        # Rows already in transit arrive first; repeated requests would keep the device from making
+        # progress.
         self._heard = time.monotonic()
         self._asked_at = self.taken
         self._patience = min(2 * self._patience, MOST_QUIET_S)
@@ -169,7 +169,7 @@ class Rows:
 
 
 class Failed(Exception):
-    """The device ended an exchange, for the reason that `code` gives; `report` if it told more."""
+    """The device ended an exchange for the reason `code`; `report` has details if there are any."""
 
     def __init__(self, code: int, report: Report | None = None) -> None:
         super().__init__(code)
@@ -179,9 +179,9 @@ class Failed(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Exchange:
-    """`records` played `repeats` times on outputs `lines`, a sample each `period` ticks.
+    """`records`, played `repeats` times on outputs `lines`, with one sample per `period` ticks.
 
-    `inputs` are read in `rows` samples altogether. The device knows it by its `number`.
+    `inputs` are read in `rows` samples in total. `number` identifies the exchange.
     """
 
     number: int
@@ -200,7 +200,7 @@ class Exchange:
         """Return the payload that announces records which are sent `sends` times.
 
         Raises:
-            DeviceFailed: a count that 32 bits do not hold.
+            DeviceFailed: a count exceeds 32 bits.
         """
         counts = {
             "records": self.records.count * sends,
@@ -221,7 +221,7 @@ class Exchange:
 
 
 class Playing:
-    """One exchange on its way; setting `aborted` ends it."""
+    """One exchange in progress; setting `aborted` ends it."""
 
     def __init__(self, session: Session, exchange: Exchange, aborted: threading.Event) -> None:
         self._session, self._exchange = session, exchange
@@ -233,10 +233,12 @@ class Playing:
         self._piece: Piece | None = None
 
     def run(self) -> Codes:
-        """Play it, and the codes `[row, input]` that were read.
+        """Play the exchange, and return the codes `[row, input]` that were read.
 
         Raises:
-            Refused: before it began; Failed: while it played; Aborted.
+            Refused: the device refused it.
+            Failed: the device ended it.
+            Aborted: `aborted` was set.
             DeviceFailed: the device fell silent.
         """
         self._session.expect_rows_of(len(self._exchange.inputs))
@@ -244,7 +246,7 @@ class Playing:
         try:
             return self._played()
         except Refused as error:
-            # Records of an exchange that ended by itself are refused, but not for that reason.
+            # Records that arrive after the exchange ended are refused; report why it ended.
             status = self._session.status()
             if status.exchange == self._number and status.state == State.FAILED:
                 raise Failed(status.code, error.report) from error
@@ -263,7 +265,7 @@ class Playing:
                 self._piece = next(pieces, None)
             self._check_aborted()
             if not triggered and (self._piece is None or self._is_full()):
-                # The first records are all there, or as many as there is room for.
+                # All records have been sent, or as many as there is room for.
                 session.commands.settle()
                 session.commands.call(Kind.TRIGGER, _NUMBER.pack(self._number))
                 triggered = True
@@ -287,7 +289,7 @@ class Playing:
                 yield before + first, count, data
 
     def _may_send(self) -> bool:
-        """Whether there is a piece to send, room for it in the store, and room on the line."""
+        """Return whether there is a piece to send, with room in the store and on the line."""
         if self._piece is None or self._is_full():
             return False
         return self._session.commands.fits(stuffed_size(len(self._piece[2]) + _SEGMENT.size))
@@ -299,7 +301,7 @@ class Playing:
         self._session.commands.post(Kind.SEGMENT, payload, count)
 
     def _is_full(self) -> bool:
-        """Whether the store has no room for the piece that comes next."""
+        """Return whether the store has no room for the next piece."""
         if self._piece is None:
             return False
         credit = self._session.inbox.credit
@@ -310,14 +312,14 @@ class Playing:
         return self._records.bytes_before(first + count) > self._limit
 
     def _take(self) -> Status | None:
-        """Answers and readings that have come; the status, if the exchange has ended."""
+        """Take answers and readings, and return the status if the exchange has ended."""
         session = self._session
         session.commands.tend()
         news = session.inbox.wait(self._news, WAIT_S)
         if isinstance(news, CodedRows):
             self._rows.take(news)
         elif news is None and session.commands.idle:
-            # No news for a while: an event, or the last readings, may have been lost.
+            # An event, or the last readings, may have been lost.
             status = session.status()
             if status.exchange == self._number and status.rows > self._rows.taken:
                 self._rows.ask_if_quiet()
@@ -359,10 +361,10 @@ class Playing:
 
 
 def period_of(made: Capabilities, rate_hz: float, name: str) -> int:
-    """The sample period of `rate_hz` in ticks of the clock of the device called `name`.
+    """Return the sample period of `rate_hz` in ticks of the clock of device `name`.
 
     Raises:
-        DeviceFailed: its firmware cannot do it.
+        DeviceFailed: its firmware does not support the rate.
     """
     period = round(made.clock_hz / rate_hz)
     if period < made.min_period:

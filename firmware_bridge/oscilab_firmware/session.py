@@ -1,4 +1,4 @@
-"""A session with a device: the handshake, requests, messages that cannot wait, the heartbeat."""
+"""A session with a device: handshake, requests, urgent messages, heartbeat."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from oscilab_firmware.messages import (
 PER_TIMEOUT = 5
 SLOWEST_S = 1.0
 HELLO_S = 5.0
-"""How long a device may take to answer first: a USB port may still be starting."""
+"""Timeout of the first answer; a USB port may still be starting."""
 URGENT_S = 0.05
-"""After how long an urgent message is sent again: what cannot wait must not wait for a reply."""
+"""Time after which an urgent message is repeated."""
 _PAIR = struct.Struct("<HH")
 _LONG = struct.Struct("<Q")
 _LIMIT = struct.Struct("<HHHHf")
@@ -46,9 +46,9 @@ _WATCHDOG = struct.Struct("<II")
 
 
 class Heartbeat:
-    """Calls `beat` from a thread of its own until `stop`.
+    """Calls `beat` from a separate thread until `stop`.
 
-    It ends with the process on purpose: without it the device makes its outputs safe.
+    The thread is a daemon on purpose: when the process ends, the device makes its outputs safe.
     """
 
     def __init__(self, beat: Callable[[], None], timeout_s: float) -> None:
@@ -72,7 +72,7 @@ class Session:
     """An open session with the device behind `opener`.
 
     Raises:
-        DeviceFailed: nobody answers, or it speaks another version.
+        DeviceFailed: no device answers, or it has another protocol version.
     """
 
     def __init__(self, opener: Opener, patience: Patience, reconnect_s: float) -> None:
@@ -102,18 +102,18 @@ class Session:
             raise
 
     def close(self, goodbye: bool = True) -> None:
-        """End the session, outputs as they are, and close the line; idempotent."""
+        """End the session and close the line; outputs hold. Idempotent."""
         self.stop_heartbeat()
         try:
             if goodbye and not self.link.is_broken:
                 self.commands.call(Kind.BYE)
         except DeviceFailed:
-            pass  # It is gone already, and its watchdog looks after the outputs.
+            pass  # The device is gone, and its watchdog makes the outputs safe.
         finally:
             self.link.close()
 
     def start_heartbeat(self, timeout_s: float) -> int:
-        """Set and feed the device's watchdog; return the longest ramp to safe values in ms."""
+        """Start the device's watchdog and heartbeats; return the longest ramp in ms."""
         answer = self.commands.call(Kind.WATCHDOG, round(timeout_s * 1000).to_bytes(4, "little"))
         if self._heartbeat is None:
             self._heartbeat = Heartbeat(self._beat, timeout_s)
@@ -146,7 +146,7 @@ class Session:
         return np.concatenate(found) if found else np.empty(0, np.uint16)
 
     def set_outputs(self, codes: Codes, first: int = 0) -> None:
-        """Move outputs from number `first` on, at once as far as they fit into one frame."""
+        """Set outputs from number `first` on, at once as far as they fit into one frame."""
         for part in _parts(codes, (self.hello.max_payload - 4) // CODE.itemsize):
             payload = _PAIR.pack(first, 0) + part.astype(CODE).tobytes()
             self.commands.call(Kind.SET_OUTPUTS, payload, len(part))
@@ -171,7 +171,7 @@ class Session:
         """Wait `duration_ns` of the device's time, unless aborted.
 
         Raises:
-            Refused: also where it was aborted.
+            Refused: the device refused or aborted the pause.
         """
 
         def stop() -> None:
@@ -190,7 +190,7 @@ class Session:
         return self.urgent(Kind.ABORT, ANY.to_bytes(4, "little"))
 
     def make_safe(self) -> Status:
-        """Bring all outputs to their safe values, at once."""
+        """Make all outputs safe, without waiting for commands."""
         return self.urgent(Kind.MAKE_SAFE)
 
     def status(self) -> Status:
@@ -198,10 +198,10 @@ class Session:
         return self.urgent(Kind.HEARTBEAT)
 
     def urgent(self, kind: Kind, payload: bytes = b"") -> Status:
-        """Send a message that does not wait for commands, until it is answered.
+        """Send a message ahead of commands, and repeat it until it is answered.
 
         Raises:
-            DeviceFailed: it was not.
+            DeviceFailed: it was not answered.
         """
         number = self._next_urgent()
         data = Frame(kind, payload, number, self.number).encoded()
@@ -214,7 +214,7 @@ class Session:
             if time.monotonic() > deadline and not self.link.is_broken:
                 raise DeviceFailed(
                     f"the device on {self.link.name} did not answer {kind.name} within "
-                    f"{self._patience.silence_s:g} s; look after its outputs, and check its cable"
+                    f"{self._patience.silence_s:g} s; check its outputs and its cable"
                 )
 
     def acknowledge(self, exchange: int, next_row: int, again: bool) -> None:
@@ -224,8 +224,8 @@ class Session:
         self.link.send(data)
 
     def expect_rows_of(self, inputs: int) -> None:
-        """How many inputs the rows of the next exchange have, which bounds what may wait."""
-        # What the device may have under way at once, and as much again for repetitions.
+        """Bound the queue of readings for an exchange with so many inputs, and empty it."""
+        # The most that the device can have in transit, and as much again for repetitions.
         self._most_rows = 2 * self.capabilities.readings_bytes // (2 * max(inputs, 1)) + 16
         self.inbox.forget_readings()
 
@@ -270,7 +270,7 @@ def open_session(connection: Connection, name: str) -> Session:
 
     Raises:
         InvalidInput: the bench does not say where it is.
-        DeviceFailed: nobody answers, or it speaks another version.
+        DeviceFailed: no device answers, or it has another protocol version.
     """
     where = connection.port or connection.usb
     if where is None:
@@ -284,10 +284,10 @@ def open_session(connection: Connection, name: str) -> Session:
 
 
 def check_device(session: Session, connection: Connection, banks: Banks, name: str) -> None:
-    """Refuse a device that is not as its bench describes it.
+    """Refuse a device that differs from its bench.
 
     Raises:
-        DeviceFailed: naming what differs.
+        DeviceFailed: the message names the difference.
     """
     made = session.capabilities
     banks.refuse_other(Banks(made.banks), f"device {name}")
@@ -298,7 +298,7 @@ def check_device(session: Session, connection: Connection, banks: Banks, name: s
             f"firmware takes at most {fastest:g} samples a second; lower it"
         )
     if abs(connection.update_s - made.update_us * 1e-6) > 1e-9:
-        # Ramps are cut to it: another value would make their steps too large or too slow.
+        # Ramps are cut into updates; with another value their steps would be too large or slow.
         raise DeviceFailed(
             f"device {name}: the bench's update_s is {connection.update_s:g}, but its firmware "
             f"takes {made.update_us * 1e-6:g} s for a static update; correct it"

@@ -1,4 +1,4 @@
-"""Refusals and trips of a device: what to tell people, and how driving begins again."""
+"""Refusals and trips of a device: error messages, and how driving resumes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EVENT_WAIT_S = 0.2
 
 
 def sentence_of(report: Report, banks: Banks, name: str) -> DeviceFailed | OutOfLimits:
-    """Return the error to raise for a refusal by the device called `name`."""
+    """Return the error for a refusal by the device `name`."""
     device = f"the firmware of {name}"
     if report.code in (Refusal.RANGE, Refusal.SLEW):
         channel, value, lower, upper = _in_volts(report, banks)
@@ -52,7 +52,7 @@ def sentence_of(report: Report, banks: Banks, name: str) -> DeviceFailed | OutOf
 
 
 def failure_of(code: int, name: str) -> DeviceFailed:
-    """Return the error to raise for an exchange that failed with that code."""
+    """Return the error for an exchange that failed with `code`."""
     reasons: dict[int, str] = {
         Refusal.UNDERRUN: "levels did not reach it in time; use a lower sample rate or a faster "
         "line",
@@ -65,7 +65,7 @@ def failure_of(code: int, name: str) -> DeviceFailed:
 
 
 def trip_of(event: Event, banks: Banks, name: str) -> DeviceFailed:
-    """Return the error to raise for a trip."""
+    """Return the error for a trip."""
     done = f"the firmware of {name} brought its outputs to their safe values"
     if event.status.trip == Trip.INTERLOCK and event.channel < len(banks.inputs):
         channel = banks.inputs[event.channel]
@@ -116,7 +116,7 @@ def _kind(number: int) -> str:
 
 
 class Trips:
-    """The trips of one session with the device called `name`."""
+    """The trips of one session with the device `name`."""
 
     def __init__(
         self, session: Session, guards: Guards, banks: Banks, channels: ChannelTable, name: str
@@ -136,8 +136,8 @@ class Trips:
     def allow_driving(self) -> None:
         """Raise a trip that was not reported yet; clear one that was.
 
-        A caller that was told and drives again resumes; the device refuses while its interlocks do
-        not hold. A watchdog that tripped stays so until the next `connect`.
+        A caller that drives again after a reported trip resumes; the device refuses while its
+        interlocks do not hold. After a watchdog trip, driving is refused until the next `connect`.
         """
         if self._unfed is not None:
             raise InterlockTripped(self._unfed)
@@ -153,10 +153,10 @@ class Trips:
         self._session.status()
 
     def watch_interlocks(self) -> None:
-        """Let the device watch the interlocks, unless it already does.
+        """Send the interlocks to the device, unless it already guards them.
 
-        Not before a waveform: a device that is only looked at, or made safe while a door is open,
-        must not move by itself.
+        This is done with the first waveform, because a device that is only read, or made safe while
+        a door is open, must not move by itself.
         """
         if not self._watched:
             self._guards.hand_over_interlocks(self._session, self._banks, self._channels)
@@ -176,7 +176,7 @@ class Trips:
             raise trip
 
     def tell_again(self) -> None:
-        """Raise the last interlock trip again: every thread ends, but only one finds its event."""
+        """Raise the last interlock trip again, for threads that did not get its event."""
         if self._told is not None:
             raise InterlockTripped(self._told)
 
@@ -189,7 +189,7 @@ class Trips:
             self.tell_again()
 
     def error_of(self, refused: Refused) -> OscilabError:
-        """What to raise for a refusal; raises the trip itself if that was the reason."""
+        """Return the error for a refusal; raise the trip itself if that was the reason."""
         report = refused.report
         cut_short = report.code == Refusal.INTERLOCK and report.channel == NO_CHANNEL
         if cut_short:
@@ -206,7 +206,7 @@ class Trips:
             time.sleep(SAFE_WAIT_S)
 
     def _wait_for_channel(self) -> None:
-        # Which input it was comes with the event.
+        # The event names the input.
         inbox = self._session.inbox
         inbox.wait(lambda: _with_channel(inbox.tripped), EVENT_WAIT_S)
 

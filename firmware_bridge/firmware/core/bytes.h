@@ -1,4 +1,4 @@
-/* Little-endian numbers at any address, whatever the processor's own order. */
+/* Little-endian numbers at any address, on processors of any byte order. */
 #ifndef OSC_BYTES_H
 #define OSC_BYTES_H
 

@@ -1,4 +1,4 @@
-/* Which command is carried out where; what the device is, and the end of a session. */
+/* The table of commands, the device's capabilities, and the end of a session. */
 #include "commands.h"
 
 #include "bytes.h"
@@ -68,7 +68,7 @@ static uint16_t plant(const struct header *header, const uint8_t *payload, struc
     return E_NONE;
 }
 
-/* Lengths are `fixed` and `each` for every item; `idle` commands wait for the end of a waveform. */
+/* A payload has `fixed` bytes and `each` per item; `idle` commands are refused in a waveform. */
 static const struct {
     command *handle;
     uint16_t fixed, each;

@@ -1,4 +1,4 @@
-/* The commands, by the part that carries them out: E_NONE, or why not. Their lengths were checked. */
+/* The commands by source file. They return E_NONE or an error; lengths are checked before. */
 #ifndef OSC_COMMANDS_H
 #define OSC_COMMANDS_H
 
@@ -9,7 +9,7 @@
 
 typedef uint16_t command(const struct header *header, const uint8_t *payload, struct fault *fault);
 
-/* commands.c: answer what has the payload link_answer(). */
+/* commands.c: send the answer whose payload is in link_answer(). */
 void command_answer(const struct header *header, uint16_t count, uint16_t length);
 
 /* guard_commands.c */

@@ -1,4 +1,4 @@
-/* Sizes of a build, all memory there is: nothing is allocated while it runs. */
+/* Memory sizes of a build. Nothing is allocated at run time. */
 #ifndef OSC_CONFIG_H
 #define OSC_CONFIG_H
 
@@ -12,22 +12,22 @@
 #ifndef OSC_INPUTS
 #define OSC_INPUTS 512
 #endif
-/* Bytes of payload in a frame; an exchange on all lines must fit: 24 + 2 * (outputs + inputs). */
+/* Largest payload of a frame; EXCHANGE on all lines must fit: 24 + 2 * (outputs + inputs) bytes. */
 #ifndef OSC_MAX_PAYLOAD
 #define OSC_MAX_PAYLOAD 4096
 #endif
-/* Bytes of waveform records, and of readings that were not acknowledged. */
+/* Bytes for waveform records, and for readings that were not acknowledged. */
 #ifndef OSC_STORE
 #define OSC_STORE 65536
 #endif
 #ifndef OSC_READINGS
 #define OSC_READINGS 16384
 #endif
-/* Bytes that a port receives before anybody looks at them. */
+/* Size of a port's receive buffer. */
 #ifndef OSC_RX
 #define OSC_RX 8192
 #endif
-/* Bytes that are taken from the port at once. */
+/* Bytes taken from the port at once. */
 #ifndef OSC_CHUNK
 #define OSC_CHUNK 256
 #endif

@@ -1,4 +1,4 @@
-/* The device: sessions, sequence numbers, and what each message does. */
+/* The device: power-on and the main loop. */
 #ifndef OSC_DEVICE_H
 #define OSC_DEVICE_H
 
@@ -7,8 +7,8 @@
 /* Power-on. */
 void device_start(void);
 
-/* Go through everything once: bytes from the host, watchdog, interlocks, ramps, the waveform. True
- * if there is more to do at once; a port then calls it again, and may idle otherwise. */
+/* One pass over bytes from the host, watchdog, interlocks, ramps and the waveform. Returns true if
+ * there is more to do; the port then calls it again at once, and may idle otherwise. */
 bool device_poll(void);
 
 #endif

@@ -35,7 +35,7 @@ static uint16_t plan(const struct header *header, const uint8_t *payload, struct
     return E_NONE;
 }
 
-/* E_NONE if that exchange is in a state for records or a trigger. */
+/* Return E_NONE if the exchange can take records or a trigger. */
 static uint16_t check_exchange(const uint8_t *payload, bool may_run, struct fault *fault)
 {
     const struct progress *progress = sequencer_progress();

@@ -1,4 +1,4 @@
-/* Why something was refused, as an ERROR message says it. */
+/* The reason of a refusal, with the fields of an ERROR message. */
 #ifndef OSC_FAULT_H
 #define OSC_FAULT_H
 

@@ -10,7 +10,7 @@
 #include "wire.h"
 
 #define FRAME_BODY (WIRE_HEADER + OSC_MAX_PAYLOAD + 4u)
-/* COBS adds one byte, and one in each 254; then comes the delimiter. */
+/* COBS adds one byte, and one per 254; then comes the delimiter. */
 #define FRAME_ENCODED (FRAME_BODY + FRAME_BODY / 254u + 2u)
 
 struct header {
@@ -21,7 +21,7 @@ struct header {
     uint16_t count, length;
 };
 
-/* Collects bytes until a frame is whole. */
+/* Collects bytes until a frame is complete. */
 struct frame_reader {
     uint8_t bytes[FRAME_ENCODED];
     size_t filled;
@@ -32,19 +32,19 @@ enum frame_found { FRAME_NONE, FRAME_GOOD, FRAME_BAD };
 
 uint32_t frame_crc(const uint8_t *bytes, size_t count);
 
-/* COBS in place: the decoded length, or 0 where the code is wrong. */
+/* Decode COBS in place; return the decoded length, or 0 if the code is invalid. */
 size_t frame_decode(uint8_t *bytes, size_t count);
 
-/* COBS of `count` bytes with the delimiter: how many bytes it became. */
+/* Encode `count` bytes by COBS, with the delimiter; return the encoded length. */
 size_t frame_encode(const uint8_t *bytes, size_t count, uint8_t *encoded);
 
-/* Take one byte. After FRAME_GOOD the header is filled in and the payload is at `*payload`, until
- * the next byte. */
+/* Take one byte. After FRAME_GOOD the header is valid and the payload is at `*payload` until the
+ * next byte. */
 enum frame_found frame_take(struct frame_reader *reader, uint8_t byte, struct header *header,
                             const uint8_t **payload);
 
-/* A whole encoded frame from `body`, which has room for the header in front of the payload and for
- * the CRC behind it: its length. */
+/* Encode a frame from `body`, which has room for the header before the payload and the CRC after
+ * it; return the encoded length. */
 size_t frame_build(const struct header *header, uint8_t *body, uint8_t *encoded);
 
 #endif

@@ -5,7 +5,7 @@
 #include "outputs.h"
 
 #define LONGEST_MS 3600000u
-/* The loop comes by at least so often. */
+/* Longest time between two passes of the main loop. */
 #define MARGIN_MS 10u
 
 static struct {

@@ -1,4 +1,4 @@
-/* What takes the outputs away from the host: its silence, an interlock, or its own wish. */
+/* The guard, which makes the outputs safe: on a silent host, an interlock, or MAKE_SAFE. */
 #ifndef OSC_GUARD_H
 #define OSC_GUARD_H
 
@@ -11,30 +11,30 @@ struct interlock {
     uint16_t input, lower, upper;
 };
 
-/* What guard_watch() found. */
+/* The result of guard_watch(). */
 struct tripped {
-    uint8_t trip; /* TRIP_NONE if nothing */
+    uint8_t trip; /* TRIP_NONE without a trip */
     uint16_t channel, value;
 };
 
 void guard_start(void);
 
-/* A good frame came. */
+/* Restart the watchdog: a good frame came. */
 void guard_alive(void);
 uint16_t guard_set_timeout(uint32_t ms, struct fault *fault);
-/* Limits changed: a ramp that takes too long for the timeout makes it unset. */
+/* Limits changed; a timeout that is too short for the new ramp becomes unset. */
 void guard_limits_changed(void);
 bool guard_is_set(void);
-void guard_need_timeout(void); /* a new host must set it anew; the old one stays in force */
+void guard_need_timeout(void); /* a new host must set it again; it stays in force until then */
 void guard_disarm(void);
 
 void guard_set_interlocks(const struct interlock *locks, uint16_t count);
-/* E_NONE, or E_INTERLOCK and which. */
+/* Return E_NONE, or E_INTERLOCK with its channel in `fault`. */
 uint16_t guard_check_interlocks(struct fault *fault);
 
-/* Look at the interlocks; what is found is kept for guard_watch(). True if all hold. */
+/* Check the interlocks, and keep a trip for guard_watch(). Return true if all hold. */
 bool guard_look(void);
-/* What tripped; looks at the interlocks every millisecond. */
+/* Return what tripped; checks the interlocks every millisecond. */
 struct tripped guard_watch(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* Commands of what guards the outputs: limits, watchdog, interlocks, and going on after a trip. */
+/* Commands of the guard: limits, watchdog, interlocks, and clearing a trip. */
 #include "bytes.h"
 #include "commands.h"
 #include "link.h"
@@ -28,7 +28,7 @@ uint16_t command_limits(const struct header *header, const uint8_t *payload, str
         outputs_set_limit(&limit);
     }
     guard_limits_changed();
-    /* A ramp under way goes on from where it is. */
+    /* A ramp in progress continues from the present levels. */
     if (device.ramping)
         device_ramp();
     put_u16(link_answer(), outputs_limited());

@@ -1,4 +1,4 @@
-/* What a port supplies. The core calls these from one thread of execution, never from an interrupt. */
+/* Functions of a port. The core calls them from one thread, never from an interrupt. */
 #ifndef OSC_HAL_H
 #define OSC_HAL_H
 
@@ -8,7 +8,7 @@
 
 #include "fault.h"
 
-/* A row of like channels. */
+/* A group of equal channels. */
 struct bank {
     uint8_t kind;
     uint8_t bits;
@@ -33,39 +33,40 @@ struct board {
 
 const struct board *hal_board(void);
 
-/* Milliseconds of real time, for the watchdog; wraps. */
+/* Return milliseconds of real time, for the watchdog; wraps. */
 uint32_t hal_wall_ms(void);
 
-/* The sample clock. */
+/* Return the sample clock. */
 uint64_t hal_time_ns(void);
 
-/* Whether the sample clock has come to that time. A virtual clock moves there, as far as it gets in
- * about a millisecond; a real one is asked again and again. */
+/* Return whether the sample clock has reached that time. A virtual clock moves towards it for at
+ * most about a millisecond of work; a real one is polled. */
 bool hal_reached(uint64_t time_ns);
 
-/* Put one output at a code; all that was put since the last latch takes effect with it, together. */
+/* Write the code of one output. All codes since the last hal_latch() take effect at the next. */
 void hal_put(uint16_t output, uint16_t code);
 void hal_latch(void);
 
-/* Convert the inputs named, at this instant of the sample clock. `period_ns` is the time over which
- * a converter may average. */
+/* Convert the given inputs at the present time of the sample clock. A converter may average over
+ * `period_ns`. */
 void hal_read(const uint16_t *inputs, uint16_t count, uint16_t *codes, uint64_t period_ns);
 
-/* Bytes from and to the host; both return at once, with how many there were. */
+/* Receive from and send to the host; both return at once with the number of bytes. */
 size_t hal_receive(uint8_t *bytes, size_t most);
 size_t hal_send(const uint8_t *bytes, size_t count);
 
-/* Wait for bytes from the host, or for so long. */
+/* Wait for bytes from the host, at most `ms`. */
 void hal_idle(uint32_t ms);
 
-/* Messages about a simulated plant; a port without one says E_PLANT. `answer` takes 8 bytes. */
+/* Handle a message for a simulated plant. A port without one returns E_PLANT. `answer` has 8
+ * bytes. */
 uint16_t hal_plant(uint8_t type, const uint8_t *payload, uint16_t length, uint16_t count,
                    struct fault *fault, uint8_t *answer, uint16_t *answer_length);
 
-/* E_NONE, or why what the inputs show means nothing (E_PLANT). */
+/* Return E_NONE, or E_PLANT if readings are invalid. */
 uint16_t hal_trouble(void);
 
-/* For a log, where a port keeps one. */
+/* Record an event in the port's log, if it has one. */
 void hal_note(uint16_t event, uint16_t code);
 
 #endif

@@ -3,7 +3,7 @@
 #include "bytes.h"
 #include "hal.h"
 
-/* One frame leaves while up to two are built, an answer and an event. */
+/* One frame is sent while up to two are built, an answer and an event. */
 #define TX (3u * FRAME_ENCODED)
 
 struct message {
@@ -45,7 +45,7 @@ static void send(const struct header *header, struct message *message)
 {
     uint32_t count = (uint32_t)frame_build(header, message->body, out.encoded);
     if (count > TX - out.filled)
-        return; /* cannot be: link_room() comes first; a host would ask again */
+        return; /* cannot happen after link_room(); a host would ask again */
     uint32_t place = (out.begin + out.filled) % TX;
     uint32_t first = count < TX - place ? count : TX - place;
     memcpy(out.tx + place, out.encoded, first);

@@ -1,4 +1,4 @@
-/* What the host sends: sessions, sequence numbers, messages that cannot wait. */
+/* Incoming frames: sessions, sequence numbers, urgent messages. */
 #include "bytes.h"
 #include "hal.h"
 #include "link.h"
@@ -55,7 +55,7 @@ static void hello(const struct header *header, const uint8_t *payload)
         guard_need_timeout();
         guard_alive();
     }
-    /* Who is refused leaves the session that there is, and its last answer, as they are. */
+    /* A refused host does not change the present session or its last answer. */
     uint8_t *answer = common ? link_answer() : link_own();
     memset(answer, 0, 48);
     put_u32(answer, WIRE_MAGIC);
@@ -101,7 +101,7 @@ static void make_safe(void)
     if (device.trip.trip == TRIP_NONE)
         device_trip((struct tripped){TRIP_HOST, WIRE_NO_CHANNEL, 0});
     else if (!device.ramping && !outputs_at_safe())
-        device_ramp(); /* safe values have changed since */
+        device_ramp(); /* safe values have changed since the trip */
 }
 
 static void urgent(const struct header *header, const uint8_t *payload)
@@ -141,7 +141,7 @@ static void command(const struct header *header, const uint8_t *payload)
         error_own(header, header->type, &fault);
         return;
     }
-    /* Commands that take time answer later, with the number that they used. */
+    /* Commands that take time are answered later, with their own number. */
     device.expected++;
     uint16_t code = device.wait.what != NOTHING ? refuse(&fault, E_BUSY)
                                                 : command_do(header, payload, &fault);

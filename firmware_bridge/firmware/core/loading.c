@@ -1,4 +1,4 @@
-/* A waveform until it plays: announced, and its records checked as they come. */
+/* Loading of a waveform: its announcement, and checking of records as they arrive. */
 #include "bytes.h"
 #include "hal.h"
 #include "outputs.h"
@@ -82,7 +82,7 @@ static uint16_t check_codes(const uint8_t *codes, struct fault *fault)
     return E_NONE;
 }
 
-/* The length of one record after checking it, or 0. */
+/* Check one record; return its length, or 0 if it is refused. */
 static uint32_t check_record(const uint8_t *at, uint32_t size, struct fault *fault)
 {
     uint32_t samples = size >= 8 ? get_u32(at) : 0;
@@ -101,7 +101,7 @@ static uint32_t check_record(const uint8_t *at, uint32_t size, struct fault *fau
     return length;
 }
 
-/* With repeats the first levels follow the last. */
+/* Check the step from the last levels to the first, which repeats make. */
 static uint16_t check_return(struct fault *fault)
 {
     for (uint16_t n = 0; waveform.has_first && n < waveform.lines; n++) {

@@ -6,7 +6,7 @@
 
 enum { LIMITED = 1, KNOWN = 2, DIGITAL = 4 };
 
-/* Rounding of a product of single-precision numbers, relative and in codes. */
+/* Rounding error of a product of single-precision numbers: relative, and in codes. */
 #define ROUNDING 1.00001f
 
 static struct {
@@ -104,7 +104,7 @@ uint32_t outputs_reach(uint16_t output, uint64_t ns)
     if (outs.flags[output] & DIGITAL)
         return 1;
     float codes = outs.rate[output] * ((float)ns * 1e-9f) * ROUNDING;
-    /* Both ends were rounded to codes, which adds one. */
+    /* Both ends are rounded to codes, which adds one. */
     return codes < 65535.0f ? (uint32_t)codes + 1 : 65535;
 }
 
@@ -119,7 +119,7 @@ uint16_t outputs_check_move(uint16_t output, uint16_t from, uint16_t to, uint32_
         return E_NO_LIMITS;
     }
     uint16_t low = outs.lower[output], high = outs.upper[output];
-    /* From outside, where somebody else left it, an output may come back step by step. */
+    /* An output that an earlier host left outside its limits may come back step by step. */
     if (from < low)
         low = from;
     if (from > high)
@@ -164,7 +164,7 @@ uint32_t outputs_ramp_ms(void)
     }
     if (!(longest < 1e9f))
         return 1000000000u;
-    /* A ramp goes by whole updates. */
+    /* A ramp consists of whole updates. */
     uint64_t us = 1000u * (uint64_t)ceilf(longest / ROUNDING), update = hal_board()->update_us;
     return (uint32_t)(((us + update - 1) / update * update + 999) / 1000);
 }
@@ -204,7 +204,7 @@ bool outputs_ramp_on(void)
         return true;
     if (!hal_reached(outs.ramp_next))
         return false;
-    /* A loop that was late takes the time that really passed. */
+    /* After a late pass, use the time that actually passed. */
     uint64_t now = hal_time_ns();
     float seconds = (float)(now - outs.ramp_began) * 1e-9f;
     for (uint16_t i = 0; i < outs.count; i++)

@@ -4,7 +4,7 @@
 
 #define CODES (OSC_READINGS / 2u)
 
-/* Rows have places of their own, `capacity` of them, so that a row never wraps. */
+/* There are `capacity` places for rows, so that a row never wraps. */
 static struct {
     uint16_t codes[CODES];
     uint32_t inputs, capacity;
@@ -36,7 +36,7 @@ uint16_t *readings_row(void)
 void readings_add(void)
 {
     kept.rows++;
-    /* Rows of nothing need not be sent. */
+    /* Rows without inputs are not sent. */
     if (kept.inputs == 0)
         kept.acknowledged = kept.sent = kept.rows;
 }

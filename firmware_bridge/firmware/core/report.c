@@ -1,4 +1,4 @@
-/* What the device says by itself: readings, events, credits; and the status. */
+/* The device's own messages: readings, events, credits; and the status. */
 #include "bytes.h"
 #include "hal.h"
 #include "link.h"
@@ -8,7 +8,7 @@
 #include "state.h"
 #include "store.h"
 
-/* Readings that do not fill a frame are sent so often. */
+/* Longest delay of readings that do not fill a frame. */
 #define LATEST_MS 5u
 
 uint16_t report_status(uint8_t *payload)
@@ -36,7 +36,7 @@ void report_ending(uint8_t event)
 {
     device.ending = event;
     hal_note(event, sequencer_progress()->code);
-    /* Rows of an exchange that ended early are sent when they are asked for. */
+    /* Rows of an exchange that ended early are sent only on request. */
     if (event != EV_DONE)
         readings_send_from(readings_rows());
 }
@@ -70,7 +70,7 @@ static void send_readings(uint32_t rows, uint16_t inputs)
                   (uint16_t)(at - payload));
 }
 
-/* Whole frames of readings as they fill, and the rest where nothing else is to come. */
+/* Send full frames of readings, and the rest if no more are to come. */
 static void go_on_readings(bool idle)
 {
     uint16_t inputs = sequencer_inputs();

@@ -1,4 +1,4 @@
-/* A waveform as it plays, by the sample clock. */
+/* Playback of a waveform by the sample clock. */
 #include "sequencer.h"
 
 #include "guard.h"
@@ -7,7 +7,7 @@
 #include "readings.h"
 #include "waveform.h"
 
-/* Records or readings in one go, before the host is listened to again. */
+/* Records or readings in one pass, before frames of the host are handled. */
 #define AT_ONCE 64
 
 struct waveform waveform;
@@ -75,7 +75,7 @@ static uint64_t time_of(uint64_t sample)
     return waveform.began_ns + waveform_ns(sample * waveform.period);
 }
 
-/* Take the next record and put its levels out; false where it must wait or the exchange is over. */
+/* Output the levels of the next record; return false if it must wait or the exchange is over. */
 static bool begin_record(void)
 {
     if (waveform.record == waveform.records) {
@@ -87,7 +87,7 @@ static bool begin_record(void)
         store_rewind();
     }
     if (!store_next(waveform.lines, &waveform.now)) {
-        /* A virtual clock stands still until the host has sent more. */
+        /* A virtual clock stops until the host has sent more. */
         if (!is_virtual())
             sequencer_end(S_FAILED, E_UNDERRUN);
         return false;

@@ -1,4 +1,4 @@
-/* A waveform: announced, checked as its records come, played by the sample clock. */
+/* A waveform: its announcement, checking of its records, and playback. */
 #ifndef OSC_SEQUENCER_H
 #define OSC_SEQUENCER_H
 
@@ -7,7 +7,7 @@
 
 #include "fault.h"
 
-/* EXCHANGE, with its lists still as bytes. */
+/* EXCHANGE, with its lists as bytes. */
 struct plan {
     uint32_t exchange, records, repeats, period, bytes;
     uint16_t lines, inputs;
@@ -28,14 +28,14 @@ bool sequencer_drives(void); /* any output */
 uint16_t sequencer_inputs(void);
 
 uint16_t sequencer_plan(const struct plan *plan, struct fault *fault);
-/* Check and store `count` records of so many bytes. A fault of theirs fails the exchange. */
+/* Check and store `count` records of `size` bytes. A bad record fails the exchange. */
 uint16_t sequencer_add(uint32_t first, const uint8_t *bytes, uint32_t size, uint32_t count,
                        struct fault *fault);
 uint16_t sequencer_trigger(struct fault *fault);
 
-/* Play on for a while; false where it can only wait, or is over. */
+/* Continue playback for a while; return false if it must wait or is over. */
 bool sequencer_run(void);
-/* End it where it is, outputs as they are. */
+/* End the waveform; outputs hold. */
 void sequencer_end(uint8_t state, uint16_t code);
 
 #endif

@@ -15,7 +15,7 @@ static void start_waiting(const struct header *header, enum under_way what, uint
     device.wait.due_ns = hal_time_ns() + ns;
 }
 
-/* E_NONE if there are outputs first to first + count - 1. */
+/* Return E_NONE if outputs first to first + count - 1 exist. */
 static uint16_t check_outputs(uint16_t first, uint16_t count, struct fault *fault)
 {
     uint32_t all = outputs_count();
@@ -79,7 +79,7 @@ uint16_t command_read_inputs(const struct header *header, const uint8_t *payload
         }
         device.wait.list[n] = input;
     }
-    /* While a waveform plays the clock is its own: a single look, at this instant. */
+    /* A waveform owns the sample clock, so only one sample can be read, at the present time. */
     bool playing = sequencer_is_open();
     if (playing && samples > 1)
         return refuse(fault, E_BUSY);

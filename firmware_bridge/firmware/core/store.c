@@ -4,7 +4,7 @@
 #include "config.h"
 #include "wire.h"
 
-/* Counts of bytes since the store was cleared; their places are these modulo OSC_STORE. */
+/* Byte counts since the store was cleared; positions are counts modulo OSC_STORE. */
 static struct {
     uint8_t bytes[OSC_STORE];
     uint32_t head, tail, next;

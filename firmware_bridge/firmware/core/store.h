@@ -1,4 +1,4 @@
-/* Records of a waveform, in a ring: eaten as they are played, or kept for repeats. */
+/* A ring of waveform records, freed as they are played or kept for repeats. */
 #ifndef OSC_STORE_H
 #define OSC_STORE_H
 
@@ -14,12 +14,12 @@ struct record {
 void store_clear(bool keep);
 uint32_t store_free(void);
 uint32_t store_size(void);
-/* Where the next byte goes; put so many bytes, which must fit. */
+/* The position of the next byte; append bytes, which must fit. */
 uint32_t store_end(void);
 void store_put(const uint8_t *bytes, uint32_t count);
-/* The next record, if it is there; one that was kept is there again after store_rewind(). */
+/* Get the next record, if it is complete; store_rewind() starts again with kept records. */
 bool store_next(uint16_t lines, struct record *record);
-/* What was taken is played and may be overwritten, unless it is kept. */
+/* Free the records taken so far, unless they are kept. */
 void store_free_played(void);
 void store_rewind(void);
 uint16_t store_code(uint32_t at);

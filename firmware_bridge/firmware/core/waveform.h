@@ -1,4 +1,4 @@
-/* The present waveform, which loading.c fills in and sequencer.c plays. */
+/* The present waveform, loaded by loading.c and played by sequencer.c. */
 #ifndef OSC_WAVEFORM_H
 #define OSC_WAVEFORM_H
 
@@ -14,7 +14,7 @@ struct waveform {
     uint16_t output[OSC_OUTPUTS], input[OSC_INPUTS];
     uint16_t reach[OSC_OUTPUTS]; /* codes from sample to sample, by line */
     uint16_t last[OSC_OUTPUTS];  /* levels after the records accepted, by line */
-    uint32_t first_codes;        /* where the first levels are, for repeats */
+    uint32_t first_codes;        /* position of the first levels, for repeats */
     bool has_first;
     /* playing */
     uint64_t began_ns, record_begin;

@@ -1,4 +1,4 @@
-/* Sizes of the host port: a computer has room. */
+/* Memory sizes of the host port. */
 #ifndef OSC_CONFIG_HOST_H
 #define OSC_CONFIG_HOST_H
 

@@ -1,4 +1,4 @@
-/* The line to the host: a TCP socket or a pseudo-terminal. Losing the host is no end. */
+/* The line to the host: a TCP socket or a pseudo-terminal. It survives a lost host. */
 #ifndef OSC_LINE_H
 #define OSC_LINE_H
 
@@ -6,15 +6,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Say on standard output where the host finds it, as JSON; false after saying why it failed. */
+/* Open the line and print its address as JSON; on failure, print the reason and return false. */
 bool line_open_tcp(const char *address);
 bool line_open_pty(void);
 
 size_t line_receive(uint8_t *bytes, size_t most);
 size_t line_send(const uint8_t *bytes, size_t count);
-/* Wait for bytes, or for so long. */
+/* Wait for bytes, at most `ms`. */
 void line_wait(uint32_t ms);
-/* Whether standard input came to its end. */
+/* Return whether standard input has ended. */
 bool line_orphaned(void);
 
 #endif

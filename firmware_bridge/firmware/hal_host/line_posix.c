@@ -69,7 +69,7 @@ bool line_open_pty(void)
     if (line < 0 || grantpt(line) || unlockpt(line))
         return complain("no pseudo-terminal");
     const char *name = ptsname(line);
-    /* Held open, so that it outlives a host that comes and goes. */
+    /* Held open, so that the pty survives when a host closes it. */
     int end = open(name, O_RDWR | O_NOCTTY);
     if (end < 0 || tcgetattr(end, &raw))
         return complain(name);
@@ -97,7 +97,7 @@ static void welcome(void)
     int next = accept(listener, NULL, NULL);
     if (next < 0)
         return;
-    /* Whoever comes last is the host; the other has gone or will be told by its silence. */
+    /* The latest connection is the host; an earlier one has gone, or will notice the silence. */
     if (line >= 0)
         close(line);
     line = next;
@@ -120,7 +120,7 @@ size_t line_receive(uint8_t *bytes, size_t most)
 size_t line_send(const uint8_t *bytes, size_t count)
 {
     if (line < 0)
-        return count; /* nobody listens */
+        return count; /* no host is connected */
     ssize_t sent = is_pty ? write(line, bytes, count) : send(line, bytes, count, MSG_NOSIGNAL);
     bool later = sent < 0 && (errno == EAGAIN || errno == EINTR);
     blocked = later || (sent >= 0 && (size_t)sent < count);
@@ -134,7 +134,7 @@ size_t line_send(const uint8_t *bytes, size_t count)
 
 void line_wait(uint32_t ms)
 {
-    /* Where the host takes nothing, trying again and again would keep it from its processor. */
+    /* If the host accepts no bytes, wait instead of taking its CPU time by retrying. */
     short wanted = blocked ? POLLOUT : POLLIN;
     struct pollfd files[2] = {{.fd = line, .events = wanted}, {.fd = listener, .events = POLLIN}};
     if (poll(files, 2, blocked && ms == 0 ? 1 : (int)ms) > 0 && (files[1].revents & POLLIN))

@@ -159,7 +159,7 @@ int main(int count, char **words)
         return 4;
     for (;;) {
         bool busy = device_poll();
-        /* Waiting for nothing lets another host in. */
+        /* Even a wait of 0 ms accepts another host. */
         hal_idle(busy ? 0 : 1);
         uint32_t now = hal_wall_ms();
         if (options.child && now - looked >= 50) {

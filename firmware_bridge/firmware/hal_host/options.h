@@ -1,4 +1,4 @@
-/* What the command line of the host port says. */
+/* The command line of the host port. */
 #ifndef OSC_OPTIONS_H
 #define OSC_OPTIONS_H
 
@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct options {
-    const char *tcp;  /* HOST:PORT; port 0 is any that is free */
+    const char *tcp;  /* HOST:PORT; port 0 is any free one */
     bool pty;
     const char *serial;
     const char *log;
@@ -17,7 +17,7 @@ struct options {
     float slew;       /* volts per second */
 };
 
-/* False, after saying why, where they cannot be used. */
+/* Read the options; if they are invalid, print the reason and return false. */
 bool options_read(struct options *options, int count, char **words);
 
 #endif

@@ -1,5 +1,5 @@
 /* Registers of the Cortex-M4 and of the CMSDK UART, from their reference manuals (Arm DDI 0403,
- * DDI 0479), and what the files of this port share. */
+ * DDI 0479), and declarations shared by the files of this port. */
 #ifndef OSC_AN386_H
 #define OSC_AN386_H
 

@@ -9,7 +9,7 @@
 #define OSC_READINGS (256u << 10)
 #define OSC_RX 16384
 #define PLANT_OSCILLATORS 256
-/* 25 MHz: some ten cycles for each term. */
+/* 25 MHz: about ten cycles per slope. */
 #define PLANT_QUANTUM 20000
 
 #endif

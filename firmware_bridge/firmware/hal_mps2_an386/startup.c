@@ -1,4 +1,4 @@
-/* Reset, vectors and the millisecond. */
+/* Reset, interrupt vectors and the millisecond timer. */
 #include <stdint.h>
 
 #include "an386.h"
@@ -10,7 +10,7 @@ volatile uint32_t milliseconds;
 
 static void hang(void)
 {
-    /* A fault: outputs stay, and the host finds the line silent. */
+    /* A processor fault: outputs hold, and the line falls silent. */
     for (;;) {
     }
 }

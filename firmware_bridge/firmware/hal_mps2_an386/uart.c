@@ -9,12 +9,12 @@
 #define TX_RING 8192u
 
 static volatile uint8_t rx[OSC_RX], tx[TX_RING];
-/* Counts of bytes; places are these modulo the size. One side writes each. */
+/* Byte counts; positions are counts modulo the size. Each has one writer. */
 static volatile uint32_t rx_in, rx_out, tx_in, tx_out;
 
 void uart_start(void)
 {
-    UART_BAUDDIV = 16; /* the fastest; an emulator does not look at it */
+    UART_BAUDDIV = 16; /* the fastest; ignored by the emulator */
     UART_CTRL = UART_TX_ON | UART_RX_ON | UART_TX_INT | UART_RX_INT;
     NVIC_ISER = 3;
 }
@@ -24,7 +24,7 @@ void uart_received(void)
     UART_INT = 2;
     while (UART_STATE & UART_RX_FULL) {
         uint8_t byte = (uint8_t)UART_DATA;
-        /* A host that keeps to its credits never gets here with the ring full. */
+        /* The ring is never full if the host respects its credits. */
         if (rx_in - rx_out < OSC_RX) {
             rx[rx_in % OSC_RX] = byte;
             rx_in++;
@@ -58,7 +58,7 @@ size_t hal_send(const uint8_t *bytes, size_t count)
         tx[tx_in % TX_RING] = bytes[sent++];
         tx_in++;
     }
-    /* The first byte starts the chain of interrupts. */
+    /* Sending the first byte starts the interrupts. */
     __asm volatile("cpsid i" ::: "memory");
     uart_sent();
     __asm volatile("cpsie i" ::: "memory");
@@ -67,7 +67,7 @@ size_t hal_send(const uint8_t *bytes, size_t count)
 
 void hal_idle(uint32_t ms)
 {
-    /* Asleep until a byte or the next millisecond; a byte that has just come wakes it as well. */
+    /* Sleep until a byte or the next millisecond; a byte that has just arrived also wakes it. */
     __asm volatile("cpsid i" ::: "memory");
     if (ms && rx_in == rx_out)
         __asm volatile("wfi");

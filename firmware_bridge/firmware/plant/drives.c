@@ -1,9 +1,9 @@
-/* From the codes of outputs to parameters, set-points and enables. */
+/* Conversion of output codes to parameters, set-points and enables. */
 #include <math.h>
 
 #include "model.h"
 
-/* Volts that reach the plant where an output is soldered. */
+/* Return the volts at the plant where an output is wired. */
 static float volts_at(uint16_t output, const float *volts)
 {
     if (model.stuck_out[output] != NO_LINE)
@@ -70,7 +70,7 @@ void drives_settle(float duration)
         float left = fabsf(model.volts[n] - model.seen[n]);
         farthest = left > farthest ? left : farthest;
     }
-    /* What is left is a hundredth of a code. */
+    /* The remainder is a hundredth of a code. */
     model.settled = farthest < 3e-6f;
     take_over();
     motion_clamp();

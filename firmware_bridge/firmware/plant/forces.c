@@ -2,7 +2,7 @@
 
 #include "model.h"
 
-/* -dU/dx of every drive, added up. */
+/* Compute -dU/dx, the sum over all drives. */
 void forces_at(const float *x, float *force)
 {
     for (uint16_t i = 0; i < model.oscillators; i++)
@@ -20,7 +20,7 @@ void forces_at(const float *x, float *force)
     }
 }
 
-/* The sum over all ends of |second derivatives| of a monomial, beside the end of its slope. */
+/* Return the sum over all ends of |second derivatives| in the row of a slope's end. */
 static float bend(const struct slope *slope, const struct line *line, const float *reach)
 {
     float sum = 0;
@@ -34,7 +34,7 @@ static float bend(const struct slope *slope, const struct line *line, const floa
     return fabsf(slope->coefficient) * sum;
 }
 
-/* Gershgorin's: the largest sum over a row of |second derivatives|. */
+/* Gershgorin's bound: the largest row sum of |second derivatives|. */
 float curvature_within(const float *reach)
 {
     static float row[PLANT_OSCILLATORS];

@@ -1,4 +1,4 @@
-/* The parts of the plant: oscillators, what drives them, and what is soldered where. */
+/* The state of the plant: oscillators, drives, and wiring. */
 #ifndef OSC_MODEL_H
 #define OSC_MODEL_H
 
@@ -10,20 +10,20 @@
 
 struct line {
     uint8_t role, term;
-    uint16_t channel, end[PLANT_ENDS]; /* oscillators; the first alone but for drives */
+    uint16_t channel, end[PLANT_ENDS]; /* oscillators; only drives use more than the first */
     float gain, offset;
 };
 
-/* d(monomial)/dx of one end: coefficient * product of the positions at the ends `factor`. */
+/* d(monomial)/dx at one end: coefficient times the product of positions at the ends `factor`. */
 struct slope {
     float coefficient;
     uint8_t of, factors, factor[PLANT_DEGREE - 1];
 };
 
-/* The energy of a parameter is its parameter times the sum of monomials. */
+/* The energy of a term is its parameter times the sum of its monomials. */
 struct term {
     uint8_t ends;
-    uint16_t first, slopes; /* among the model's */
+    uint16_t first, slopes; /* indices into the model's slopes */
 };
 
 /* A converter's scale. */
@@ -55,7 +55,7 @@ struct model {
     float drift_V[OSC_INPUTS];
     /* now */
     float theta[OSC_OUTPUTS];                         /* by drive */
-    float volts[OSC_OUTPUTS], seen[OSC_OUTPUTS];      /* of converters, and behind their settling */
+    float volts[OSC_OUTPUTS], seen[OSC_OUTPUTS];      /* of converters, before and after settling */
     bool moved, settled;
     bool clamped[PLANT_OSCILLATORS];
     uint16_t free;
@@ -73,15 +73,15 @@ extern struct scale plant_output_scale[OSC_OUTPUTS], plant_input_scale[OSC_INPUT
 
 /* forces.c */
 void forces_at(const float *x, float *force);
-/* A bound on the eigenvalues of the Hessian while |x_i| <= reach_i. */
+/* Return a bound on the eigenvalues of the Hessian for |x_i| <= reach_i. */
 float curvature_within(const float *reach);
 
 /* drives.c */
 void drives_update(void);           /* after outputs moved */
-void drives_settle(float duration); /* outputs that approach their levels */
+void drives_settle(float duration); /* let outputs settle towards their levels */
 
 /* motion.c */
-void motion_clamp(void); /* put clamped oscillators where they are held */
+void motion_clamp(void); /* move clamped oscillators to their clamped positions */
 
 
 #endif

@@ -1,15 +1,15 @@
-/* The oscillators in time. */
+/* The motion of the oscillators. */
 #include <math.h>
 
 #include "model.h"
 
-/* Steps until the reach of the positions is looked at again. */
-#define STEPS_PER_LOOK 32
-/* No confining drive of sensible strength lets an oscillator go so far. */
+/* Steps after which the reach of the positions is updated. */
+#define STEPS_PER_CHECK 32
+/* Thermal amplitudes beyond which an oscillator counts as a runaway. */
 #define FAR 1e4f
 #define CLAMP_ROUNDS 60
 
-/* A clamp that yields holds x where c (s - x) + F(x) = 0, and lets thermal motion through. */
+/* A clamp of finite stiffness holds x where c (s - x) + F(x) = 0, and passes thermal motion. */
 void motion_clamp(void)
 {
     float stiffness = model.clamp_stiffness;
@@ -49,14 +49,14 @@ static void step(float dt)
         show(dt);
 }
 
-/* How many steps the rest of a duration takes. */
+/* Return the number of steps for the rest of a duration. */
 static float steps_for(float duration)
 {
     static float reach[PLANT_OSCILLATORS];
     for (uint16_t i = 0; i < model.oscillators; i++) {
         float far = 1.5f * fabsf(model.x[i]);
         reach[i] = far > 1 ? far : 1;
-        /* Not a number is far as well. */
+        /* NaN counts as a runaway as well. */
         model.ran_away = model.ran_away || !(fabsf(model.x[i]) < FAR);
     }
     float steps = ceilf(duration * curvature_within(reach) / model.step_fraction);
@@ -68,12 +68,12 @@ static float steps_for(float duration)
     return steps >= 1 ? steps : 1;
 }
 
-/* Move for at most a look: how long that was. */
+/* Move for at most STEPS_PER_CHECK steps; return the time moved. */
 static float move(float duration, uint32_t *work)
 {
     float steps = steps_for(duration);
     float dt = duration / steps;
-    uint32_t now = steps < STEPS_PER_LOOK ? (uint32_t)steps : STEPS_PER_LOOK;
+    uint32_t now = steps < STEPS_PER_CHECK ? (uint32_t)steps : STEPS_PER_CHECK;
     for (uint32_t n = 0; n < now && !model.ran_away; n++) {
         step(dt);
         drives_settle(dt);
@@ -90,11 +90,11 @@ bool plant_advance(uint64_t from_ns, uint64_t to_ns, uint64_t *reached_ns)
         return true;
     drives_update();
     float ns_per_unit = 1e9f * model.unit_s;
-    /* In double precision: an hour is so many small steps that a single would not see one. */
+    /* In single precision a small step would vanish against an hour. */
     double left = (double)(to_ns - from_ns) / (double)ns_per_unit;
     if (model.free == 0 && model.settled) {
         if (model.clamp_stiffness > 0 && left > 0)
-            motion_clamp(); /* it has moved about meanwhile */
+            motion_clamp(); /* thermal motion has moved it since */
         show((float)left);
         return true;
     }
@@ -104,7 +104,7 @@ bool plant_advance(uint64_t from_ns, uint64_t to_ns, uint64_t *reached_ns)
         left = moved < whole ? left - (double)moved : 0;
         if (left > 0 && work > PLANT_QUANTUM) {
             uint64_t rest = (uint64_t)(left * (double)ns_per_unit);
-            /* So stiff that a nanosecond is too much work: as bad as running away. */
+            /* A plant so stiff that a nanosecond is too much work counts as a runaway. */
             model.ran_away = rest >= to_ns - from_ns;
             *reached_ns = to_ns - (model.ran_away ? 0 : rest);
             break;

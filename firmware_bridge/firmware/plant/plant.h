@@ -1,7 +1,7 @@
 /* The array behind the converters of a simulated device; see PROTOCOL.md, section 4.5.
  *
  * Overdamped oscillators, dx = -grad U dt + sqrt(2 D) dW, by Euler-Maruyama steps that are bounded
- * by the largest curvature. An implementation apart from oscilab's own; they share the equations.
+ * by the largest curvature. It is independent of the Python simulation, except for the equations.
  */
 #ifndef OSC_PLANT_H
 #define OSC_PLANT_H
@@ -18,11 +18,11 @@
 #endif
 /* Drives, clamps, enables, sensors and events together. */
 #define PLANT_LINES (OSC_OUTPUTS + OSC_INPUTS + 64)
-/* What a term may be made of: monomials, oscillators that it joins, and the sum of its powers. */
+/* Limits of terms: monomials in all, oscillators per term, and the degree of a monomial. */
 #define PLANT_MONOMIALS 64
 #define PLANT_ENDS 3
 #define PLANT_DEGREE 12
-/* Slopes of monomials that are evaluated in one go, about a millisecond of work. */
+/* Evaluations of slopes in one pass, about a millisecond of work. */
 #ifndef PLANT_QUANTUM
 #define PLANT_QUANTUM 400000
 #endif
@@ -31,15 +31,15 @@ enum plant_role { DRIVE, CLAMP, ENABLE, POSITION, FORCE, OUTSIDE, HAPPENING, STU
 
 void plant_start(void);
 
-/* The messages, as hal_plant() takes them. */
+/* Handle a message, as hal_plant() does. */
 uint16_t plant_message(uint8_t type, const uint8_t *payload, uint16_t length, uint16_t count,
                        struct fault *fault, uint8_t *answer, uint16_t *answer_length);
 
-/* A converter of an output moved to a code. */
+/* Tell the plant that the converter of an output moved to a code. */
 void plant_output(uint16_t output, uint16_t code);
-/* Let it move on to a time; false if that was too much for one go. */
+/* Move the plant to a time; return false if that was too much work for one pass. */
 bool plant_advance(uint64_t from_ns, uint64_t to_ns, uint64_t *reached_ns);
-/* What a converter of an input makes of it now. */
+/* Return the present code of an input. */
 uint16_t plant_input(uint16_t input, uint64_t now_ns, uint64_t period_ns);
 uint16_t plant_trouble(void);
 

@@ -21,7 +21,7 @@ void generator_seed(struct generator *generator, uint64_t seed, uint64_t stream)
     next(generator);
 }
 
-/* -1 to 1, in steps of 2^-23. */
+/* Return a number from -1 to 1, in steps of 2^-23. */
 static float uniform(struct generator *generator)
 {
     return (float)(int32_t)(next(generator) >> 8) * (1.0f / 8388608.0f) - 1.0f;

@@ -1,4 +1,4 @@
-/* A generator of the plant's own: PCG32 (O'Neill 2014, pcg-random.org, XSH-RR output). */
+/* The plant's random generator: PCG32 (O'Neill 2014, pcg-random.org, XSH-RR output). */
 #ifndef OSC_RANDOM_H
 #define OSC_RANDOM_H
 
@@ -12,7 +12,7 @@ struct generator {
 };
 
 void generator_seed(struct generator *generator, uint64_t seed, uint64_t stream);
-/* Zero mean, unit variance, by Marsaglia's polar method. */
+/* Return a normal number of zero mean and unit variance, by Marsaglia's polar method. */
 float generator_normal(struct generator *generator);
 
 #endif

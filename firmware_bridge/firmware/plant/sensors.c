@@ -1,4 +1,4 @@
-/* From positions and forces to codes of inputs, and from codes of outputs to volts. */
+/* Conversion of positions and forces to input codes, and of output codes to volts. */
 #include <math.h>
 
 #include "model.h"
@@ -52,7 +52,7 @@ static void know_forces(uint64_t now_ns, uint64_t period_ns)
     model.bath_felt = feels;
     if (!feels)
         return;
-    /* All sensors feel the same at one instant, and something else at the next. */
+    /* The bath's force is the same for all sensors at one time, and independent at the next. */
     float average = (float)period_ns * 1e-9f / model.unit_s;
     float spread = sqrtf(2 * model.temperature / average);
     for (uint16_t i = 0; i < model.oscillators; i++)
@@ -113,13 +113,13 @@ uint16_t plant_input(uint16_t input, uint64_t now_ns, uint64_t period_ns)
         if (model.input_crosstalk != 0)
             volts += model.input_crosstalk * beside(input, now_ns, period_ns);
         volts += model.drift_V[input] * (float)((double)now_ns * 1e-9);
-        /* An interlock that is looked at (period 0) must not disturb the noise of a run. */
+        /* Reading an interlock (period 0) must not change the noise of a run. */
         if (model.noise_V > 0 && period_ns)
             volts += model.noise_V * generator_normal(&model.sensors);
     }
     if (model.ready && model.stuck_in[input] != NO_LINE)
         volts = model.line[model.stuck_in[input]].offset;
-    /* Converters saturate; digital inputs switch half way. */
+    /* Converters saturate; digital inputs switch at half the step. */
     float code = floorf((volts - scale->lower) / scale->step + 0.5f);
     return code > 0 ? code < (float)scale->top ? (uint16_t)code : scale->top : 0;
 }

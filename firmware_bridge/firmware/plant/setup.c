@@ -1,4 +1,4 @@
-/* The messages that say what the plant is. */
+/* The messages that set up the plant. */
 #include <math.h>
 
 #include "bytes.h"
@@ -52,7 +52,7 @@ static uint16_t setup(const uint8_t *at, struct fault *fault, uint8_t *answer, u
     return E_NONE;
 }
 
-/* Whether one line makes sense by itself. */
+/* Return whether the fields of one line are valid. */
 static bool is_good(const struct line *line)
 {
     bool output = line->role == DRIVE || line->role == CLAMP || line->role == ENABLE ||
@@ -78,7 +78,7 @@ static bool is_good(const struct line *line)
     return true;
 }
 
-/* One monomial more, as the slopes at its ends; those of a term follow one another. */
+/* Add a monomial as the slopes at its ends; the slopes of a term are consecutive. */
 static bool grow(uint8_t number, float coefficient, const uint8_t *powers)
 {
     uint16_t degree = 0;
@@ -140,7 +140,7 @@ static uint16_t add(const uint8_t *at, uint16_t count, struct fault *fault, uint
     return E_NONE;
 }
 
-/* Put a line in its place; false if that is taken. */
+/* Wire a line; return false if its place is taken. */
 static bool solder(uint16_t n)
 {
     const struct line *line = &model.line[n];
@@ -214,7 +214,7 @@ static uint16_t begin(uint32_t lines, struct fault *fault)
 uint16_t plant_message(uint8_t type, const uint8_t *payload, uint16_t length, uint16_t count,
                        struct fault *fault, uint8_t *answer, uint16_t *answer_length)
 {
-    (void)length; /* the core has checked it */
+    (void)length; /* checked by the core */
     *answer_length = 0;
     if (type == T_PLANT_SETUP)
         return setup(payload, fault, answer, answer_length);

@@ -90,7 +90,7 @@ void client_start(bool ready, bool real_clock)
     memset(client.events, 0, sizeof client.events);
     fake_start();
     fake.real_clock = real_clock;
-    /* Numbers wrap soon. */
+    /* Sequence numbers wrap soon. */
     client.sequence = 0xFFFE;
     put32(WIRE_MAGIC);
     put16(1);

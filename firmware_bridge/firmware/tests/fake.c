@@ -142,7 +142,7 @@ void fake_settle(void)
 {
     int rounds = 0;
     while (device_poll() || fake.in_begin < fake.in_end) {
-        /* With a real clock the device goes on and on where it waits for time to pass. */
+        /* With a real clock the device keeps polling while it waits for time to pass. */
         if ((fake.real_clock || fake.hasty) && fake.in_begin == fake.in_end && ++rounds > 100)
             break;
         CHECK(rounds++ < 10000000);

@@ -1,5 +1,6 @@
-/* Good frames with any content. The input is a row of messages: type, flags, count u16, length u8,
- * payload. The first byte chooses the clock; flags bit 1 makes time pass, bit 2 moves the door. */
+/* Good frames with any content. The input is a sequence of messages: type, flags, count u16, length
+ * u8, payload. The first byte selects the clock; flags bit 1 makes time pass, bit 2 moves the
+ * door. */
 #include <string.h>
 
 #include "bytes.h"
@@ -7,7 +8,7 @@
 
 static void check_limits(void)
 {
-    /* client_start() allows -2 to 2 V on the analog outputs, and power-on is within. */
+    /* client_start() allows -2 to 2 V on the analog outputs, which includes the power-on level. */
     for (int n = 0; n < 3; n++)
         CHECK(fake.code[n] >= ZERO - 6400 && fake.code[n] <= ZERO + 6400);
     CHECK(fake.code[3] <= 1);
@@ -30,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(client.payload, data + at, length);
         client.length = length;
         at += length;
-        /* LIMITS would change what is checked here. */
+        /* LIMITS would change the bounds that are checked here. */
         if (type == T_LIMITS)
             continue;
         if (flags & 2)

@@ -1,4 +1,4 @@
-/* Any bytes at all on the line: no frame without a CRC, no crash, no hang. */
+/* Any bytes on the line: no frame without a CRC, no crash, no hang. */
 #include <string.h>
 
 #include "bytes.h"
@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t n = 0; n < size; n++)
         if (frame_take(&reader, data[n], &header, &payload) == FRAME_GOOD)
             CHECK(header.length <= OSC_MAX_PAYLOAD);
-    /* What decodes, encodes to the same again. */
+    /* Encoding what was decoded gives the same bytes. */
     size_t count = size < sizeof copy ? size : sizeof copy;
     if (count == 0 || memchr(data, 0, count))
         return 0;
@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t decoded = frame_decode(copy, count);
     if (decoded) {
         size_t encoded = frame_encode(copy, decoded, again);
-        /* There is one other spelling: a last block of 254 bytes, followed by an empty one. */
+        /* There is one alternative: a last block of 254 bytes, followed by an empty one. */
         CHECK(encoded == count + 1 || encoded == count);
         CHECK(memcmp(again, data, encoded - 1) == 0);
     }

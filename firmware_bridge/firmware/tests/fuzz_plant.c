@@ -1,4 +1,4 @@
-/* Any plant that a host may describe: refused, or it moves and is read without harm. */
+/* Any plant that a host may describe is refused, or can be moved and read without errors. */
 #include <string.h>
 
 #include "bytes.h"
@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t answer[8], total[4];
     uint16_t length;
     struct fault fault;
-    /* Four of eight bytes are monomials. */
+    /* Four monomials of eight bytes each. */
     if (size < 88)
         return 0;
     sample_ns = 0;
@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     put_u32(total, count);
     if (plant_message(T_PLANT_START, total, 4, 0, &fault, answer, &length) != E_NONE)
         return 0;
-    /* What is left over are codes for the outputs. */
+    /* The remaining bytes are codes for the outputs. */
     for (uint16_t n = 0; n < 33; n++)
         plant_output(n, n == 32 ? data[0] & 1 : get_u16(data + n));
     for (int n = 0; n < 3; n++) {

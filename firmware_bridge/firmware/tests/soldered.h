@@ -17,19 +17,20 @@ extern uint64_t sample_ns;
 enum { BIAS, STIFFNESS, CUBIC, QUARTIC, COUPLING, SQUARE_LINEAR, SQUARE_SQUARE, QUARTIC_SPRING,
        SEXTIC, GATE };
 
-/* One more line of the next plant. */
+/* Add a line to the next plant. */
 void line(uint8_t role, uint8_t term, uint16_t channel, uint16_t a, uint16_t b, float gain,
           float offset);
-/* A drive of a term that joins three oscillators. */
+/* Add a drive of a term that joins three oscillators. */
 void line_of_three(uint8_t term, uint16_t channel, const uint16_t *ends, float gain, float offset);
-/* Whether the next plant's force sensors feel the bath. */
+/* Whether the force sensors of the next plant see the bath. */
 extern bool bath_on_force;
-/* Begin with these lines; `flaws` are the seven fields of PLANT_SETUP from the noise on, or NULL. */
+/* Start a plant with these lines; `flaws` are the seven fields of PLANT_SETUP from the noise on, or
+ * NULL. */
 uint16_t begin(uint16_t oscillators, uint64_t seed, float fraction, const float *flaws);
 
 void put_volts(uint16_t output, float volts);
 float read_volts(uint16_t input);
-/* Let so many units of the plant's time pass. */
+/* Let `units` of the plant's time pass. */
 void pass(float units);
 
 /* Two oscillators with every term: parameters, energy, lines, and outputs at the parameters. */

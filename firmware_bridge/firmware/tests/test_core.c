@@ -1,4 +1,4 @@
-/* Frames, sessions and static outputs, where the golden transcripts do not reach. */
+/* Frames, sessions and static outputs, beyond the golden transcripts. */
 #include <string.h>
 
 #include "bytes.h"
@@ -20,7 +20,7 @@ static void frames_survive(void)
         }
 }
 
-/* The start may be outside of the limits; outputs come back step by step, and no other way. */
+/* The start may be outside the limits; outputs then come back only step by step. */
 static void outputs_come_back(void)
 {
     client_start(true, false);
@@ -53,13 +53,13 @@ static void a_new_host_needs_limits(void)
     fake_settle();
     client_hear();
     CHECK(get_u16(client.answer + 2) == E_NO_WATCHDOG && fake.code[0] == ZERO + 100);
-    /* The watchdog of the host before is still awake. */
+    /* The watchdog of the earlier host is still active. */
     fake.wall_ms += 1000;
     fake_settle();
     CHECK(fake.code[0] == ZERO);
 }
 
-/* A host of another version is told so, and the one that is there notices nothing. */
+/* A host of another version is told so, and the present session is not affected. */
 static void another_version_changes_nothing(void)
 {
     static uint8_t encoded[FRAME_ENCODED], payload[8];
@@ -75,7 +75,7 @@ static void another_version_changes_nothing(void)
     client_hear();
     CHECK(client.answered.type == (T_HELLO | T_ANSWER) && get_u16(client.answer + 4) == 0);
     CHECK(client.answered.session == SESSION + 1 && client.answered.sequence == 9);
-    /* As if the answer before had been lost. */
+    /* As if the previous answer had been lost. */
     client.sequence--;
     put16(0);
     put16(4);

@@ -1,4 +1,4 @@
-/* Plays the host's part of golden transcripts and compares the device's, byte by byte. */
+/* Play the host's part of golden transcripts, and compare the device's byte by byte. */
 #include <string.h>
 
 #include "fake.h"

@@ -1,7 +1,7 @@
-/* The plant in time against exact solutions and integrals, through its converters.
+/* The plant's motion against exact solutions and integrals, through its converters.
  *
- * Statistical checks allow five standard errors that come from theory: right code fails one of them
- * with probability 6e-7 on a seed chosen blindly. Readings far apart in time count as independent.
+ * Statistical checks allow five theoretical standard errors: correct code fails one of them with
+ * probability 6e-7 on a random seed. Readings far apart in time count as independent.
  */
 #include <math.h>
 
@@ -28,7 +28,7 @@ static void normals_are_normal(void)
     CHECK(fabs(sums[4] / count - 3) < ENDS * sqrt(96.0 / count));
 }
 
-/* A spring: the variance of the scheme itself, 1 / (k (1 - k dt / 2)), and not the continuum's. */
+/* A spring has the variance of the scheme, 1 / (k (1 - k dt / 2)), not that of the continuum. */
 static void spring_has_its_variance(void)
 {
     const int count = 40000;
@@ -50,7 +50,7 @@ static void spring_has_its_variance(void)
     CHECK(fabs(sum / count) < ENDS * sqrt(wanted / count));
 }
 
-/* Released from a clamp, the mean decays and the spread grows as they must. */
+/* After release from a clamp, mean and variance follow the exact solution. */
 static void release_relaxes(void)
 {
     const int count = 20000;
@@ -80,7 +80,7 @@ static void release_relaxes(void)
     CHECK(fabs(spread - variance) < ENDS * variance * sqrt(2.0 / count) + 0.0025 * variance);
 }
 
-/* All terms at once: moments of exp(-U), by integration on a grid. */
+/* All terms at once: the moments of exp(-U), from integration on a grid. */
 static void pair_is_in_equilibrium(void)
 {
     const int count = 6000, grid = 400;
@@ -107,8 +107,8 @@ static void pair_is_in_equilibrium(void)
     }
     for (int k = 0; k < 5; k++) {
         double mean = wanted[k] / weight, spread = sqrt(fourth[k] / weight - mean * mean);
-        /* A step of 0.02 over the curvature shifts a variance by less than 1 %; what is left of the
-         * reading before, exp(-2.5), makes errors larger by a twelfth. */
+        /* A step of 0.02 over the curvature shifts a variance by less than 1 %; the correlation
+         * with the previous reading, exp(-2.5), increases errors by a twelfth. */
         CHECK(fabs(sums[k] / count - mean) < (1.1 * ENDS / sqrt(count) + 0.01) * spread);
     }
 }

@@ -1,7 +1,7 @@
 /* The plant's forces against finite differences, and its flaws, through its converters.
  *
- * Statistical checks allow five standard errors that come from theory: right code fails one of them
- * with probability 6e-7 on a seed chosen blindly. Readings far apart in time count as independent.
+ * Statistical checks allow five theoretical standard errors: correct code fails one of them with
+ * probability 6e-7 on a random seed. Readings far apart in time count as independent.
  */
 #include <math.h>
 
@@ -33,7 +33,7 @@ static void forces_are_slopes(void)
     }
 }
 
-/* x y z + t^6 on four oscillators, and what no plant can be. */
+/* x y z + t^6 on four oscillators, and plants that are refused. */
 static void terms_are_what_they_are_made_of(void)
 {
     const uint16_t three[] = {0, 1, 2};
@@ -64,7 +64,7 @@ static uint16_t tell(uint8_t type, const uint8_t *payload, uint16_t count)
     return plant_message(type, payload, 0, count, &fault, answer, &length);
 }
 
-/* A drive of `term` on oscillators 0, 1 and `third`. */
+/* Add a drive of `term` on oscillators 0, 1 and `third`. */
 static uint16_t solder_three(uint8_t term, uint16_t third)
 {
     uint8_t drive[20] = {DRIVE, term};
@@ -83,7 +83,7 @@ static void impossible_terms_are_refused(void)
     uint8_t setup[56] = {4}, monomial[8] = {0}, many[8 * (PLANT_MONOMIALS + 1)] = {0};
     put_f32(setup + 12, 0.01f);
     put_f32(setup + 16, 0.02f);
-    CHECK(tell(T_PLANT_TERMS, monomial, 1) == E_PLANT); /* no plant, or one that moves */
+    CHECK(tell(T_PLANT_TERMS, monomial, 1) == E_PLANT); /* no plant, or one that was started */
     for (uint32_t n = 0; n < 4; n++) {
         CHECK(tell(T_PLANT_SETUP, setup, 0) == E_NONE);
         monomial[0] = bad[n].term;
@@ -98,7 +98,7 @@ static void impossible_terms_are_refused(void)
     CHECK(tell(T_PLANT_SETUP, setup, 0) == E_NONE);
     CHECK(tell(T_PLANT_TERMS, many, PLANT_MONOMIALS + 1) == E_PLANT);
     CHECK(tell(T_PLANT_TERMS, many, 2) == E_NONE);
-    CHECK(tell(T_PLANT_TERMS, many, 1) == E_PLANT); /* of a term that is finished */
+    CHECK(tell(T_PLANT_TERMS, many, 1) == E_PLANT); /* for a term that is complete */
     CHECK(solder_three(0, 1) == E_PLANT && solder_three(0, 4) == E_PLANT);
     CHECK(solder_three(2, 2) == E_PLANT && solder_three(1, 2) == E_NONE);
     CHECK(tell(T_PLANT_TERMS, many + 16, 1) == E_PLANT); /* after lines */
@@ -130,7 +130,7 @@ static void flaws_do_what_they_say(void)
     put_volts(1, 1);
     hal_reached(sample_ns + 2000000);
     CHECK(fabs(read_volts(0) - (1 - exp(-2.0))) < 1e-3);
-    /* A stuck line, an event outside, a digital input that nothing is wired to. */
+    /* A stuck line, an external event, an unwired digital input. */
     line(STUCK_IN, 0, 3, 0, 0, 0, 2.5f);
     line(OUTSIDE, 0, 4, 0, 0, 0, 1);
     line(HAPPENING, 0, 4, 0, 0, 0.5f, -1);
@@ -142,7 +142,7 @@ static void flaws_do_what_they_say(void)
     CHECK(fabsf(read_volts(4) + 1) < 2e-4f && code == 1);
 }
 
-/* A spring that pushes: the numbers run away, and that is said. */
+/* A spring of negative stiffness runs away, which is reported. */
 static void running_away_is_seen(void)
 {
     line(DRIVE, STIFFNESS, 0, 0, 0, 1, 0);
@@ -157,7 +157,7 @@ static void running_away_is_seen(void)
     CHECK(begin(1, 2, 0.02f, NULL) == E_PLANT);
 }
 
-/* Whoever reads longer than one sample sees less of the bath: it is white, though nothing moves. */
+/* The bath's force is white: a longer average sees less of it, even if nothing moves. */
 static void bath_is_white(void)
 {
     const int count = 20000;
@@ -172,7 +172,7 @@ static void bath_is_white(void)
     plant_output(ENABLE_LINE, 1);
     for (int n = 0; n < count; n++) {
         pass(0.001f);
-        /* An interlock that is looked at takes nothing away. */
+        /* Reading an interlock does not change the noise. */
         plant_input(0, sample_ns, 0);
         double volts = read_volts(0);
         square += volts * volts;
@@ -185,7 +185,7 @@ static void bath_is_white(void)
     CHECK(fabs(product / count) < ENDS * wanted / sqrt(count));
 }
 
-/* An hour in one go is many small steps, 4 us long, but each brings it on. */
+/* An hour at once takes many steps of 4 us, each of which makes progress. */
 static void long_pauses_go_on(void)
 {
     uint64_t reached;

@@ -1,10 +1,10 @@
-/* A bad line: frames with bits flipped, cut off, lost, doubled, run together, among noise; both ways.
+/* A bad line: frames are damaged, cut, lost, doubled, joined and mixed with noise, both ways.
  *
  *     test_storm FRAMES [SEED]
  *
- * The host here sends again until it is answered. Whatever the line does, the outputs must go
- * through exactly the levels that were asked for, once each and in order, and every command must
- * come through. A CRC-32 lets one damaged frame in 4e9 pass: 1e6 of them, 1 in 4000 seeds.
+ * The host repeats frames until they are answered. The outputs must go through exactly the
+ * requested levels, once each and in order, and every command must arrive. A CRC-32 passes one
+ * damaged frame in 4e9, so with 1e6 damaged frames 1 in 4000 seeds fails.
  */
 #include <string.h>
 
@@ -14,7 +14,7 @@
 #define PERIOD 100000u
 #define QUEUE 512u
 
-/* Levels that were asked for and were not seen yet, as output << 16 | code. */
+/* Requested levels that were not seen yet, as output << 16 | code. */
 static uint32_t wanted[QUEUE], wanted_in, wanted_out;
 static uint16_t before[4];
 static uint64_t noise = 1, frames, damaged, answers_lost;
@@ -53,7 +53,7 @@ static void feed_noise(void)
     fake_feed(bytes, count);
 }
 
-/* One frame over the line, as the line is. */
+/* Send one frame over the bad line. */
 static void feed(const uint8_t *frame, size_t size)
 {
     static uint8_t copy[FRAME_ENCODED];
@@ -62,11 +62,11 @@ static void feed(const uint8_t *frame, size_t size)
     uint32_t fate = dice(12);
     damaged += fate < 8;
     switch (fate) {
-    case 0: /* some bits */
+    case 0: /* bits are flipped */
         for (uint32_t n = 1 + dice(4); n; n--)
             copy[dice((uint32_t)size)] ^= (uint8_t)(1 << dice(8));
         break;
-    case 1: /* the end is missing, the delimiter too */
+    case 1: /* the end is missing, with the delimiter */
         size = dice((uint32_t)size);
         break;
     case 2: /* the beginning is missing */
@@ -85,10 +85,10 @@ static void feed(const uint8_t *frame, size_t size)
         size = 1 + dice((uint32_t)size - 1);
         copy[size - 1] = 0;
         break;
-    case 6: /* bytes from elsewhere in front */
+    case 6: /* extra bytes in front */
         feed_noise();
         break;
-    case 7: /* a byte too many in the middle */
+    case 7: /* an extra byte in the middle */
     {
         uint32_t place = dice((uint32_t)size);
         memmove(copy + place + 1, copy + place, size - place - (size == FRAME_ENCODED));
@@ -101,7 +101,7 @@ static void feed(const uint8_t *frame, size_t size)
     fake_feed(copy, size);
 }
 
-/* Whether an answer to this number came through; the line back loses some as well. */
+/* Return whether an answer to this number arrived; answers are lost as well. */
 static bool answered(uint16_t sequence, struct header *found)
 {
     struct header header;
@@ -137,7 +137,7 @@ static void insist(uint8_t type, uint16_t count)
     for (int tries = 0;; tries++) {
         static const uint8_t delimiter = 0;
         CHECK(tries < 200);
-        /* A delimiter first: the frame before may have lost its own. */
+        /* Start with a delimiter, because the previous frame may have lost its own. */
         fake_feed(&delimiter, 1);
         feed(encoded, size);
         fake_settle();

@@ -1,4 +1,4 @@
-/* What takes the outputs away from the host: they go to their safe values, no faster than allowed. */
+/* Trips: outputs go to their safe values, no faster than their slew limits. */
 #include <stdlib.h>
 
 #include "bytes.h"
@@ -14,7 +14,7 @@ static void watch_changes(void)
     code_before = fake.code[0];
 }
 
-/* Silence in the middle of a waveform: safe values within the timeout, and no faster than allowed. */
+/* Silence in a waveform: outputs reach safe values within the timeout and slew limits. */
 static void silence_makes_safe(void)
 {
     client_start(true, true);
@@ -74,7 +74,7 @@ static void door_stops_a_waveform(void)
     CHECK(fake.code[0] == ZERO && client.events[EV_FAILED] == 1 && client.events[EV_SAFE] == 1);
     CHECK(get_u16(client.status + 2) == E_INTERLOCK && client.status[1] == TRIP_INTERLOCK);
     CHECK(ask(T_CLEAR, 0) == E_INTERLOCK);
-    /* A door that is only ajar for a moment counts as well; the trip stays until it is cleared. */
+    /* A door that opens only for a moment trips as well; the trip stays until it is cleared. */
     fake.digital_in = 1;
     CHECK(set_output(0, ZERO) == E_TRIPPED);
 }
@@ -90,7 +90,7 @@ static void raise_output(uint16_t code, uint16_t step)
     }
 }
 
-/* Limits that come while outputs are on their way to safe values change that way from here on. */
+/* Limits that arrive during a ramp to safe values change the rest of the ramp without a jump. */
 static void limits_do_not_make_a_ramp_jump(uint16_t safe, float slew)
 {
     client_start(true, true);
@@ -116,7 +116,7 @@ static void limits_do_not_make_a_ramp_jump(uint16_t safe, float slew)
     CHECK((float)largest_change <= 3.2f * slew + 1);
 }
 
-/* Safe values that changed after a trip: MAKE_SAFE goes there, and nothing drives before. */
+/* After safe values change in a trip, MAKE_SAFE goes to the new ones; driving is refused before. */
 static void make_safe_goes_to_new_values(void)
 {
     client_start(true, false);
@@ -132,7 +132,7 @@ static void make_safe_goes_to_new_values(void)
     CHECK(ask(T_CLEAR, 0) == E_NONE);
 }
 
-/* A ramp goes by whole updates, however long these are. */
+/* A ramp consists of whole updates, even of long ones. */
 static void slow_updates_are_in_time(void)
 {
     client_start(true, true);

@@ -1,8 +1,8 @@
-/* Waveforms as their host sees them, where the golden transcripts do not reach. */
+/* Waveforms as a host sees them, beyond the golden transcripts. */
 #include "bytes.h"
 #include "client.h"
 
-/* Many times the store's size passes through it; each level is read back. */
+/* Stream many times the store's size; each level is read back. */
 static void waveform_streams(void)
 {
     const uint32_t total = 3000, batch = 100;
@@ -49,7 +49,7 @@ static void rows_wait_for_room(void)
     CHECK(client.rows == 2000);
 }
 
-/* With a real clock, what does not come in time ends the waveform where it is. */
+/* With a real clock, records that are late end the waveform; outputs hold. */
 static void real_clock_does_not_wait(void)
 {
     client_start(true, true);
@@ -81,7 +81,7 @@ static void real_clock_does_not_wait(void)
     CHECK(fake.code[0] == ZERO + 20);
 }
 
-/* A row that there is no room for is nobody's fault before it is due. */
+/* A row without room in the buffer is an error only when it is due. */
 static void a_row_is_not_late_before_its_time(void)
 {
     const uint32_t room = OSC_READINGS / 2, period = 6000000;
@@ -108,7 +108,7 @@ static void a_row_is_not_late_before_its_time(void)
     CHECK(client.rows == room + 1 && client.events[EV_DONE] == 1);
 }
 
-/* Seconds in nanoseconds need more than 32 bits. */
+/* Seconds in nanoseconds exceed 32 bits. */
 static void converters_average_over_long_periods(void)
 {
     client_start(true, false);

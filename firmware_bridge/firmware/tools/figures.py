@@ -1,10 +1,10 @@
-"""What the image of a microcontroller needs: flash, memory, and its deepest stack.
+"""Print the flash, memory and deepest stack of a microcontroller's image.
 
     python figures.py BUILD_FOLDER IMAGE.elf
 
-The stack is the deepest chain of calls in gcc's call graphs (`-fcallgraph-info=su`). Calls through
-pointers are not in them: every function whose address is kept in a table counts as called by all
-that call through pointers, which is more than can happen.
+The stack is the deepest chain of calls in gcc's call graphs (`-fcallgraph-info=su`). They lack
+calls through pointers; every function in a table is counted as called by all that call through
+pointers, which overestimates the stack.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ EDGE = re.compile(r'edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"')
 BYTES = re.compile(r"(\d+) bytes \((\w+)")
 INDIRECT = "__indirect_call"
 HANDLER = re.compile(r"(^|:)command_(?!do$)|/commands\.c:")
-"""Functions that the table of commands points to."""
+"""Functions in the table of commands."""
 INTERRUPT_FRAME = 104
-"""Bytes that a Cortex-M4F stacks for an interrupt, floating point included."""
+"""Bytes that a Cortex-M4F stacks for an interrupt, floating-point registers included."""
 
 
 def graphs(folder: Path) -> tuple[dict[str, int], dict[str, set[str]]]:
-    """Stack of each function in bytes, and whom it calls."""
+    """Return the stack of each function in bytes, and the functions that it calls."""
     stack: dict[str, int] = {}
     calls: dict[str, set[str]] = {}
     for file in folder.rglob("*.ci"):
@@ -42,7 +42,7 @@ def graphs(folder: Path) -> tuple[dict[str, int], dict[str, set[str]]]:
 def deepest(
     name: str, stack: dict[str, int], calls: dict[str, set[str]], above: tuple[str, ...] = ()
 ) -> tuple[int, tuple[str, ...]]:
-    """Bytes of the deepest chain of calls from a function, and the chain."""
+    """Return the bytes of the deepest chain of calls from a function, and the chain."""
     if name in above:
         raise SystemExit(f"{name} calls itself: its stack has no bound")
     chains = [

@@ -1,4 +1,4 @@
-"""Starts for the fuzzers, from the golden transcripts: `python seeds.py CORPUS_FOLDER`."""
+"""Write the fuzzers' start corpus from golden transcripts: `python seeds.py CORPUS_FOLDER`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ HEADER = 20
 
 
 def frames_of(text: str) -> list[bytes]:
-    """The good frames of the host's."""
+    """Return the good frames of the host."""
     rows = [line.split() for line in text.splitlines() if line.startswith("> ")]
     return [bytes.fromhex(row[2]) for row in rows if row[1] != "DAMAGED"]
 
 
 def message(frame: bytes) -> bytes:
-    """One message as tests/fuzz_commands.c reads it."""
+    """Return one message in the format of tests/fuzz_commands.c."""
     body = cobs.decode(frame[:-1])
     payload = body[HEADER:-4]
     count = struct.unpack_from("<H", body, 16)[0]
@@ -27,7 +27,7 @@ def message(frame: bytes) -> bytes:
 
 
 def plant() -> bytes:
-    """Two oscillators with every role."""
+    """Return the messages of a plant of two oscillators with lines of every role."""
     setup = struct.pack("<HHQ10fI", 2, 1, 5, 0.01, 0.02, 1, 0.01, 0.01, 100, 0.001, 0.001, 0.01,
                         0.01, 0)  # fmt: skip
     monomials = [(0, 2, 0, 0, 0.5), (1, 4, 0, 0, 0.25), (2, 1, 1, 0, 1.0), (3, 2, 2, 0, 0.5)]
@@ -45,7 +45,7 @@ def plant() -> bytes:
 
 
 def main(folder: Path) -> None:
-    """Write them."""
+    """Write the corpus."""
     for name in ("fuzz_frames", "fuzz_commands", "fuzz_plant"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for file in sorted(GOLDEN.glob("*.txt")):
