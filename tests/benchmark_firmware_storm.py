@@ -1,9 +1,9 @@
-"""A million frames between the front end and the firmware, over a line that spoils some of them.
+"""Send a million frames between the front end and the firmware, over a line that damages some.
 
     python tests/benchmark_firmware_storm.py [FRAMES] [RATE]
 
-Every update must be executed once, in order, and nothing else: so says the firmware's own
-log. Every reading of a waveform must be what it is over a good line.
+By the firmware's log, every update must be executed once and in order, and nothing else. Every
+reading of a waveform must be as over a good line.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ INPUTS = ["ai0", "ai1"]
 
 
 def storm(frames: int, rate: float, folder: Path) -> str:
-    """What came of it."""
+    """Send the frames, check them, and return a summary."""
     rack = FirmwareRack(folder)
     rack.start(slew=1e7, reply=0.02)
     line = BadLine(rack.twin.connection["port"], rate, 1)
     front_end = rack.front_end(port=line.port)
     front_end.connect()
-    # Small frames, so that there are many.
+    # Small frames, for a large number of them.
     object.__setattr__(front_end._session.hello, "max_payload", PAYLOAD)
     chance = np.random.default_rng(2)
     level = front_end.read_outputs()
@@ -59,7 +59,7 @@ def storm(frames: int, rate: float, folder: Path) -> str:
             clamps = ZERO + chance.integers(3000, 62000, (2, TICKS)) * STEP
             waveform = Waveform(np.array(CLAMPS), clamps, np.ones(TICKS, np.int64))
             seen = front_end.exchange(waveform, 1e4, INPUTS, np.arange(TICKS)).volts[:, 0]
-            # Clamps and position sensors differ in gain alone.
+            # Clamps and position sensors differ only in gain.
             ratio = (seen * clamps).sum() / (clamps * clamps).sum()
             assert np.abs(seen - ratio * clamps).max() < 1e-3
             level = front_end.read_outputs()
@@ -80,7 +80,7 @@ def storm(frames: int, rate: float, folder: Path) -> str:
 
 
 def round_code(volts: float, output: int) -> int:
-    """The code that the firmware must log."""
+    """Return the code that the firmware must log."""
     return round(volts) if output == OUTPUTS - 1 else round((volts - ZERO) / STEP)
 
 

@@ -1,8 +1,8 @@
-"""For all tests."""
+"""Configuration of all tests."""
 
 import signal
 
-# A shell starts what runs in the background with SIGINT ignored, and processes inherit that: runs
-# that tests interrupt would never hear of it.
+# A shell starts background jobs with SIGINT ignored, and child processes inherit that. Runs that
+# tests interrupt would then never receive the signal.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

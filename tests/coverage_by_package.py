@@ -1,6 +1,6 @@
 """Print the coverage of each package: `python tests/coverage_by_package.py coverage.json`.
 
-Only what runs in the tests' own processes is counted, not what they start.
+Processes that tests start are not counted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ FOLDERS = {"sim", "experiments", "drivers", "firmware_bridge"}
 
 
 def package_of(path: str) -> str:
-    """Such as `oscilab.wired` or `oscilab_sim`."""
+    """Return the package of a file, such as `oscilab.wired` or `oscilab_sim`."""
     parts = PurePosixPath(path.replace("\\", "/")).parts
     parts = parts[1:] if parts[0] in FOLDERS else parts
     return ".".join(parts[:2]) if parts[0] == "oscilab" and len(parts) > 2 else parts[0]

@@ -1,8 +1,7 @@
-"""The arrays that the contract suite runs over, and what the suite must know of each.
+"""The arrays that the contract suite tests, with the accuracy of each.
 
-A new array takes one more entry in `BACKENDS`. Its builder is a context manager, because hardware
-and what stands for it need tidying up, and may call `pytest.skip` with the reason why it cannot
-run here.
+A new array is one more entry in `BACKENDS`. Its builder is a context manager that also cleans up,
+and may call `pytest.skip` with a reason.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ Builder = Callable[[], AbstractContextManager[Rig]]
 
 
 def pointed_to(device: Device, twin: FirmwareTwin | RackTwin) -> Device:
-    """`device` with its twin in the place of its hardware."""
+    """Return `device` with its twin in place of its hardware."""
     connection = {**(device.table.connection or {}), **twin.connection}
     return replace(device, table=device.table.model_copy(update={"connection": connection}))
 
 
 def simulated(engine: str) -> Builder:
-    """A simulated array on `engine`."""
+    """Return a simulated array on `engine`."""
 
     @contextmanager
     def build() -> Iterator[Rig]:
@@ -47,7 +46,7 @@ def simulated(engine: str) -> Builder:
 
 
 def wired(connection: dict[str, object], **expected: float) -> Builder:
-    """A wired array on the virtual front end; every output of its board must stay untouched."""
+    """Return a wired array on the virtual front end; refused calls must not move its outputs."""
 
     @contextmanager
     def build() -> Iterator[Rig]:
@@ -65,7 +64,7 @@ def wired(connection: dict[str, object], **expected: float) -> Builder:
 
 
 def firmware(**expected: float) -> Builder:
-    """A wired array on the firmware, compiled for this computer and running as a process."""
+    """Return a wired array on the firmware, which runs as a process on this computer."""
 
     @contextmanager
     def build() -> Iterator[Rig]:
@@ -90,7 +89,7 @@ def firmware(**expected: float) -> Builder:
                 front_end = array.wired.front_end
 
                 def untouched() -> object:
-                    # Whatever was written before is in the log once the device answers.
+                    # Earlier writes are in the log once the device answers.
                     levels = front_end.read_outputs().tobytes()
                     written = [line for line in log.read_text().splitlines() if "output" in line]
                     return levels, written
@@ -109,7 +108,7 @@ def firmware(**expected: float) -> Builder:
 
 
 def nidaq() -> Builder:
-    """A wired array on the nidaqmx package, and a virtual NI-DAQmx at the other end of gRPC."""
+    """Return a wired array on the nidaqmx package, with a virtual NI-DAQmx behind gRPC."""
 
     @contextmanager
     def build() -> Iterator[Rig]:
@@ -138,7 +137,7 @@ def nidaq() -> Builder:
 
 @contextmanager
 def rack() -> Iterator[Rig]:
-    """The virtual SCPI rack over sockets: it is set, and read by slow scans, point by point."""
+    """Yield the virtual SCPI rack over sockets, which is set and read point by point."""
     device = contract_device(
         "scpi",
         {
@@ -156,7 +155,7 @@ def rack() -> Iterator[Rig]:
                 },
             }
         },
-        # A scan takes 11 ms, and the array a thousand times as long for anything.
+        # A scan takes 11 ms; the array is a thousand times slower.
         settings={"time_s": 100.0, "longest_s": 1e5},
         limits={
             "outputs": {"range": [-10.0, 10.0], "slew": 1e4, "safe": 0.0},
@@ -189,4 +188,4 @@ BACKENDS: dict[str, Builder] = {
     "simulated-numpy": simulated("numpy"),
 }
 SLOW = {"wired-scpi", "wired-nidaq", "wired-virtual-untimed"}
-"""These read point by point, or start a server for every test."""
+"""Arrays that are read point by point, or start a server for every test."""

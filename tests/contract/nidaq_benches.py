@@ -1,4 +1,4 @@
-"""A small device on NI boards, its twin in this process, and what its board must end at."""
+"""A small device on NI boards, its twin in this process, and the safe state of its board."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CONNECTION: dict[str, Any] = {
 
 
 def pair(terms: Sequence[str] = TERMS, **changes: Any) -> Device:
-    """Two coupled oscillators; tables among `changes` replace whole keys of the device."""
+    """Return a device of two coupled oscillators; `changes` replace whole keys."""
     table = {
         "array": "wired",
         "front_end": "nidaq",
@@ -45,13 +45,13 @@ def pair(terms: Sequence[str] = TERMS, **changes: Any) -> Device:
 
 
 def pointed(device: Device, twin: NidaqTwin) -> Device:
-    """`device` with its twin in the place of its boards."""
+    """Return `device` with its twin in place of its boards."""
     connection = {**(device.table.connection or {}), **twin.connection}
     table = device.table.model_copy(update={"connection": connection})
     return replace(device, table=table, is_twin=True)
 
 
 def rest_of(array: WiredArray, board: VirtualBoard) -> bool:
-    """Whether every wired output of the board is at its safe value."""
+    """Return whether every wired output of the board is at its safe value."""
     limits = array.drive.limits
     return bool((board.levels == np.where(limits.wired, limits.safe, board.levels)).all())

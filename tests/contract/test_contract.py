@@ -1,4 +1,4 @@
-"""Every array of our own is held to the contract; see `backends.py`."""
+"""The contract suite for every array of oscilab; see `backends.py`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TestVirtualFrontEnd(FrontEndContract):
     front_end = "virtual"
 
 
-def test_the_core_imports_pytest_in_the_contract_alone():
+def test_the_core_imports_pytest_only_in_the_contract():
     core = Path(oscilab.__file__).parent
     importing = {
         path.relative_to(core).parts[0]

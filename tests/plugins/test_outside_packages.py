@@ -1,4 +1,4 @@
-"""Packages from outside, installed as a user installs them, and carried through a whole run."""
+"""External packages, installed as a user does, and used in whole runs."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ print(json.dumps({"families": families, "figures": model.figures}))
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory):
-    """A folder with all packages in it."""
+    """A folder with all packages."""
     for tool in ("pip", "hatchling"):
         if importlib.util.find_spec(tool) is None:
             pytest.skip(f"needs {tool}, which is not installed")
@@ -81,7 +81,7 @@ def installed(tmp_path_factory):
 
 @pytest.fixture
 def user(installed, tmp_path):
-    """Run Python in an empty folder, with the packages or without them; return what it printed."""
+    """Run Python in an empty folder, with or without the packages; return its output."""
 
     def run(*arguments, packages=True, code=0):
         kept = {key: value for key, value in os.environ.items() if key != "OSCILAB_BENCH"}
@@ -115,7 +115,7 @@ def carried(user, overrides, packages=True, **device):
 
 
 def example(device):
-    """The text of the example bench that has `device`."""
+    """Return the text of the example bench with `device`."""
     bench = device_named(device).bench
     assert bench is not None
     return bench.path.read_text(encoding="utf-8")

@@ -12,10 +12,10 @@ KINDS = ("flip", "drop", "double", "cut")
 
 
 class BadLine:
-    """Listens at `port` and passes frames on to `target`, `rate` of them badly, from `seed`.
+    """Passes frames from `port` to `target`, and harms a fraction `rate` of them.
 
-    `harmed` counts what was done. `break_off` ends the connection as an unplugged cable does, and
-    with `accepts` cleared nobody gets through.
+    `harmed` counts the harms. `break_off` ends the connection as an unplugged cable does; while
+    `accepts` is cleared, no connection is made.
     """
 
     def __init__(self, target: str, rate: float, seed: int) -> None:
@@ -42,7 +42,7 @@ class BadLine:
         self._ends.clear()
 
     def close(self) -> None:
-        """End everything."""
+        """Close the port and all connections."""
         self._open = False
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -70,7 +70,7 @@ class BadLine:
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._ends += [near, far]
             self.connections += 1
-            # Each direction has a chance of its own, so that threads do not share it.
+            # Each direction has its own generator, so that threads do not share one.
             self._run(self._pass, near, far, random.Random(f"{self._seed} out {self.connections}"))
             self._run(self._pass, far, near, random.Random(f"{self._seed} in {self.connections}"))
 

@@ -1,11 +1,11 @@
-"""Run as a program in a mount namespace of its own: fill small file systems under a writer.
+"""Fill small file systems under a writer; run as a program in a separate mount namespace.
 
     unshare --map-root-user --mount python filling_disk.py FOLDER TIMES [KIND]
 
-Each time a fresh file system of 16 MB (KIND tmpfs, the default, or ext4 in a file, which only root
-can mount and which allocates late) fills up at another moment. In even rounds space comes back
-at once and the run goes on; in odd ones it stays full until nothing can be written, and the run is
-resumed when space has come back.
+Each time a new file system of 16 MB (KIND tmpfs, the default, or ext4 in a file, which only root
+can mount and which allocates late) fills up at a different time. In even rounds space is freed at
+once and the run continues. In odd ones it stays full until nothing can be written, and the run is
+resumed after space is freed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BLOCK = 4096
 
 
 def fill(folder: Path, leave: int) -> Path:
-    """Take all space but `leave` bytes."""
+    """Fill all space except `leave` bytes, and return the file."""
     filler = folder / "filler"
     free = os.statvfs(folder)
     # A file system may need some of its free blocks for itself.

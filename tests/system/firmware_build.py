@@ -24,36 +24,36 @@ def need(*programs: str) -> None:
 
 
 def sources(*patterns: str) -> list[str]:
-    """Source files of the firmware."""
+    """Return source files of the firmware."""
     return [str(path) for pattern in patterns for path in sorted(FIRMWARE.glob(pattern))]
 
 
 def compiled(target: Path, files: list[str], *flags: str) -> Path:
-    """A program made by the C compiler alone; warnings are errors."""
+    """Compile a program with the C compiler; warnings are errors."""
     includes = [f"-I{FIRMWARE / folder}" for folder in ("core", "plant", "tests")]
     run("cc", *WARN, *flags, *includes, *files, "-lm", "-o", str(target))
     return target
 
 
 def host_port(target: Path) -> Path:
-    """The firmware as a process, by the one command of its README."""
+    """Compile the host port with the command of the README."""
     files = sources("core/*.c", "plant/*.c", "hal_host/*.c")
     config = '-DOSC_CONFIG_OF_PORT="config_host.h"'
     return compiled(target, files, "-O2", config, f"-I{FIRMWARE / 'hal_host'}")
 
 
 def image(folder: Path) -> tuple[Path, str]:
-    """The image for the emulated board, and what its build printed."""
+    """Build the image for the emulated board; return it and the build's output."""
     run("cmake", "-DPORT=mps2_an386", "-B", str(folder), str(FIRMWARE))
     said = run("cmake", "--build", str(folder))
     return folder / "oscilab-firmware.elf", said
 
 
 def run(*command: str, limit_s: float = 600, cwd: Path | None = None) -> str:
-    """What a command printed, which must end well."""
+    """Run a command, which must succeed, and return its output."""
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=limit_s, cwd=cwd,
-        # Sanitizers that cannot see leaks here must not fail for that.
+        # The leak sanitizer does not work in every environment.
         env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
@@ -61,7 +61,7 @@ def run(*command: str, limit_s: float = 600, cwd: Path | None = None) -> str:
 
 
 def script(path: Path):
-    """A Python file beside the firmware, as a module."""
+    """Return a Python file beside the firmware as a module."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None

@@ -1,4 +1,4 @@
-"""A device with the firmware as a process of its own, and what that firmware wrote down."""
+"""A device with the firmware as a process, and the firmware's log."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ CLAMPS = (12, 13)
 ZERO, STEP = -10.24, 312.5e-6
 SAFE = np.array([round((0.5 - ZERO) / STEP)] * 14 + [1])
 DONE, TRIPPED, AT_SAFE = 1, 4, 5
-"""Events, as the protocol numbers them."""
+"""Numbers of events in the protocol."""
 
 needs_compiler = pytest.mark.skipif(
     find_compiler() is None, reason=f"the firmware needs a C compiler ({', '.join(COMPILERS)})"
@@ -59,16 +59,16 @@ needs_compiler = pytest.mark.skipif(
 
 @dataclass(frozen=True)
 class Written:
-    """What the firmware wrote: `outputs` (seconds, output, code), `events` (seconds, event).
+    """The firmware's log: `outputs` (seconds, output, code) and `events` (seconds, event).
 
-    Seconds are of the clock that `time.monotonic` shows on Linux.
+    Seconds are those of `time.monotonic` on Linux.
     """
 
     outputs: list[tuple[float, int, int]]
     events: list[tuple[float, int]]
 
     def levels(self, until: float = np.inf) -> np.ndarray:
-        """Codes of all outputs at a time."""
+        """Return the codes of all outputs at a time."""
         codes = np.full(OUTPUTS, 32768)
         codes[-1] = 0
         for seconds, output, code in self.outputs:
@@ -77,7 +77,7 @@ class Written:
         return codes
 
     def first(self, event: int, after: float) -> float | None:
-        """When an event first happened after a time."""
+        """Return the time of an event's first occurrence after a time."""
         return next((at for at, what in self.events if what == event and at >= after), None)
 
 
@@ -95,7 +95,7 @@ class FirmwareRack:
         }  # fmt: skip
 
     def start(self, **settings) -> None:
-        """Start the firmware, and write the bench that leads to it."""
+        """Start the firmware, and write a bench with its port."""
         self.describe(**settings)
         self.twin = FirmwareTwin.start(self.device, None)
         self.describe(port=self.twin.connection["port"])
@@ -113,11 +113,11 @@ class FirmwareRack:
 
     @property
     def device(self):
-        """The device as the bench describes it."""
+        """Return the device of the bench."""
         return device_named("rack", str(self.folder / "bench.toml"))
 
     def front_end(self, **connection) -> FirmwareFrontEnd:
-        """A front end to it, not connected."""
+        """Return a front end to the device, not connected."""
         device = self.device
         table = {**device.table.connection, **connection}
         front_end = FirmwareFrontEnd.from_bench(table, device.name, device.where)
@@ -126,14 +126,14 @@ class FirmwareRack:
         return front_end
 
     def command(self, *arguments) -> subprocess.Popen:
-        """The command line, in a process of its own."""
+        """Start the command line in a process."""
         return subprocess.Popen(
             [sys.executable, "-m", "oscilab", *arguments, "--bench", "bench.toml"],
             cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
     def train(self, *arguments) -> subprocess.Popen:
-        """A training run that takes a while."""
+        """Start a long training run."""
         return self.command(
             "train", "two-gaussians", "--device", "rack", "--out", str(self.run), "--steps", "3",
             "--batch", "40", "--set", "samples=20", "--set", "checkpoint_every=1", "--slices", "4",
@@ -141,7 +141,7 @@ class FirmwareRack:
         )  # fmt: skip
 
     def written(self) -> Written:
-        """What the firmware wrote so far; a line that is being written is left out."""
+        """Return the log so far, without an incomplete last line."""
         outputs: list[tuple[float, int, int]] = []
         events: list[tuple[float, int]] = []
         text = self.log.read_text()
@@ -154,7 +154,7 @@ class FirmwareRack:
         return Written(outputs, events)
 
     def wait(self, condition, what: str, seconds: float = 60.0):
-        """What `condition` of the log finds."""
+        """Wait until `condition` of the log returns something, and return it."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             found = condition(self.written())
@@ -164,7 +164,7 @@ class FirmwareRack:
         raise AssertionError(f"{what} did not happen within {seconds:g} s")
 
     def wait_until_driven(self) -> None:
-        """Until a waveform plays that moves the clamps."""
+        """Wait until a waveform moves the clamps."""
 
         def driven(written: Written) -> bool:
             moves = [code for _, output, code in written.outputs if output in CLAMPS]
@@ -174,5 +174,5 @@ class FirmwareRack:
 
 
 def is_safe(codes: np.ndarray) -> bool:
-    """Whether all outputs are at their safe values."""
+    """Return whether all outputs are at their safe values."""
     return bool((codes == SAFE).all())

@@ -1,4 +1,4 @@
-"""Runs that are watched, in this process or another, for tests of the live view."""
+"""Watched runs, in this process or another, for tests of the live view."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def is_safe(folder: Path) -> bool:
 
 
 class RunInThread:
-    """A training in a thread of this process, so that its inside can be looked at."""
+    """A training run in a thread of this process, whose state can be inspected."""
 
     def __init__(self, folder: Path, device="sim", bench=None, name="run.h5", **settings):
         self.path = folder / name
@@ -95,7 +95,7 @@ class RunInThread:
 
 
 class RunInProcess:
-    """`oscilab train` in a process of its own."""
+    """`oscilab train` in a process."""
 
     def __init__(self, folder: Path, *arguments):
         self.path = folder / "run.h5"
@@ -112,7 +112,7 @@ class RunInProcess:
         self.address = read_address(address_path(self.path))
 
     def end(self):
-        """Its exit code and what it said on stderr."""
+        """Wait for the process; return its exit code and stderr."""
         _, err = self.process.communicate(timeout=LONG_S)
         return self.process.returncode, err
 

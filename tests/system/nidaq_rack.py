@@ -1,4 +1,4 @@
-"""A device of two NI boards whose virtual NI-DAQmx can be ended, stopped and started again."""
+"""A device of two NI boards whose virtual NI-DAQmx can be killed, stopped and restarted."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ OUTPUTS = {"Dev1": 32, "Dev2": 4}
 WIRED = [*range(14), sum(OUTPUTS.values())]
 SIZES = ["--set", "samples=20", "--set", "checkpoint_every=1", "--slices", "4"]
 LONGEST_S = 3.0 + 3.0
-"""A call's own timeout and the deadline beyond it."""
+"""Timeout of a call, plus the deadline added to it."""
 MARGIN_S = 20.0
-"""For tidying up against a silent server, on a busy machine."""
+"""Margin for cleaning up with a silent server on a busy machine."""
 posix = pytest.mark.skipif(sys.platform == "win32", reason="the server is stopped by signals")
 
 
 class Rack:
-    """A device whose virtual NI-DAQmx is a process that can be ended and started again."""
+    """A device whose virtual NI-DAQmx is a process that can be killed and restarted."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -76,7 +76,7 @@ class Rack:
         (self.folder / "bench.toml").write_text(text)
 
     def serve(self, **bench):
-        """Start the server, at the address that it had before if it had one."""
+        """Start the server, at its earlier address if it had one."""
         self.describe(**bench)
         self.server = self.start("serve", "rack", "--endpoint", self.address or "127.0.0.1:0")
         said = ""
@@ -88,7 +88,7 @@ class Rack:
         self.describe(**bench)
 
     def serve_here(self):
-        """Start the server in this process, where a test can lay hands on its chassis."""
+        """Start the server in this process, where a test has access to its chassis."""
         self.describe()
         bench = self.folder / "bench.toml"
         twin = NidaqTwin.start(device_named("rack", str(bench)), None)

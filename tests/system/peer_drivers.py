@@ -1,8 +1,8 @@
-"""Other people's drivers against virtual instruments; runs where QCoDeS, PyMeasure ... are.
+"""Public drivers against virtual instruments; needs QCoDeS, PyMeasure and others.
 
     python peer_drivers.py DRIVER ADDRESS
 
-prints what it did as JSON. It needs nothing of oscilab, and has an environment of its own where the
+prints its results as JSON. It does not need oscilab, and runs in a separate environment if the
 requirements of these packages conflict with oscilab's.
 """
 
@@ -21,7 +21,7 @@ PACKAGES = {
     "pymeasure-33500": "pymeasure.instruments.agilent",
     "daqmon-34970a": "daqmon.instrument",
 }
-"""By driver, what must be importable for it."""
+"""The module that each driver needs."""
 
 
 def qdac2(address):
@@ -184,7 +184,7 @@ def pymeasure(address):
 
 
 def daqmon(address):
-    """A driver of the DAQ970A's predecessor, whose commands it keeps, on a serial line."""
+    """Use a driver of the DAQ970A's predecessor, which has the same commands, on a serial line."""
     from daqmon.instrument import HP34970A
 
     meter = HP34970A(port=address, timeout=20.0)

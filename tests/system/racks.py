@@ -1,4 +1,4 @@
-"""Virtual racks in this process, and devices and front ends that talk to them."""
+"""Virtual racks in this process, with devices and front ends for them."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from oscilab_sim.scpi.twin import RackTwin
 
 EXAMPLE = device_named("rack0")
 SILENCE_S = 5.0
-"""What a test of silence waits; nothing else takes as long, even on a busy machine."""
+"""Timeout in tests of silence; nothing else takes as long, even on a busy machine."""
 
 
 def described(**changes: Any) -> dict[str, Any]:
-    """The example device's table; `changes` replace whole keys of its connection table."""
+    """Return the example device's table; `changes` replace whole keys of its connection table."""
     values = copy.deepcopy(EXAMPLE.table.model_dump(mode="json", exclude_unset=True))
     values["connection"] |= changes
     return values
 
 
 def device_of(values: dict[str, Any]) -> Device:
-    """A device of that table, in a bench that is in no file."""
+    """Return a device of that table, in a bench without a file."""
     return Device("rack", DeviceTable.model_validate(values), Bench(Path("bench.toml"), "", {}))
 
 
 @contextmanager
 def twin_of(values: dict[str, Any]) -> Iterator[tuple[RackTwin, Device]]:
-    """The twin of a device in this process, and the device pointed to it.
+    """Yield the twin of a device in this process, and the device connected to it.
 
-    A `timeout_s` of the connection table stays, for tests of silence.
+    A `timeout_s` of the connection table is kept, for tests of silence.
     """
     device = device_of(values)
     twin = RackTwin.start(device, None)
@@ -53,7 +53,7 @@ def twin_of(values: dict[str, Any]) -> Iterator[tuple[RackTwin, Device]]:
 
 
 class Rack:
-    """A twin, the front end that talks to it, and every message that its instruments got."""
+    """A twin, a front end for it, and every message that its instruments received."""
 
     def __init__(self, twin: RackTwin, device: Device) -> None:
         self.twin, self.device = twin, device
@@ -76,21 +76,21 @@ class Rack:
         return [float(self.twin.board.levels[numbers[name]]) for name in names]
 
     def zeros(self, **levels: float) -> np.ndarray:
-        """Volts of every output: 0 but for `levels`."""
+        """Return the volts of every output: 0 except for `levels`."""
         volts = np.zeros(len(self.front_end.channels.outputs))
         for name, value in levels.items():
             volts[self.front_end.channels.output_numbers[name]] = value
         return volts
 
     def silence(self, name: str) -> None:
-        """The instrument takes messages and never answers."""
+        """Let an instrument accept messages and never answer."""
         instrument: Any = self.twin.instruments[name]
         instrument.handle = lambda message: None
 
 
 @contextmanager
 def making_racks() -> Iterator[Callable[..., Rack]]:
-    """What builds racks, until the end; `changes` are to the connection table."""
+    """Yield a builder of racks, which are closed at the end."""
     with ExitStack() as stack:
 
         def build(instruments: dict[str, Any] | None = None, **changes: Any) -> Rack:
@@ -105,7 +105,7 @@ def making_racks() -> Iterator[Callable[..., Rack]]:
 
 
 def write_bench(path: Path, device: Device) -> None:
-    """A bench file with that device, for other processes and for runs that are resumed."""
+    """Write a bench file with the device, for other processes and for resumed runs."""
     values = device.table.model_dump(mode="json", exclude_unset=True)
     values["connection"] = device.table.connection
     text = tomlkit.dumps({"schema": 1, "devices": {device.name: values}})

@@ -1,6 +1,6 @@
-"""A host that speaks to the firmware in the golden transcripts' own bytes, and nothing else.
+"""A host that uses only the byte layouts of the golden transcripts.
 
-It shares no code with `oscilab_firmware`, so that the firmware is tested by itself.
+It shares no code with `oscilab_firmware`, so that the firmware is tested independently.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Refused(Exception):
 
 
 class RawDevice:
-    """One session over a socket; every answer is waited for."""
+    """One session over a socket, with one command at a time."""
 
     def __init__(self, host: str, port: int, session: int = 0x5EED) -> None:
         self.socket = _connected(host, port)
@@ -62,11 +62,11 @@ class RawDevice:
         self.socket.close()
 
     def open(self) -> dict[str, Any]:
-        """Say HELLO."""
+        """Open the session by HELLO."""
         return self.ask("HELLO", magic=0x4643534F, oldest=1, newest=1)
 
     def send(self, name: str, urgent: bool = False, **fields: Any) -> None:
-        """One frame."""
+        """Send one frame."""
         if not urgent:
             self.sequence = (self.sequence + 1) & 0xFFFF
         fields = {"session": self.session, "sequence": 0 if urgent else self.sequence} | fields
@@ -74,7 +74,7 @@ class RawDevice:
         self.socket.sendall(frame(TYPES[name], fields, payload, count))
 
     def ask(self, name: str, urgent: bool = False, **fields: Any) -> dict[str, Any]:
-        """One frame and its answer.
+        """Send one frame and return its answer.
 
         Raises:
             Refused: the answer is ERROR.
@@ -86,7 +86,7 @@ class RawDevice:
         return found
 
     def wait(self, wanted: Callable[[str, dict[str, Any]], bool]) -> dict[str, Any]:
-        """The next message that is wanted; others are kept in `heard`."""
+        """Return the next wanted message; others are kept in `heard`."""
         for number, (name, fields) in enumerate(self.heard):
             if wanted(name, fields):
                 del self.heard[number]
@@ -98,7 +98,7 @@ class RawDevice:
             self.heard.append((name, fields))
 
     def readings(self, exchange: int, inputs: int) -> list[list[int]]:
-        """All rows of an exchange, acknowledged as they come."""
+        """Return all rows of an exchange, and acknowledge them."""
         rows: list[list[int]] = []
         while True:
             said = self.wait(lambda name, _: name in ("READINGS", "EVENT"))
@@ -185,7 +185,7 @@ def volts(codes):
 
 
 def allow(device, outputs, digital, slew=1e7, timeout_ms=60_000):
-    """Limits for analog outputs 0 to `outputs` - 1 and one digital one, and the watchdog."""
+    """Set limits of analog outputs 0 to `outputs` - 1 and one digital output, and the watchdog."""
     limits = [
         {"output": n, "lower": 768, "upper": 64768, "safe": ZERO, "slew": slew}
         for n in range(outputs)

@@ -1,4 +1,4 @@
-"""A small run whose every number follows from its row, so that a file can be checked anywhere."""
+"""A small run whose numbers follow from their rows, so that any part of a file can be checked."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def trajectory(copies: int = COPIES, seed: int = 5) -> Trajectory:
 
 
 def write_steps(writer: RunWriter, start: int, stop: int, counter: Any = None) -> None:
-    """Steps, each of which is committed and then counted."""
+    """Write steps; each is committed and then counted."""
     for step in range(start, stop):
         first = writer.rows
         writer.append(**rows(step))
@@ -138,7 +138,7 @@ def write_end(writer: RunWriter, step: int) -> None:
 def write_run(
     path: Path, steps: int = 12, rotation: Rotation | None = None, **changes: Any
 ) -> Path:
-    """A finished run."""
+    """Write a finished run."""
     with RunWriter.create(path, plan(**changes), rotation=rotation) as writer:
         write_steps(writer, 0, steps)
         write_end(writer, steps)
@@ -146,7 +146,7 @@ def write_run(
 
 
 def write_torn_run(path: Path) -> Path:
-    """A run of several segments whose writer gave up."""
+    """Write an interrupted run of several segments."""
     writer = RunWriter.create(path, plan(), rotation=FEW_ROWS)
     write_steps(writer, 0, TORN_STEPS)
     writer.close("failed")
@@ -154,7 +154,7 @@ def write_torn_run(path: Path) -> Path:
 
 
 def check_rows(run: Run, least: int) -> None:
-    """Every row and reading up to `least` is there, whole, and is the one that was measured."""
+    """Check that all rows and readings up to `least` are complete and correct."""
     training, readings = run.tree["training"], run.tree["readings"]
     count = run.n_committed
     assert count >= least
@@ -172,7 +172,7 @@ def check_rows(run: Run, least: int) -> None:
 
 
 def check_checkpoint(run: Run, newest: int) -> None:
-    """The checkpoint is one that was written, whole, and no older than `newest` allows."""
+    """Check that the checkpoint is complete, and no older than `newest` allows."""
     step, found, arrays = run.checkpoint()
     assert step >= newest
     np.testing.assert_array_equal(found, parameters(step))

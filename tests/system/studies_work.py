@@ -1,4 +1,4 @@
-"""Points that are quick to measure, and one that kills whoever measures it."""
+"""Points that are quick to measure, and some that fail or kill their process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def square(folder: Path, number: int) -> dict[str, float]:
 
 
 def count(folder: Path, number: int, log: str) -> dict[str, float]:
-    """Leaves a line for every time that it was measured."""
+    """Append a line to `log` for every measurement."""
     with Path(log).open("a") as file:
         file.write(f"{number}\n")
     return {"number": number}
@@ -28,7 +28,7 @@ def fail(folder: Path, number: int, log: str, at: int) -> dict[str, float]:
 
 
 def die_once(folder: Path, number: int, log: str, at: int) -> dict[str, float]:
-    """Its process ends without a word, the first time that it comes to number `at`."""
+    """Kill the process at the first measurement of number `at`."""
     found = count(folder, number, log)
     marker = Path(log).with_suffix(".died")
     if number == at and not marker.exists():

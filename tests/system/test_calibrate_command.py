@@ -1,4 +1,4 @@
-"""`oscilab calibrate` and `oscilab test`, as an operator runs them."""
+"""The commands `oscilab calibrate` and `oscilab test`."""
 
 from __future__ import annotations
 

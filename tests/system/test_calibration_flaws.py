@@ -1,4 +1,4 @@
-"""Calibrations of boards whose lines lag, or pick up of each other, and of whole arrays."""
+"""Calibrations of boards with slow lines or crosstalk, and of whole arrays."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def board(settings=None, **flaws):
 
 
 def off(result, array, name):
-    """The error of a constant of the calibration, in standard errors."""
+    """Return the error of a constant of the calibration, in standard errors."""
     truth = getattr(array.wired.front_end.board.truth.units, name)
     found = result.calibration
     return (getattr(found.units, name) - truth) / getattr(found, f"{name}_error")
@@ -38,9 +38,9 @@ def off(result, array, name):
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("lag", ["sensor_settling_s", "output_settling_s"])
 def test_slow_lines_are_timed_and_sensors_blur_is_taken_out(lag):
-    """kT and mobility to 5 standard errors, as of quick lines: false-alarm rate 2e-6.
+    """kT and mobility agree to 5 standard errors, as with fast lines: false-alarm rate 2e-6.
 
-    Left in, a sensor of 50 us blurs a tenth of kT away; the drive's own lag does not.
+    Uncorrected, the blur of a 50 us sensor takes away a tenth of kT; the drive's lag does not.
     """
     array = board({"settle_s": 5e-4}, **{lag: 5e-5})
     result = calibrate(array, points=800, releases=2000)
@@ -51,7 +51,7 @@ def test_slow_lines_are_timed_and_sensors_blur_is_taken_out(lag):
         assert abs(off(result, array, name)) < SIGMAS
 
 
-def test_lines_that_are_not_waited_for_are_told():
+def test_lines_that_need_longer_waits_are_reported():
     array = board({"settle_s": 2e-4}, output_settling_s=5e-5)
     notes = calibrate(array, points=400, releases=200).notes
     assert any("settle_s is 0.0002 s; set it to" in note for note in notes), notes
@@ -112,7 +112,7 @@ def test_blocks_make_the_same_fit():
     np.testing.assert_allclose(whole.values, expected, rtol=1e-9)
 
 
-def test_fits_that_cannot_be_are_refused_with_the_number():
+def test_impossible_fits_are_refused_with_the_number():
     with pytest.raises(InvalidInput, match=r"a fit of 21456 unknowns would take 3\.7 GB"):
         blockwise_least_squares(list, 21456)
     with pytest.raises(InvalidInput, match="3 readings cannot tell 3 unknowns apart"):

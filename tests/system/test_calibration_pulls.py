@@ -1,4 +1,4 @@
-"""Calibrations of many random boards, against what these boards really are."""
+"""Calibrations of many random boards, compared with the boards' true values."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def board(seed, **plant):
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_errors_are_as_large_as_stated():
-    """Pulls of every kind of quantity are standard normal, by Kolmogorov and Smirnov's test.
+    """Pulls of every kind of quantity are standard normal by the Kolmogorov-Smirnov test.
 
     Six kinds at p = 1e-4 each: false-alarm rate 6e-4. kT and mobility within 2 % of the truth,
     3.8 and 11 standard errors, over 20 boards: 3e-3.
@@ -75,8 +75,8 @@ def test_errors_are_as_large_as_stated():
 )
 @pytest.mark.parametrize(("plant", "names"), PLANTS)
 def test_what_is_broken_is_named_and_nothing_else(plant, names, seeds):
-    """On 20 boards a kind, 160 in all. Lines answer or not, and pick up or not, at six standard
-    errors: 2e-9 for each of 7 lines and some 40 pairs, a false-alarm rate of 1.5e-5.
+    """On 20 boards per kind, 160 in all, faults and crosstalk are named at six standard errors:
+    2e-9 for each of 7 lines and about 40 pairs, a false-alarm rate of 1.5e-5.
     """
     for seed in seeds:
         result = calibrate(board(seed, **plant), points=400, releases=0, seed=seed)
@@ -91,7 +91,7 @@ def test_what_is_broken_is_named_and_nothing_else(plant, names, seeds):
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kind", ["output_crosstalk", "input_crosstalk"])
 def test_crosstalk_does_not_spoil_the_calibration(kind):
-    """Every gain, offset, kT and mobility within 5 standard errors: 6e-7 each, 1e-4 in all."""
+    """Gains, offsets, kT and mobility are within 5 standard errors: 6e-7 each, 1e-4 in all."""
     for seed in range(6):
         array = board(seed, **{kind: 0.01})
         found = calibrate(array, points=800, releases=20_000, seed=seed).calibration
@@ -114,8 +114,8 @@ def test_crosstalk_does_not_spoil_the_calibration(kind):
         ({"output_crosstalk": 0.01, "input_crosstalk": 0.01}, True),
     ],
 )
-def test_what_crosstalk_cannot_be_told_apart_is_said(crosstalk, is_said):
-    """Of a hundredth between neighbours, by lines that are significant at six standard errors."""
+def test_ambiguous_crosstalk_is_reported(crosstalk, is_said):
+    """Neighbours have a crosstalk of a hundredth; lines are significant at six standard errors."""
     notes = calibrate(board(1, **crosstalk), points=1500, releases=0, seed=1).notes
     assert (BOTH in notes) is is_said
 
@@ -127,7 +127,7 @@ def test_crosstalk_that_is_not_looked_for_is_said(monkeypatch):
 
 
 def test_crosstalk_is_named_where_it_is():
-    """To a third of its size: clamps pick up their neighbours as well, which the fit ignores."""
+    """Its size is right to a third: crosstalk between clamps is not part of the fit."""
     array = board(1, output_crosstalk=0.01)
     notes = calibrate(array, points=1500, releases=200).notes
     name = r"ao3 \(stiffness\[1\]\) picks up (.*)% of ao2 \(stiffness\[0\]\)"

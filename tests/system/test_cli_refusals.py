@@ -1,4 +1,4 @@
-"""What `oscilab train` refuses before it writes anything, and where nothing can be written."""
+"""Refusals of `oscilab train` before it writes anything, and places that cannot be written."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from oscilab.cli.main import main
 
 @pytest.fixture
 def cli(tmp_path, capsys, monkeypatch):
-    """Runs a command in an empty folder: exit code, stdout, stderr."""
+    """Run a command in an empty folder; return exit code, stdout and stderr."""
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.delenv("OSCILAB_BENCH", raising=False)
     monkeypatch.chdir(tmp_path)
@@ -39,7 +39,7 @@ def cli(tmp_path, capsys, monkeypatch):
         (["digits", "--resume", "gone.h5"], "remove EXPERIMENT 'digits'"),
     ],
 )
-def test_a_training_that_cannot_be_is_one_sentence(cli, tmp_path, arguments, words):
+def test_an_impossible_training_is_refused_in_one_sentence(cli, tmp_path, arguments, words):
     code, out, err = cli("train", *arguments)
     assert (code, out) == (2, "")
     assert err.startswith("oscilab: ")

@@ -1,4 +1,4 @@
-"""What the console script does before any work: it must be quick and must not need the packages."""
+"""Start-up of the console script, which must be quick and import few packages."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""`oscilab train` and `oscilab sample` as a user runs them, small enough for every day."""
+"""The commands `oscilab train` and `oscilab sample` on small runs."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ SMALL = [
     "--batch", "32", "--seed", "1", "--set", "checkpoint_every=6",
 ]  # fmt: skip
 
-# A watcher that ends its own process in the middle of the training: `how` says in which way.
+# A watcher that ends its own process during the training, in the way `how`.
 ENDING = """
 import os, signal, sys
 from oscilab.cli import progress
@@ -57,7 +57,7 @@ def start(arguments, folder):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """One small training by the console script: the folder, and how it ended."""
+    """Train a small run by the console script; return the folder and the ended process."""
     folder = tmp_path_factory.mktemp("trained")
     script = shutil.which("oscilab", path=os.path.dirname(sys.executable))  # noqa: PTH120
     assert script, "the console script is not installed beside this Python"
@@ -66,7 +66,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def cli(tmp_path, capsys, monkeypatch):
-    """Runs a command in an empty folder: exit code, stdout, stderr."""
+    """Run a command in an empty folder; return exit code, stdout and stderr."""
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.delenv("OSCILAB_BENCH", raising=False)
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""The published MNIST training pair, where it is at hand."""
+"""The published MNIST training pair, if it is available."""
 
 import os
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_the_published_counts_of_zeros_and_ones_are_found():
 
 
 def test_averaging_keeps_the_published_mean_grey():
-    """All training pixels have mean 0.1307 of full scale, whatever the size of the array."""
+    """The mean of all training pixels is 0.1307 of full scale at any size of the array."""
     mnist = load_mnist(FOLDER, rows=4, columns=4, labels=None)
     parts = [mnist.train] if "test pair" in mnist.source else [mnist.train, mnist.held_out]
     grey = (np.concatenate(parts).mean() + 1) / 2

@@ -1,4 +1,4 @@
-"""Two implementations of the physics, Python's and that of the C firmware, train and play alike."""
+"""The physics in Python and in the C firmware give equal training and playback."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ points; converters round forces to 0.12 and parameters to 0.006."""
 
 
 def differences(first, second):
-    """Differences of means and of second moments, in standard errors."""
+    """Return the differences of means and second moments, in standard errors."""
     found = []
     for power in (1, 2):
         a, b = (np.asarray(samples, np.float64) ** power for samples in (first, second))
@@ -27,7 +27,7 @@ def differences(first, second):
 
 
 def test_two_gaussians(tmp_path):
-    """Protocols agree to the rounding of converters; samples, work and heat to sampling error.
+    """Protocols agree to the converters' rounding; samples, work and heat to sampling errors.
 
     Six comparisons at 5 standard errors: false-alarm rate 3e-6.
     """
@@ -44,7 +44,7 @@ def test_two_gaussians(tmp_path):
     )
     assert np.abs(plain.protocol.parameters).max() > 100 * ROUNDING
     assert (differences(wire.samples, plain.samples) < SIGMAS).all()
-    # Samples tell a protocol that was not learnt from one that was.
+    # Samples distinguish an untrained protocol from a trained one.
     start = np.random.default_rng(0).standard_normal(np.shape(plain.samples))
     assert (differences(start, plain.samples) > SIGMAS).any()
     for name in ("work_mean", "heat_mean"):

@@ -1,7 +1,7 @@
-"""Between host and firmware everything can go wrong; what is executed and read stays right.
+"""Whatever fails between host and firmware, executed commands and readings are correct.
 
-A CRC of 32 bits lets a damaged frame through once in 4e9, so that the false-alarm rate of these
-tests is below 1e-5.
+A CRC of 32 bits passes a damaged frame once in 4e9, so the false-alarm rate of these tests is below
+1e-5.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def rack(tmp_path):
 
 @contextmanager
 def line_to(rack, rate, seed=1):
-    """A front end behind a bad line."""
+    """Return a front end behind a bad line."""
     line = BadLine(rack.twin.connection["port"], rate, seed)
     front_end = rack.front_end(port=line.port)
     try:
@@ -57,7 +57,7 @@ def random_codes(count, seed):
 
 
 def exactly_executed(rack, wanted):
-    """Whether the firmware moved its outputs as `wanted` `[update, output]` says, and no other."""
+    """Return whether the firmware made exactly the updates `wanted` `[update, output]`."""
     level = np.array([32768] * 14 + [0])
     moves = []
     for codes in wanted:
@@ -91,7 +91,7 @@ def test_many_updates_over_a_bad_line(rack):
 
 
 def clamp_waveform(steps, seed):
-    """Clamps that go where their positions are read; samples that are read."""
+    """Return a waveform of clamps, whose positions are read, and the samples to read."""
     levels = np.random.default_rng(seed).uniform(-8, 8, (2, steps))
     samples = np.full(steps, 2)
     return Waveform(np.array(CLAMPS), levels, samples), np.arange(1, 2 * steps, 2)
@@ -105,7 +105,7 @@ def engaged(front_end):
 
 
 def test_waveforms_over_a_bad_line(rack):
-    """Small frames, so that many are lost; every reading is where it would be without loss."""
+    """With small frames many are lost; every reading is as without loss."""
     waveform, read = clamp_waveform(4000, 5)
     with line_to(rack, 0.0) as (front_end, _):
         engaged(front_end)
@@ -122,7 +122,7 @@ def test_waveforms_over_a_bad_line(rack):
 
 
 def test_a_cable_that_is_unplugged_and_plugged_in_again(rack):
-    """A real sample clock goes on while the cable is out; the readings of that time come later."""
+    """A real sample clock continues while the cable is out; those readings arrive later."""
     rack.stop()
     rack.start(real_time="true", reply=0.1)
     waveform, read = clamp_waveform(8000, 7)
@@ -152,7 +152,7 @@ def test_a_cable_that_stays_away(rack):
         front_end.connect()
         line.accepts.clear()
         line.break_off()
-        # It opens, and breaks again before anything comes.
+        # It opens, and breaks again before any frame arrives.
         with pytest.raises(DeviceFailed, match=r"did not come back within 0\.3 s"):
             front_end.pause(1000.0)
         front_end.close()
@@ -181,7 +181,7 @@ def test_abort_from_another_thread(rack):
     front_end.close()
 
 
-def test_a_device_that_restarted_is_told_of_and_connected_again(rack):
+def test_a_restarted_device_is_reported_and_connected_again(rack):
     front_end = rack.front_end()
     engaged(front_end)
     port = rack.twin.connection["port"]
@@ -193,13 +193,13 @@ def test_a_device_that_restarted_is_told_of_and_connected_again(rack):
     front_end.close()
 
 
-def test_another_version_is_told_so(rack, monkeypatch):
+def test_another_protocol_version_is_refused(rack, monkeypatch):
     monkeypatch.setattr(session_module, "VERSION", 2)
     with pytest.raises(DeviceFailed, match="speaks versions 1 to 1 of the protocol, this oscilab"):
         rack.front_end().connect()
 
 
-def test_other_lines_are_told_of(rack):
+def test_other_lines_than_in_the_bench_are_refused(rack):
     with pytest.raises(
         DeviceFailed, match=r"describes 20 analog outputs, .* has 14 analog outputs, 1"
     ):
@@ -210,6 +210,6 @@ def test_other_lines_are_told_of(rack):
         rack.front_end(update_s=0.002).connect()
 
 
-def test_a_port_that_is_not_there(rack):
+def test_a_missing_port(rack):
     with pytest.raises(DeviceFailed, match="cannot be opened"):
         rack.front_end(port="socket://127.0.0.1:1").connect()

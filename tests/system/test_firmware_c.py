@@ -23,7 +23,7 @@ def test_the_firmware_answers_the_golden_transcripts_byte_by_byte(tmp_path):
     program = compiled(tmp_path / "golden", files, *SMALL)
     said = run(str(program), *map(str, sorted(GOLDEN.glob("*.txt"))))
     assert "0 of 8 transcripts differ" in said
-    # And it is a comparison: one other byte is found.
+    # The comparison detects one changed byte.
     spoilt = tmp_path / "spoilt.txt"
     text = (GOLDEN / "static.txt").read_text()
     spoilt.write_text(text.replace("< GET_OUTPUTS 04", "< GET_OUTPUTS 05", 1))
@@ -32,7 +32,7 @@ def test_the_firmware_answers_the_golden_transcripts_byte_by_byte(tmp_path):
 
 @pytest.mark.slow
 def test_the_c_tests_under_sanitizers(tmp_path):
-    """Built by CMake, without a warning."""
+    """CMake builds the tests without a warning."""
     need("cmake", "cc")
     said = run("cmake", "-B", str(tmp_path), str(FIRMWARE))
     said = run("cmake", "--build", str(tmp_path))
@@ -43,7 +43,7 @@ def test_the_c_tests_under_sanitizers(tmp_path):
 
 @pytest.mark.slow
 def test_a_million_frames_on_a_bad_line(tmp_path):
-    """False alarm: a damaged frame that its CRC lets pass, 1 in 4000 seeds; the seed is fixed."""
+    """A CRC passes a damaged frame in 1 of 4000 seeds; the seed is fixed."""
     need("cc")
     files = sources("core/*.c", "tests/fake.c", "tests/client.c", "tests/test_storm.c")
     program = compiled(tmp_path / "storm", files, *SMALL, *CHECKED)
@@ -54,7 +54,7 @@ def test_a_million_frames_on_a_bad_line(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["fuzz_frames", "fuzz_commands", "fuzz_plant"])
 def test_fuzzers_find_nothing(name, tmp_path):
-    """The corpus that is kept, and some seconds from there."""
+    """Run the stored corpus, and some seconds of fuzzing from it."""
     need("clang")
     program = tmp_path / name
     files = sources("core/*.c", f"tests/{name}.c")

@@ -1,4 +1,4 @@
-"""One host after another, and a host with several threads: what each leaves to the next."""
+"""Successive hosts, and a host with several threads."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def front_end(rack):
 
 
 def with_safe(rack, volts):
-    """A front end to a bench with another safe value."""
+    """Return a front end of a bench with another safe value."""
     bench = rack.folder / "bench.toml"
     text = bench.read_text(encoding="utf-8")
     bench.write_text(text.replace("safe = 0.5", f"safe = {volts}"), encoding="utf-8")
@@ -41,7 +41,7 @@ def with_safe(rack, volts):
 
 @pytest.mark.parametrize("how", ["make_safe", "set_outputs"])
 def test_safe_values_that_were_changed_after_a_trip(rack, how):
-    """The next host has others than the one that the device made itself safe for."""
+    """The next host has other safe values than the one before the trip."""
     rack.start(timeout=0.2)
     before = rack.front_end()
     before.connect()
@@ -60,8 +60,8 @@ def test_safe_values_that_were_changed_after_a_trip(rack, how):
     front_end.close()
 
 
-def test_a_connect_that_fails_leaves_the_watchdog_awake(rack):
-    """A host died; another that the device does not suit must not call the watchdog off."""
+def test_a_failed_connect_leaves_the_watchdog_active(rack):
+    """After a host died, a host with another bench must not stop the watchdog."""
     rack.start(real_time="true", timeout=1.0)
     before = rack.front_end()
     before.connect()
@@ -75,7 +75,7 @@ def test_a_connect_that_fails_leaves_the_watchdog_awake(rack):
 
 
 def just_before(monkeypatch, link, kind, what):
-    """Do `what` once, just before a command of that kind leaves."""
+    """Call `what` once, just before a command of that kind is sent."""
     send, left = link.send, [what]
 
     def sending(data):
@@ -95,7 +95,7 @@ def test_an_abort_just_before_the_trigger(front_end, monkeypatch):
 
 
 def test_an_abort_just_before_a_pause(front_end, monkeypatch):
-    """The device knows of no pause yet; the one that then begins lasts no hour all the same."""
+    """The pause of an hour that begins after the abort is aborted as well."""
     just_before(monkeypatch, front_end._session.link, Kind.PAUSE, front_end.abort)
     with pytest.raises(Aborted):
         front_end.pause(3600.0)

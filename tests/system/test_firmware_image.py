@@ -1,4 +1,4 @@
-"""The image for a Cortex-M4F: that it fits, and that it runs on an emulated board."""
+"""The image for a Cortex-M4F fits, and runs on an emulated board."""
 
 import re
 import socket
@@ -25,7 +25,7 @@ def test_the_image_fits_and_says_so(m4f):
     stack = int(re.search(r"stack (\d+) bytes at most", said)[1])
     assert flash < 64 << 10
     assert memory < 4 << 20
-    # The linker script keeps 16 KiB.
+    # The linker script reserves 16 KiB.
     assert 500 < stack < 8 << 10
 
 
@@ -50,7 +50,7 @@ def emulated(elf):
 
 @pytest.mark.slow
 def test_the_image_runs_on_an_emulated_board(m4f):
-    """The protocol from the handshake to a waveform, a damaged frame, and safe outputs."""
+    """Test the handshake, a waveform, a damaged frame, and safe outputs."""
     elf, _ = m4f
     with emulated(elf) as port, RawDevice("127.0.0.1", port) as device:
         assert device.open()["firmware"].rstrip(b"\0") == b"oscilab m4f 1.0"
@@ -74,7 +74,7 @@ def test_the_image_runs_on_an_emulated_board(m4f):
         device.ask("SET_OUTPUTS", first=1192, codes=[1])
         seen = volts(device.ask("READ_INPUTS", samples=1, sources=[0, 1])["codes"])
         np.testing.assert_allclose(seen, [1.0, -0.4], atol=2 * STEP_V)
-        # Released in a spring of stiffness 4, and read every half unit of time.
+        # An oscillator in a spring of stiffness 4, read every half unit of time.
         readings = 2000
         device.ask(
             "EXCHANGE", exchange=1, records=2, repeats=1, period=5_000_000, bytes=20,
@@ -87,7 +87,7 @@ def test_the_image_runs_on_an_emulated_board(m4f):
         device.ask("SEGMENT", exchange=1, first_record=0, steps=steps)
         device.ask("TRIGGER", exchange=1)
         x = volts(device.readings(1, 1))[:, 0]
-        # Five standard errors: 6e-7. Readings are exp(-2) correlated, which counts as 1.04.
+        # Five standard errors: 6e-7. The correlation exp(-2) of readings increases them by 1.04.
         variance = 1 / (4 * (1 - 0.01))
         assert abs(x.var() / variance - 1) < 5 * 1.04 * np.sqrt(2 / readings)
         device.socket.sendall(b"\x05noise\0")
@@ -98,7 +98,7 @@ def test_the_image_runs_on_an_emulated_board(m4f):
 
 
 @pytest.mark.slow
-def test_the_image_goes_safe_when_its_host_is_silent(m4f):
+def test_the_image_makes_outputs_safe_when_its_host_is_silent(m4f):
     elf, _ = m4f
     with emulated(elf) as port, RawDevice("127.0.0.1", port) as device:
         device.open()
@@ -111,7 +111,7 @@ def test_the_image_goes_safe_when_its_host_is_silent(m4f):
 
 @pytest.mark.slow
 def test_the_readme_shows_the_figures_of_this_build(m4f):
-    """Which are those of one compiler: to a tenth."""
+    """They depend on the compiler, so they agree to a tenth."""
     _, said = m4f
     readme = (FIRMWARE.parent / "README.md").read_text()
     for what in (r"flash (\d+) bytes", r"stack (\d+) bytes"):

@@ -1,6 +1,6 @@
 """The firmware as a process: its physics, a new host, a killed host.
 
-The host here is `raw_device`, which shares no code with oscilab's own host side.
+The host is `raw_device`, which shares no code with oscilab's host side.
 """
 
 import json
@@ -49,7 +49,7 @@ def running(firmware, *options):
 
 @pytest.mark.slow
 def test_forces_agree_with_the_other_implementation(firmware):
-    """Every term on a 3x3 lattice, at random settings and points, through the converters."""
+    """Compare every term on a 3x3 lattice, at random settings and points, through converters."""
     sextic = PolynomialTerm("sextic", (Monomial(1 / 60, (6,)),), STIFFNESS.placement)
     gated = replace(lattice(3, 3, 1.5), gates=np.array([[4, 0, 1], [2, 7, 5]]))
     potential = Potential(gated, [*BUILT_IN, sextic])
@@ -97,14 +97,14 @@ def test_forces_agree_with_the_other_implementation(firmware):
             found = volts(device.ask("READ_INPUTS", samples=1, sources=both)["codes"])
             theta, x = (volts(levels) - 0.1) / 2, volts(points) / 4
             np.testing.assert_allclose(found[:sites] / 4, x, atol=STEP_V)
-            # Half a code of the force's converter, and single precision.
+            # Half a code of the force's converter, plus single precision.
             forces = (found[sites:] - 0.05) / -0.2
             np.testing.assert_allclose(forces, potential.forces(theta, x[None])[0], atol=1e-3)
 
 
 @pytest.mark.slow
 def test_a_new_host_takes_over_after_the_line_broke(firmware):
-    """Outputs hold, the session goes on on another connection, and nothing is done twice."""
+    """Outputs hold, the session continues on another connection, and nothing is done twice."""
     with running(firmware) as port:
         with RawDevice("127.0.0.1", port) as device:
             device.open()
@@ -115,7 +115,7 @@ def test_a_new_host_takes_over_after_the_line_broke(firmware):
         with RawDevice("127.0.0.1", port) as again:
             again.socket.sendall(b"\0")
             status = again.ask("HEARTBEAT", urgent=True)
-            # The last command came through, or was lost with the line.
+            # The last command arrived, or was lost with the line.
             again.sequence = status["expected"] - 1
             if again.sequence != sequence:
                 again.ask("SET_OUTPUTS", first=0, codes=[ZERO + 200])
@@ -149,7 +149,7 @@ while True:
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_killed_host_leaves_safe_outputs(firmware, tmp_path):
-    """`kill -9` during a waveform, by the sample clock of this computer, read from the log."""
+    """Kill the host during a waveform on a real sample clock; outputs are read from the log."""
     log = tmp_path / "log"
     with running(firmware, "--real-time", "--log", str(log)) as port:
         host = subprocess.Popen(
@@ -166,7 +166,7 @@ def test_a_killed_host_leaves_safe_outputs(firmware, tmp_path):
             host.wait()
             host.stdout.close()
         with RawDevice("127.0.0.1", port, session=7) as device:
-            # Watching is no sign of life: these frames belong to no session.
+            # These frames have no session, so they do not feed the watchdog.
             limit = time.monotonic() + 60
             while "event" not in log.read_text() or not log.read_text().rstrip().endswith(" 5 0"):
                 assert time.monotonic() < limit, "outputs did not go to their safe values"
@@ -180,11 +180,11 @@ def test_a_killed_host_leaves_safe_outputs(firmware, tmp_path):
     tripped, safe = events[1][0], events[2][0]
     assert moves[-1][1] == ZERO
     assert max(level for _, level in moves) > ZERO + 32 * 200
-    # The waveform went on without its host until the watchdog barked.
+    # The waveform continued without its host until the watchdog tripped.
     assert killed_us < tripped < safe
-    # Within the timeout; the margin is for a computer that is busy with other things.
+    # Within the timeout, with a margin for a busy computer.
     assert safe - killed_us < 3_000_000 + 1_000_000
-    # On the way down it kept to 20 V/s: 64 codes a millisecond, over the ramp as a whole.
+    # The ramp kept to 20 V/s: 64 codes per millisecond, over the whole ramp.
     ramp = [(at, level) for at, level in moves if at >= tripped]
     seconds = (ramp[-1][0] - tripped) / 1e6
     assert (max(level for _, level in moves) - ZERO) * STEP_V <= 20.0 * seconds * 1.02

@@ -1,4 +1,4 @@
-"""However host, line or device fail, outputs go to their safe values: as the firmware saw it."""
+"""If host, line or device fails, outputs go to their safe values, by the firmware's log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = [
 ]
 SLEW = 40.0
 MARGIN_S = 1.0
-"""For the firmware's process to be scheduled on a busy machine."""
+"""Margin for scheduling the firmware's process on a busy machine."""
 
 
 @pytest.fixture
@@ -34,9 +34,9 @@ def sentence(process):
 
 
 def test_a_host_killed_during_a_waveform(rack):
-    """The heartbeat stops; the firmware alone brings its outputs down, in time.
+    """The heartbeat stops, and the firmware makes its outputs safe in time.
 
-    From the kill, which is after the last frame, to the end of the ramp as the firmware logged it.
+    Time is measured from the kill, which is after the last frame, to the end of the logged ramp.
     """
     timeout = 2.0
     rack.start(real_time="true", slew=SLEW, timeout=timeout)
@@ -52,7 +52,7 @@ def test_a_host_killed_during_a_waveform(rack):
     assert safe_at - killed < timeout + MARGIN_S
     after = rack.written()
     assert is_safe(after.levels())
-    # Within its slew limit: no output made its way in fewer steps than that takes.
+    # Within the slew limit: the ramp has at least as many steps as the limit requires.
     ramp = [at for at, output, _ in after.outputs if output == 12 and at > killed]
     assert ramp == sorted(ramp)
     assert all(at <= safe_at for at, _, _ in after.outputs)
@@ -111,7 +111,7 @@ def test_a_door_that_opens_during_a_run(rack):
 @pytest.mark.slow
 @pytest.mark.parametrize("after_ms", range(500, 620, 8))
 def test_a_door_that_opens_at_any_moment(rack, after_ms):
-    """Whatever the trip cuts short in which thread, all are told the same."""
+    """Whichever call of whichever thread the trip ends, all raise the same error."""
     rack.start(events=f"[{{ channel = 'di0', at_s = {after_ms / 1e3}, volts = 0.0 }}]")
     process = rack.train("--steps", "50")
     said = sentence(process)
@@ -121,7 +121,7 @@ def test_a_door_that_opens_at_any_moment(rack, after_ms):
 
 
 @pytest.mark.slow
-def test_a_door_that_stands_open_refuses_the_start(rack):
+def test_an_open_door_refuses_the_start(rack):
     rack.start(events="[{ channel = 'di0', at_s = 0.0, volts = 0.0 }]")
     process = rack.train()
     assert "interlock door on di0 reads 0" in sentence(process)

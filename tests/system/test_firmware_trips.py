@@ -1,4 +1,4 @@
-"""Trips of the firmware as the front end tells of them, and how driving begins again."""
+"""Trips of the firmware, their errors, and how driving resumes."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def rack(tmp_path):
 
 
 def slowly(seconds):
-    """Clamps at one volt for so long at 10 kHz, and where to read."""
+    """Return a waveform of clamps at 1 V for `seconds` at 10 kHz, and the samples to read."""
     samples = round(seconds * 1e4)
     return Waveform(np.array(CLAMPS), np.ones((2, 1)), np.array([samples])), np.array([samples - 1])
 
 
-def test_a_host_that_falls_silent_is_told_until_it_connects_again(rack):
+def test_a_watchdog_trip_is_reported_until_the_next_connect(rack):
     rack.start(timeout=0.2)
     front_end = rack.front_end()
     front_end.connect()
@@ -40,7 +40,7 @@ def test_a_host_that_falls_silent_is_told_until_it_connects_again(rack):
     for _ in range(2):
         with pytest.raises(InterlockTripped, match="heard nothing of its host"):
             front_end.exchange(*slowly(0.01)[:1], 1e4, ["ai0"], np.array([0]))
-    # What is where it shall be already needs no driving: so a ramp to safe values succeeds.
+    # Outputs that are at their target need no driving, so a ramp to safe values succeeds.
     np.testing.assert_allclose(front_end.read_outputs(), SAFE)
     front_end.set_outputs(SAFE)
     front_end.close()
@@ -51,7 +51,7 @@ def test_a_host_that_falls_silent_is_told_until_it_connects_again(rack):
 
 
 def test_a_door_that_opens_and_closes_again(rack):
-    """Told of once; refused while it stands open; driven again once it is closed."""
+    """The trip is reported once, driving is refused while the door is open, and then resumes."""
     rack.start(
         events="[{ channel = 'di0', at_s = 1.0, volts = 0.0 }, "
         "{ channel = 'di0', at_s = 3.0, volts = 1.0 }]"
@@ -82,8 +82,8 @@ def test_the_last_resort(rack):
     front_end.close()
 
 
-def test_the_firmware_refuses_what_limits_forbid(rack):
-    """Nothing above the driver looks at it here: the device is the last line."""
+def test_the_firmware_enforces_limits(rack):
+    """The layers above the driver are bypassed, so only the device checks."""
     rack.start(slew=100.0)
     front_end = rack.front_end()
     front_end.connect()
@@ -101,7 +101,7 @@ def test_the_firmware_refuses_what_limits_forbid(rack):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 def test_over_a_terminal_line(rack):
-    """A line as a serial port is one, and not a socket."""
+    """A pseudo-terminal behaves as a serial port, not as a socket."""
     process = FirmwareProcess(
         host_program(),
         ["--pty", "--child", "--analog-outputs", "14", "--analog-inputs", "4",

@@ -1,7 +1,7 @@
-"""Stated numbers against numbers from elsewhere: worked by hand, or the spread over repeats.
+"""Stated numbers against independent ones: worked by hand, or from the spread over repeats.
 
-A test that holds a number only against itself passes when both are wrong. Every expected value here
-is written out, or measured in another way than the code under test computes it.
+A test that compares a number with itself passes when both are wrong. Every expected value here is
+written out, or measured in another way than in the code under test.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def test_units_in_SI():
 
 
 def calibrated(folder, **lines):
-    """A pair of oscillators whose lines have (volts per SI unit, offset in volts) by family."""
+    """Return a pair of oscillators; `lines` are (volts per SI unit, offset in volts) by family."""
     known = parts_of(pair()).calibration
     changed = {
         channel: line.model_copy(
@@ -81,7 +81,7 @@ def calibrated(folder, **lines):
 
 
 def test_limits_narrow_the_box_and_the_clamps(tmp_path):
-    """Of +-10 V: stiffness at 0.1 V a unit from 1 V, clamps at 2 V an amplitude from 0.5 V."""
+    """Within +-10 V: stiffness has 0.1 V per unit from 1 V, clamps 2 V per amplitude from 0.5 V."""
     array = calibrated(tmp_path, stiffness=(1e5, 1.0), clamp=(2 / LENGTH, 0.5))
     description = array.description
     where = description.potential.family("stiffness").where
@@ -100,7 +100,7 @@ SMALL = {"steps": 2, "slices": 2, "samples": 40, "batch": 50, "checkpoint_every"
 
 
 def trained(path, seed):
-    """Every set-point and recorded position of a run, and the set-points of its noisiest node."""
+    """Return all set-points and positions of a run, and the set-points of its noisiest node."""
     oscilab.train("two-gaussians", overrides={**SMALL, "seed": seed}, out=path, log_batches="all")
     with open_run(path) as run:
         points = run.tree["readings"].set_points.values
@@ -109,7 +109,7 @@ def trained(path, seed):
 
 
 def test_seeds_draw_different_points_noise_and_bath(tmp_path):
-    """Where noise has drowned the data, 200 points of two seeds are uncorrelated: 5 / sqrt(200)."""
+    """At the noisiest node, 200 points of two seeds are uncorrelated: 5 / sqrt(200)."""
     first = trained(tmp_path / "first.h5", 1)
     again = trained(tmp_path / "again.h5", 1)
     other = trained(tmp_path / "other.h5", 2)
@@ -194,7 +194,7 @@ def test_picture_of_work_states_mean_and_error(tmp_path, monkeypatch):
 
 
 class OffsetSensors(SimulatedArray):
-    """Position sensors that show `offset` too much."""
+    """A simulated array whose position sensors read `offset` too much."""
 
     offset = 0.0
 
@@ -213,7 +213,7 @@ def estimated(rule, offset):
 
 
 def test_offset_of_a_position_sensor_cancels_in_a_displacement():
-    """Both ends come from one sensor; from set-points, 0.3 over 0.063 would be a force of 5."""
+    """Both ends are read by one sensor; from set-points, 0.3 over 0.063 would be a force of 5."""
     right, shifted = estimated("displacement", 0.0), estimated("displacement", 0.3)
     assert shifted.loss == pytest.approx(right.loss, rel=1e-9)
     np.testing.assert_allclose(shifted.gradient, right.gradient, rtol=1e-9, atol=1e-9)
@@ -243,7 +243,7 @@ def test_codes_count_from_their_offset(tmp_path):
 
 
 def board(**flaws):
-    """A device whose board has these flaws."""
+    """Return a device whose board has `flaws`."""
     given = {"seed": 1, "step_fraction": 0.005, **flaws}
     return opened(pair(connection={"imperfections": given}))
 
@@ -251,7 +251,7 @@ def board(**flaws):
 @pytest.mark.parametrize(("share", "is_named"), [(5e-5, False), (4e-4, True)])
 @pytest.mark.parametrize("kind", ["output_crosstalk", "input_crosstalk"])
 def test_crosstalk_is_named_from_a_ten_thousandth_on(kind, share, is_named):
-    """Noise is so low that even half of that is hundreds of standard errors away from zero."""
+    """Noise is so low that even half of that is hundreds of standard errors from zero."""
     notes = calibrate(board(input_noise_V=1e-8, **{kind: share}), points=400, releases=0).notes
     assert any("picks up" in note for note in notes) is is_named, notes
 
@@ -379,8 +379,8 @@ def test_errors_of_kT_and_mobility_are_their_spread_over_repeats():
         assert pulls.std(ddof=1) == pytest.approx(1.0, abs=SIGMAS / (2 * repeats) ** 0.5)
 
 
-class NotingRates:
-    """Notes the rate and the gradient of every update."""
+class RecordingOptimiser:
+    """An optimiser that records the rate and the gradient of every update."""
 
     def __init__(self):
         self.inner = optimiser_named("sgd", 3, POTENTIAL.parameters)
@@ -401,7 +401,7 @@ def test_rate_falls_from_the_first_step_on():
         schedule=geometric(2, 0.05, 3.0),
         points=PointSource(np.array([[1.0, 0.5]]), Noising(), -bound, bound),
         sampling=Sampling(4, np.random.default_rng(0)),
-        optimiser=NotingRates(),
+        optimiser=RecordingOptimiser(),
         rate=Rate(0.1, 0.02, 4),
     )
     batches = [batch for _ in range(4) for batch in training.measure_all()]
@@ -413,7 +413,7 @@ def test_rate_falls_from_the_first_step_on():
 
 @pytest.mark.parametrize("online", [False, True])
 def test_projected_is_a_share_of_the_parameters(online):
-    """Every update puts back 5 of 7 parameters, which may not move, and sometimes a quartic."""
+    """Every update projects back 5 of 7 parameters, which are fixed, and sometimes a quartic."""
     fixed = {"bias": (0.0, 0.0), "coupling": (0.0, 0.0), "stiffness": (1.0, 1.0)}
     ranges = {**fixed, "quartic": (-1.0, 100.0)}
     settings = SimulatedSettings(ranges=ranges)

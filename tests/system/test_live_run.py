@@ -1,4 +1,4 @@
-"""A run that is watched: all of it is published, and its user can hold it and make it safe."""
+"""A watched run: all of it is published, and its user can pause it and make it safe."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from oscilab.live.control import address_path, log_path
 from oscilab.traces.run import open_run
 
 RAMP_S = 10.0 / SLEW
-"""The longest way to a safe value, 10 V, at the slew limit."""
+"""The longest ramp to a safe value, 10 V, at the slew limit."""
 MARGIN_S = 5.0
-"""On a busy machine; benchmarks/live_view.py measures the 100 ms on an idle one."""
+"""Margin for a busy machine; benchmarks/live_view.py measures the 100 ms on an idle one."""
 
 
 def messages_until(subscription, wanted, kinds):
@@ -70,7 +70,7 @@ def test_all_that_is_measured_is_published(tmp_path):
     assert reading.arrays["forces"].shape == (40, 2)
     assert reading.arrays["residuals"].shape == (40, 2)
     assert heard[-1].body == {"how": "finished", "reason": ""}
-    # Nothing is left but the run.
+    # Only the run is left.
     assert not address_path(run.path).exists()
 
 
@@ -90,7 +90,7 @@ def test_being_watched_changes_no_number(tmp_path):
 
 
 def test_a_pause_holds_before_the_next_batch(tmp_path, asking):
-    """At most the batch that was being measured when it came is still measured."""
+    """At most the batch in progress is still measured."""
     bench = bench_file(tmp_path, pace=1.0)
     run = RunInThread(tmp_path, "rack", str(bench), steps=4000, batch=2)
     requests = asking(run.address())
@@ -114,7 +114,7 @@ def test_a_pause_holds_before_the_next_batch(tmp_path, asking):
 
 @pytest.mark.parametrize("held", [False, True])
 def test_the_safe_state_reaches_the_outputs(tmp_path, asking, held):
-    """While a waveform of some tens of seconds plays, and while the run is paused."""
+    """The outputs are made safe during a waveform of tens of seconds, and in a paused run."""
     bench = bench_file(tmp_path, pace=1.0 if held else 20.0)
     run = RunInThread(tmp_path, "rack", str(bench), steps=4000, batch=2 if held else 40)
     requests = asking(run.address())
@@ -136,7 +136,7 @@ def test_the_safe_state_reaches_the_outputs(tmp_path, asking, held):
 
 
 @pytest.mark.slow
-def test_a_killed_run_is_told_from_a_silent_one(tmp_path):
+def test_a_killed_run_is_distinguished_from_a_silent_one(tmp_path):
     run = RunInProcess(tmp_path, "--steps", "100000")
     assert not run.address.is_gone
     run.kill()

@@ -1,4 +1,4 @@
-"""Who is not the run's user, and viewers that hang, change nothing and cost nothing."""
+"""Other users, and viewers that hang, neither change nor delay a run."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_only_this_computer_can_connect(tmp_path):
 
 @pytest.mark.slow
 def test_strangers_change_nothing(tmp_path):
-    """Wrong tokens, no tokens, noise, and thousands of all of them, while the run goes on."""
+    """Thousands of wrong tokens, missing tokens and noise do not affect the run."""
     run = RunInThread(tmp_path, steps=400)
     address = run.address()
     context = zmq.Context()
@@ -111,7 +111,7 @@ def test_the_safe_state_gets_through_a_flood(tmp_path):
 
 @pytest.mark.slow
 def test_a_viewer_that_hangs_costs_the_run_nothing(tmp_path):
-    """It never takes a message; what it is not sent is dropped, and the run ends by itself."""
+    """A viewer takes no messages; they are dropped, and the run ends normally."""
     run = RunInThread(tmp_path, steps=400)
     hanging = [Subscription(run.address()) for _ in range(3)]
     run.join()

@@ -1,4 +1,4 @@
-"""Training and playing through nidaqmx and gRPC is what the board in this process does."""
+"""Training and playback through nidaqmx and gRPC equal those on the board in this process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def trained(experiment, device, folder, settings):
 
 
 def differences(first, second):
-    """Differences of means and of second moments, in standard errors."""
+    """Return the differences of means and second moments, in standard errors."""
     found = []
     for power in (1, 2):
         a, b = (np.asarray(samples, np.float64) ** power for samples in (first, second))

@@ -1,4 +1,4 @@
-"""A waveform on NI boards that is cut short: the way to safe values starts where it came to."""
+"""After an aborted waveform on NI boards, the ramp to safe values starts at its last sample."""
 
 import sys
 import threading
@@ -25,7 +25,7 @@ LIMITS = {
 SETTINGS = {
     "start": "assume-safe", "samples_per_slice": 1, "rate_hz": 1e3, "longest_s": 600.0,
 }  # fmt: skip
-# The first is where a waveform starts, the last where it would end.
+# The first point is the start of the waveform, the last its end.
 POINTS = np.repeat([[0.0, 0.0], [3.0, 3.0], [-3.0, -3.0]], [1, 5000, 10], axis=0)
 PATIENCE_S = 60.0
 

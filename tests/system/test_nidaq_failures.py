@@ -1,4 +1,4 @@
-"""However NI-DAQmx fails a run: one sentence, safe outputs where they live, a run to resume."""
+"""Failures of NI-DAQmx in a run end with one sentence, safe outputs and a resumable run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def rack(tmp_path):
 @posix
 @pytest.mark.slow
 def test_a_server_that_is_killed(rack):
-    """The board keeps its outputs, as under power; `safe` and resuming take it from there."""
+    """The board keeps its outputs, as under power, until `safe` or resuming."""
     rack.serve()
     process = rack.start(*rack.train("--steps", "60"))
     rack.wait_for_a_checkpoint()
@@ -49,7 +49,7 @@ def test_a_server_that_is_killed(rack):
 @posix
 @pytest.mark.slow
 def test_a_server_that_stops_answering(rack):
-    """No call waits beyond its deadline, and the boards' watchdogs bring the outputs down."""
+    """No call waits beyond its deadline, and the boards' watchdogs make the outputs safe."""
     rack.serve(connection="watchdog_s = 5.0")
     process = rack.start(*rack.train("--steps", "60"))
     rack.wait_for_a_checkpoint()
@@ -65,7 +65,7 @@ def test_a_server_that_stops_answering(rack):
         assert run.status == "failed"
     rack.server.send_signal(signal.SIGCONT)
     rack.wait_until(lambda: rack.is_safe, "the watchdogs never tripped")
-    # Whether it has heard the run leave, from what waited in its socket, is a matter of moments.
+    # Whether the server still received the end of the run depends on timing.
     code, _, err = rack.resume()
     if code != 0:
         freed(rack, code, err)
@@ -75,7 +75,7 @@ def test_a_server_that_stops_answering(rack):
 
 
 def freed(rack, code, err):
-    """Refused, because a run that is dead has reserved lines; `safe` frees them."""
+    """Check that a dead run's reserved lines were refused, and release them by `safe`."""
     assert code == 4, err
     assert "reserved by another task" in only_sentence(err)
     assert "free them by `oscilab safe rack`" in only_sentence(err)
@@ -108,7 +108,7 @@ os._exit(0)
 
 @pytest.mark.slow
 def test_lines_that_a_dead_client_has_reserved(rack):
-    """They stay so on a server that never heard it leave, as on NI's."""
+    """As on NI's server, they stay reserved if the server never received the client's end."""
     rack.serve()
     subprocess.run([sys.executable, "-c", RESERVE, rack.address], check=True)
     freed(rack, *rack.do(*rack.train("--steps", "2"))[::2])
@@ -119,7 +119,7 @@ def test_lines_that_a_dead_client_has_reserved(rack):
 @pytest.mark.slow
 @pytest.mark.parametrize("board", ["Dev1", "Dev2"])
 def test_a_board_that_is_pulled_out_of_a_running_chassis(rack, board):
-    """The other board's outputs are safe; with the board back in its place the run goes on.
+    """The other board's outputs are safe; with the board back the run resumes.
 
     Dev1 has the analog outputs, Dev2 the clock, the inputs and the clamps' enable.
     """
@@ -167,7 +167,7 @@ def test_a_board_that_is_missing(rack):
 
 @pytest.mark.slow
 def test_a_channel_that_is_wrong(rack):
-    """Nothing begins by it, and a run that is there waits until the bench is right again."""
+    """No run starts, and an existing run resumes once the bench is correct."""
     wrong = '{ "Dev1/ao0" = "bias[0]", "Dev1/ao99" = "bias[1]" }'
     rack.serve()
     rack.describe(wiring=wrong)

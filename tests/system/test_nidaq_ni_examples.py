@@ -1,6 +1,6 @@
 """NI's own example programs, unmodified, on virtual boards.
 
-Their text is NI's and is not kept here. `OSCILAB_NI_EXAMPLES=DIR` names the folder `examples` of a
+Their text is NI's and not stored here. `OSCILAB_NI_EXAMPLES=DIR` names the folder `examples` of a
 checkout of github.com/ni/nidaqmx-python; neither the package nor its source distribution has it.
 """
 
@@ -21,12 +21,12 @@ OUTSIDE = {
     "power": "calculated power is not implemented",
     "_helper|__init__": "no program",
 }
-"""Paths that are not run, and why."""
+"""Paths that are not run, with the reason."""
 OPTIONS = {
     "_ext_clk": ["--clock", "/Dev1/PFI0=1000"],
     "_dig_(start|ref)": ["--pulse", "/Dev1/PFI0=0.01", "--pulse", "/Dev1/PFI8=0.2"],
 }
-"""What is at the terminals, by a part of the path."""
+"""Signals at the terminals, by a part of the path."""
 SAID = {
     "analog_in/voltage_acq_int_clk.py": r"Acquired data: \[(1\.5, ){49}1\.5\]",
     "analog_in/voltage_sample.py": r"Acquired data: 1\.5",
@@ -44,7 +44,7 @@ SAID = {
     "synchronization/multi_function/cont_ai_di_acq.py": r"Acquired ([1-9]\d*000) total AI .* \1 ",
     "system_properties.py": r"Device Name: Dev1, Product Category: ",
 }
-"""What a program must have said; the others must only end well."""
+"""Required output of programs; the others must only succeed."""
 
 
 def programs():

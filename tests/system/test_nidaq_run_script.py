@@ -1,4 +1,4 @@
-"""`python -m oscilab_sim.nidaq.run`: a script for hardware runs as it is, without any."""
+"""Scripts for hardware run unchanged with `python -m oscilab_sim.nidaq.run`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run(tmp_path):
 
 
 def test_a_script_runs_as_it_is(run):
-    """It finds its neighbours and its arguments, and ends with its own exit code."""
+    """A script finds its own modules and arguments, and its exit code is kept."""
     done = run("--signal", "Rack1/ai3=Rack2/ao0", "script.py", "fail", "--seconds", "9")
     assert "['Rack2', 'Rack1']" in done.stdout
     assert "read 1.25 ['fail', '--seconds', '9']" in done.stdout

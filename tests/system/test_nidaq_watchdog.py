@@ -1,4 +1,4 @@
-"""Watchdogs of NI boards that expire while the host is only slow, and still there."""
+"""Watchdogs of NI boards that expire while the host is slow but alive."""
 
 import sys
 import time
@@ -34,7 +34,7 @@ def test_a_host_that_slept_is_told_so_and_outputs_are_safe():
         theta = array.description.potential.vector(stiffness=2.0)
         array.measure_forces(theta, [[1.0, -1.0]])
         assert not rest_of(array, board)
-        # As where the computer sleeps: the timers are fed again only after they have expired.
+        # As on a computer that slept, the timers are reset only after they have expired.
         array.wired.front_end._heartbeat._every = 4 * WATCHDOG_S
         until = time.monotonic() + PATIENCE_S
         while not rest_of(array, board):
@@ -42,9 +42,9 @@ def test_a_host_that_slept_is_told_so_and_outputs_are_safe():
             time.sleep(0.01)
         with pytest.raises(InterlockTripped, match="watchdogs of device pair have expired"):
             array.measure_forces(theta, [[1.0, -1.0]])
-        # The last resort reaches boards that their watchdogs hold.
+        # The last resort works on boards whose watchdogs have expired.
         assert rest_of(array, board)
-        # They watch over what is driven afterwards as well, where somebody resumes.
+        # The watchdogs are active again after resuming.
         assert all(watchdog.deadline for watchdog in twin.server.driver.watchdogs.values())
         array.measure_forces(theta, [[1.0, -1.0]])
         array.close()

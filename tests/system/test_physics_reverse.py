@@ -40,7 +40,7 @@ def exact_protocol(slices, interpolation="constant", noising=None):
 
 
 def propagated(protocol):
-    """Mean and covariance at the end, carried exactly through the same held settings.
+    """Return the final mean and covariance of exact propagation through the held settings.
 
     Within a setting with force -K x - b, m' = e m + (e - 1) K^-1 b and
     C' = S + e (C - S) e, where e = exp(-K t) and S = T K^-1.
@@ -67,7 +67,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_ends_as_exact_propagation_says(case):
-    """Mean and covariance to 5 standard errors, and half a percent for the steps themselves.
+    """Mean and covariance agree to 5 standard errors, plus half a percent for the steps.
 
     False-alarm rate 6e-6 over the nine numbers of each case. The covariance at the start
     differs by 30 standard errors, so that a playback that does nothing fails.
@@ -88,10 +88,10 @@ def test_ends_as_exact_propagation_says(case):
 
 @pytest.mark.parametrize("case", ["24 slices", "linear", "fast and warm"])
 def test_the_slices_themselves_lead_to_the_target(case):
-    """What the exact propagation leads to is p at t_min, to a few percent of its spread.
+    """Exact propagation leads to p at t_min, to a few percent of its spread.
 
-    Nothing is random here: this holds the protocol's conventions (which node, which order,
-    which durations), on which the test above relies, to the target.
+    This deterministic test checks the protocol's conventions (nodes, order, durations), on which
+    the test above relies.
     """
     mean, covariance = propagated(CASES[case])
     wanted_mean, wanted = moments_at(0.02)
@@ -101,7 +101,7 @@ def test_the_slices_themselves_lead_to_the_target(case):
 
 
 def test_the_default_step_costs_under_one_percent():
-    """Final variances at the default step fraction: 0.8 % at most, and 5 standard errors.
+    """Final variances at the default step fraction are off by at most 0.8 % + 5 standard errors.
 
     False-alarm rate 2e-6.
     """

@@ -1,4 +1,4 @@
-"""The integrator: its order as measured, and how fast things relax."""
+"""The integrator: its measured order, and relaxation rates."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from oscilab_sim.streams import RandomStreams
 def test_weak_order_is_one():
     """The bias of E[x^2] in U = x^2/2 + x^4/8 shrinks as dt^1: its slope in logarithms.
 
-    A nonlinear force, because for a spring the stationary variance is known to all orders and
-    tested elsewhere. 6.4e5 copies are looked at 20 times, a relaxation time apart, which makes
-    the standard error of the slope 0.015; at these steps the second order adds 0.07 to it. Within
-    0.95 to 1.2, a false alarm has a rate below 1e-6.
+    The force is nonlinear, because the stationary variance of a spring is known to all orders and
+    tested elsewhere. 6.4e5 copies are read 20 times, a relaxation time apart, so the standard error
+    of the slope is 0.015; at these steps the second order adds 0.07. For a slope from 0.95 to 1.2
+    the false-alarm rate is below 1e-6.
     """
     grid = np.linspace(-8, 8, 4001)
     density = np.exp(-(grid**2) / 2 - grid**4 / 8)
@@ -41,8 +41,8 @@ def test_weak_order_is_one():
 def test_modes_relax_at_their_own_rates():
     """Normal modes of two coupled springs decay as exp(-lambda t), at several times.
 
-    Without a bath, so that nothing is random: the scheme's relative error, lambda t f / 2 with
-    f = 0.002 of the stiffest mode, is below 0.004 here.
+    There is no bath, so nothing is random. The scheme's relative error, lambda t f / 2 with
+    f = 0.002 for the stiffest mode, is below 0.004.
     """
     potential = Potential(all_to_all(2), ["stiffness", "coupling"])
     theta = potential.vector(stiffness=2.0, coupling=1.5)
@@ -57,7 +57,7 @@ def test_modes_relax_at_their_own_rates():
 
 
 def test_correlations_decay_with_the_relaxation_time():
-    """Of a spring in equilibrium, <x(0) x(t)> = T/k (1 - k dt)^(t/dt), to 5 standard errors.
+    """For a spring in equilibrium, <x(0) x(t)> = T/k (1 - k dt)^(t/dt), to 5 standard errors.
 
     False-alarm rate 2e-6 over the three times.
     """

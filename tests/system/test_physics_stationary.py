@@ -1,4 +1,4 @@
-"""Where the simulated array settles: harmonic networks, a double well, any temperature."""
+"""Stationary states of the simulated array: harmonic networks, a double well, temperatures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def engine_name(request):
 
 
 def settled(name, potential, theta, copies, step, steps, temperature=1.0, seed=0):
-    """Positions `[copy, oscillator]` after free motion from rest, in float64."""
+    """Return positions `[copy, oscillator]` after free motion from rest, in float64."""
     engine = choose_engine(name, potential, threads=1)
     moving = engine.release(np.zeros((copies, potential.oscillators)), RandomStreams(seed).next())
     moving.hold(theta, step, steps, temperature)
@@ -25,7 +25,7 @@ def settled(name, potential, theta, copies, step, steps, temperature=1.0, seed=0
 
 
 def departure(x, expected):
-    """The largest error of the covariance of normal `x` `[copy, i]`, in its standard errors."""
+    """Return the largest error of the covariance of normal `x` `[copy, i]`, in standard errors."""
     found = x.T @ x / len(x)
     scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)) + expected**2)
     return (np.abs(found - expected) / scale).max() * np.sqrt(len(x))

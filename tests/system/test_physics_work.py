@@ -1,4 +1,4 @@
-"""Work and heat of a trap that breathes, against exact means and Jarzynski's equality."""
+"""Work and heat of a breathing trap, against exact means and Jarzynski's equality."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COPIES, OSCILLATORS = 20000, 2
 
 
 def breathing(stiffness, interpolation="constant"):
-    """Traps of the given stiffnesses, in the order in which they are played."""
+    """Return a protocol of traps of the given stiffnesses, in order of playback."""
     potential = Potential(lattice(1, OSCILLATORS, 0), ["stiffness"])
     nodes = list(reversed(stiffness))
     if interpolation == "constant":
@@ -60,7 +60,7 @@ CASES = {
 def test_mean_work_and_heat_are_those_of_the_variance(case):
     """Both means to 5 standard errors and half a percent for the steps: false alarms 1e-6.
 
-    Each is tested by itself: their difference telescopes to an energy and would prove nothing.
+    Each is tested separately, because their difference telescopes to an energy.
     """
     protocol = CASES[case]
     variance = 1 / protocol.stairs().parameters[0, 0]
@@ -77,7 +77,7 @@ def test_jarzynskis_equality(case):
     """<exp(-W)> = exp(-dF), dF = ln(k_end / k_start) / 2 an oscillator, from equilibrium.
 
     To 5 standard errors and half a percent for the steps: false-alarm rate 6e-7. The traps only
-    narrow, so that W >= 0 and the average is over bounded numbers. The mean work is well above dF:
+    narrow, so W >= 0 and the average is over bounded numbers. The mean work is well above dF, so
     exp(-<W>) would not pass.
     """
     protocol = CASES[case]
@@ -91,7 +91,7 @@ def test_jarzynskis_equality(case):
 
 
 def test_heat_of_equilibration_is_half_a_degree_of_freedom_each():
-    """From rest, every oscillator takes T/2 from the bath, whatever its spring.
+    """From rest, every oscillator takes T/2 from the bath, for any spring.
 
     To 5 standard errors and one percent for the steps: false-alarm rate 6e-7.
     """

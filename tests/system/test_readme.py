@@ -1,4 +1,4 @@
-"""The code in the READMEs does what it says: every block is run as it stands."""
+"""Every code block in the READMEs runs unchanged."""
 
 import re
 import shlex
@@ -16,7 +16,7 @@ def test_there_are_blocks_to_run():
 
 
 def windowed(block):
-    """Whether its commands open a window, or draw on a terminal, until somebody ends them."""
+    """Return whether its commands open a window, or draw on a terminal, until they are ended."""
     return "oscilab view" in block
 
 
@@ -24,7 +24,7 @@ RUN = [block for block in blocks("sh") if not windowed(block)]
 
 
 def test_commands_with_windows_are_as_written(tmp_path):
-    """Their windows are driven by tests of their own; here, that commands and options are there."""
+    """Their commands and options exist; other tests drive the windows."""
     (block,) = filter(windowed, blocks("sh"))
     for line in block.strip().splitlines():
         words = shlex.split(line, comments=True)

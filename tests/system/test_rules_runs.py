@@ -1,4 +1,4 @@
-"""Runs by every rule: trained, resumed bit for bit, refused, and through wires."""
+"""Runs by every rule: training, bit-identical resuming, refusals, and wired arrays."""
 
 import shutil
 
@@ -15,12 +15,12 @@ from oscilab.traces.run import open_run
 from oscilab.wired.calibration import write_calibration
 from oscilab.wired.operate import wired_array
 
-# Slowly: from a few noisy contrasts a protocol with far wells would come, slow to play.
+# A low rate: a few noisy contrasts could make a protocol with far wells, which is slow to play.
 TINY = {"steps": 4, "slices": 3, "samples": 50, "batch": 8, "checkpoint_every": 2, "rate": 1e-4}
 
 
 class StopAt(Quiet):
-    """Interrupts after so many steps."""
+    """Interrupts after `steps` steps."""
 
     def __init__(self, steps):
         self.left = steps
@@ -62,7 +62,7 @@ def test_a_stopped_run_resumes_to_the_same_protocol(rule, online, tmp_path):
         assert readings[kept].shape[1:] == (8, 2)
 
 
-def test_a_useless_setting_is_refused_before_anything_is_written(tmp_path):
+def test_an_unused_setting_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(InvalidInput, match="delta means nothing to the rule force-matching"):
         oscilab.train("two-gaussians", overrides={"delta": 0.2}, out=tmp_path / "run.h5")
     assert not list(tmp_path.iterdir())
@@ -72,10 +72,10 @@ def test_a_useless_setting_is_refused_before_anything_is_written(tmp_path):
 def test_rules_through_wires_with_flaws_after_calibration(tmp_path):
     """`virtual-flawed`, calibrated: force matching, CD1 and displacement find the same modes.
 
-    Largest differences from the truth that were seen, of weights and of means: force matching 0.026
-    and 0.10, CD1 0.062 and 0.09, displacement 0.031 and 0.07. The seed is fixed; how they scatter
-    over seeds was not measured, so that no false-alarm rate can be stated, and the bounds are twice
-    the largest seen.
+    The largest observed differences from the truth, of weights and of means, were 0.026 and 0.10
+    for force matching, 0.062 and 0.09 for CD1, 0.031 and 0.07 for displacement. The seed is fixed.
+    The scatter over seeds was not measured, so no false-alarm rate is stated; the bounds are twice
+    the largest values.
     """
     bench = tmp_path / "bench.toml"
     shutil.copy(example_benches()["virtual0"], bench)

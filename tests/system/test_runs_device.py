@@ -1,4 +1,4 @@
-"""A device that brings its own topology and terms: trained, stopped, resumed, played again."""
+"""A device with its own topology and terms: training, stopping, resuming, playback."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ SMALL = {"steps": 6, "slices": 3, "samples": 40, "batch": 16, "checkpoint_every"
 
 
 class StopAt(Quiet):
-    """Interrupts after so many notes of progress."""
+    """Interrupts after `steps` progress reports."""
 
     def __init__(self, steps):
         self.left = steps

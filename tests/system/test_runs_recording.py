@@ -1,4 +1,4 @@
-"""What a run file keeps of a wired array: its lines, its calibration, its converters' codes."""
+"""The records of a wired array in a run file: lines, calibration, converter codes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_readings_are_codes_that_lose_less_than_the_converter_did(run: Path, nam
         targets = [each.decode() for each in channels["target"][:]]
         gains = channels["gain"][:]
         lines = [number for number, it in enumerate(targets) if it.startswith(f"{name[:-1]}[")]
-        # The converter of this bench has 16 bits over 20 V.
+        # The converters of this bench have 16 bits over 20 V.
         assert len(lines) == 2
         assert scale <= 1.5 * np.abs(gains[lines]).min() * 20 / 2**16
         codes = stored[...].astype(float)
@@ -92,8 +92,8 @@ LINE = LineRecord("ai0", "force[0]", gain=0.5, lower=-10, upper=10, resolution=2
     ("line", "average", "coded"),
     [
         (LINE, 1, True),
-        # An average of 4 lies on a grid of half a step to its own error, one of 64 on one finer
-        # than 16 bits have.
+        # An average of 4 readings needs a grid of half a step, one of 64 a finer grid than that of
+        # 16 bits.
         (LINE, 4, True),
         (LINE, 64, False),
         (replace(LINE, resolution=20 / 2**16), 1, True),

@@ -1,4 +1,4 @@
-"""A rack from the command line: the example benches, and talking to one instrument."""
+"""A rack from the command line: the example benches, and the prompt of one instrument."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def command(folder, *arguments, text=None):
 
 @pytest.fixture
 def twin(tmp_path):
-    """A rack in this process, which the device of `bench.toml` is pointed to."""
+    """A rack in this process, to which the device of `bench.toml` is connected."""
     with twin_of(described(timeout_s=SILENCE_S)) as (twin, device):
         write_bench(tmp_path / "bench.toml", device)
         yield twin

@@ -1,4 +1,4 @@
-"""The virtual instruments: what they keep, what they refuse, and what reaches the board."""
+"""The virtual instruments: settings, refusals, and effects on the board."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from racks import described, twin_of
 
 @pytest.fixture(scope="module")
 def rack():
-    """One rack for all: every test begins by resetting the instruments."""
+    """One rack for all tests, each of which begins by resetting the instruments."""
     values = described()
     values["connection"]["instruments"]["box"] = {
         "kind": "generic", "resource": "TCPIP::box::1::SOCKET", "identity": "Box",
@@ -202,7 +202,7 @@ def test_a_timer_spaces_scans_and_the_bus_starts_them_one_by_one(daq):
 def test_a_signal_beyond_its_range_reads_as_overload(rack, dac, daq):
     line = rack.board.channels.input_numbers["daq_103"]
     assert line >= 0
-    # A clamp as far out as it goes, pushed by a bias: the force is beyond 100 mV.
+    # With the largest set-point and a bias the force exceeds 100 mV.
     dac("SOUR24:VOLT 5;:SOUR11:VOLT 9;:SOUR1:VOLT 9")
     full = float(daq("MEAS:VOLT? 10,(@101)"))
     assert abs(full) > 1

@@ -1,7 +1,7 @@
-"""Other people's drivers find the virtual instruments good enough.
+"""Public drivers work with the virtual instruments.
 
-They run in a process of their own, in the environment whose interpreter OSCILAB_PEERS names, or in
-this one. `pip install "oscilab[peers]"` brings them; a driver that is not there is a skip.
+They run in a separate process, in the environment of the interpreter OSCILAB_PEERS or in this one.
+`pip install "oscilab[peers]"` installs them; tests of missing drivers are skipped.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def rack():
 
 @pytest.fixture
 def run(rack, tmp_path):
-    """What a driver did, and with it that no instrument has an error left."""
+    """Return a function that runs a driver, and checks that no instrument has an error."""
     python = os.environ.get("OSCILAB_PEERS", sys.executable)
 
     def peer(*arguments):
@@ -108,7 +108,7 @@ def test_pymeasure_33500(rack, run):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 def test_daqmon_34970a(rack, run):
-    """The DAQ970A's predecessor, whose commands it keeps, on a serial line."""
+    """Use the driver of the DAQ970A's predecessor, which has the same commands, by serial line."""
     found = run("daqmon-34970a", "daq")
     assert "DAQ970A" in found["idn"]
     assert found["points"] == 12

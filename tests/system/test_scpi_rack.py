@@ -1,4 +1,4 @@
-"""The front end over virtual instruments: what it sends, and what arrives."""
+"""The front end on virtual instruments: messages sent, and their effects."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_it_is_a_front_end_that_is_not_hardware_timed(rack):
         front_end.exchange(None, 1.0, [], np.zeros(0, np.int64))
 
 
-def test_connecting_says_who_is_there_and_drives_nothing(make):
+def test_connecting_returns_the_identity_and_moves_nothing(make):
     rack = make()
     identity = rack.front_end.connect()
     assert (identity.kind, identity.simulated) == ("scpi", False)
@@ -48,14 +48,14 @@ def test_connecting_says_who_is_there_and_drives_nothing(make):
     assert "*CLS" not in heard
 
 
-def test_clear_and_reset_come_where_told(make):
+def test_clear_and_reset_are_sent_if_configured(make):
     rack = make({"dac": {"clear": True, "reset": True}})
     rack.front_end.connect()
     assert rack.heard["dac"][:2] == ["*CLS;*OPC?", "*RST;*OPC?"]
     assert "*CLS" not in " ".join(rack.heard["awg"])
 
 
-def test_every_write_is_followed_by_a_look_at_the_error_queue(rack):
+def test_the_error_queue_is_read_after_every_write(rack):
     rack.front_end.read_outputs()
     rack.front_end.set_outputs(rack.zeros(dac_1=1.0, dac_24=1.0, awg_2=-3.0))
     rack.front_end.read_inputs(["daq_103", "daq_101", "daq_301_0"])
@@ -89,7 +89,7 @@ def test_a_channel_that_was_left_playing_becomes_a_level_without_a_jump(make):
     assert rack.twin.board.lowest[line] == 0.0
 
 
-def test_readings_come_in_the_order_that_was_asked_for(rack):
+def test_readings_come_in_the_requested_order(rack):
     names = ["daq_104", "daq_301_0", "daq_101", "daq_102"]
     volts = rack.front_end.read_inputs(names, 3)
     assert volts.shape == (4, 3)
@@ -100,7 +100,7 @@ def test_readings_come_in_the_order_that_was_asked_for(rack):
     assert positions[1] == pytest.approx(-3 * positions[0])
 
 
-def test_what_reading_takes_counts_as_part_of_the_pause(rack):
+def test_the_duration_of_a_reading_counts_as_part_of_the_pause(rack):
     front_end, board = rack.front_end, rack.twin.board
     front_end.set_outputs(rack.zeros())
     begin = board.seconds

@@ -1,4 +1,4 @@
-"""Instruments of a rack that report errors, fall silent, or are cut short."""
+"""Instruments of a rack that report errors, fall silent, or are interrupted."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_silent_instrument_is_lost_once_and_the_others_are_put_off(make):
 
 
 def test_an_answer_that_was_not_waited_for_is_not_taken_for_the_next(rack):
-    """As when Ctrl-C falls into a read: the connection is reopened."""
+    """After Ctrl-C during a read the connection is reopened."""
     link = rack.front_end.rack.links["dac"]
     resource = link._opened()
     read = resource.read

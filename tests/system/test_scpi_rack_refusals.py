@@ -1,4 +1,4 @@
-"""What a rack is refused for before anything is driven: its bench file, its instruments."""
+"""Refusals of a rack before anything is driven, because of its bench file or instruments."""
 
 from __future__ import annotations
 

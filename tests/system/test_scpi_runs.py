@@ -1,4 +1,4 @@
-"""Whole runs on a rack: trained over sockets, broken in the middle, resumed."""
+"""Whole runs on a rack: training over sockets, faults during a run, resuming."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TINY = {"steps": 3, "batch": 6, "samples": 24, "slices": 2, "checkpoint_every": 
 
 
 class Bench:
-    """A twin in this process, and a bench file that leads to it."""
+    """A twin in this process, and a bench file for it."""
 
     def __init__(self, twin, device, folder):
         self.twin, self.device = twin, device
@@ -36,11 +36,11 @@ class Bench:
         return {c.name: float(v) for c, v in zip(channels, self.twin.board.levels, strict=True)}
 
     def safe(self):
-        """Where the outputs are at their safe values: clamps on, all else at 0.25 V."""
+        """Return the safe levels: clamps on, all else at 0.25 V."""
         return {name: 1.0 if name == "dac_24" else 0.25 for name in self.levels()}
 
-    def spoil(self, name, which, how):
-        """`how(message, handle)` answers the first message that `which` holds for, and later."""
+    def break_instrument(self, name, which, how):
+        """Let `how(message, handle)` answer messages from the first that satisfies `which`."""
         instrument = self.twin.instruments[name]
         handle = instrument.handle
 
@@ -49,7 +49,7 @@ class Bench:
 
         instrument.handle = spoilt
 
-    def mend(self, name):
+    def repair(self, name):
         self.twin.instruments[name].__dict__.pop("handle", None)
 
 
@@ -62,7 +62,7 @@ def bench(tmp_path):
 
 
 def after(count):
-    """Holds from the `count`-th message on that is no question."""
+    """Return a condition that holds from the `count`-th command."""
     seen = iter(range(10**9))
     return lambda message: b"VOLT" in message and next(seen) >= count
 
@@ -82,7 +82,7 @@ def test_a_run_ends_at_the_safe_values(bench):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["dac", "awg", "daq"])
 def test_an_instrument_that_is_switched_off_in_the_middle(bench, name):
-    """The sentence names it and its command; the others go to their safe values, or off."""
+    """The error names it and its command; the others go to their safe values, or off."""
     seen = iter(range(10**9))
     last = []
 
@@ -90,7 +90,9 @@ def test_an_instrument_that_is_switched_off_in_the_middle(bench, name):
         last.append(message)
 
     what = b"READ?" if name == "daq" else b"VOLT"
-    bench.spoil(name, lambda message: last or (what in message and next(seen) >= 30), off)
+    bench.break_instrument(
+        name, lambda message: last or (what in message and next(seen) >= 30), off
+    )
     with pytest.raises(DeviceFailed, match=f"instrument {name} at .* did not answer to") as failure:
         bench.train()
     assert "check its power and its cable, then resume" in str(failure.value)
@@ -101,7 +103,7 @@ def test_an_instrument_that_is_switched_off_in_the_middle(bench, name):
     with oscilab.open_run(bench.run) as run:
         assert run.status == "failed"
         assert run.checkpoint()[0] >= 1
-    bench.mend(name)
+    bench.repair(name)
     result = bench.resume()
     assert np.isfinite(result.samples).all()
     assert bench.levels() == bench.safe()
@@ -137,7 +139,7 @@ def test_an_error_in_the_queue_in_the_middle(bench):
             dac.note(ScpiError(-222))
         return handle(message)
 
-    bench.spoil("dac", after(50), refuse)
+    bench.break_instrument("dac", after(50), refuse)
     with pytest.raises(DeviceFailed, match=r"instrument dac .* has error -222 'Data out of range'"):
         bench.train()
     assert bench.levels() == bench.safe()
@@ -146,7 +148,7 @@ def test_an_error_in_the_queue_in_the_middle(bench):
 
 @pytest.mark.slow
 def test_a_wrong_identity_before_a_resumed_run(bench):
-    bench.spoil("daq", after(10**8), None)
+    bench.break_instrument("daq", after(10**8), None)
     bench.train()
     bench.twin.instruments["awg"].identity = "Agilent Technologies,33220A,MY1,1"
     writes = bench.twin.board.writes
@@ -166,9 +168,10 @@ def test_an_interlock_of_the_rack(bench):
 
 @pytest.mark.slow
 def test_training_over_sockets_is_what_the_simulation_does(tmp_path):
-    """Equal points train almost equal protocols (the voltmeter writes nine digits), and samples
-    agree in mean and second moment to 5 standard errors and 3 % for the rounding of slices to
-    the rack's clock: four comparisons, false-alarm rate 2e-6."""
+    """Equal points train almost equal protocols (the voltmeter has nine digits). Means and second
+    moments of samples agree to 5 standard errors and 3 % for the rounding of slices to the rack's
+    clock: four comparisons, false-alarm rate 2e-6.
+    """
     small = {"steps": 4, "batch": 16, "samples": 100, "seed": 4, "slices": 6}
     values = described()
     values["settings"] = {"time_s": 200.0, "longest_s": 1e5}

@@ -1,4 +1,4 @@
-"""Virtual instruments on sockets and terminals: rude clients never end them."""
+"""Virtual instruments on sockets and terminals survive misbehaving clients."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_block_that_is_too_long_for_what_was_sent_swallows_no_more_than_its_le
     with client(port) as connection:
         connection.sendall(b'TRAC:DEF "w",2\nTRAC:DATA "w",#18abcd')
         assert ask(connection, b"\n*I\n\n*IDN?\n").startswith("QDevil")
-        # The block took four bytes of the next line, as a real one would.
+        # The block includes four bytes of the next line, as on a real instrument.
         assert ask(connection, "SYST:ERR:COUN?\n") == "0"
 
 
@@ -92,7 +92,7 @@ def test_a_client_that_stops_in_the_middle_of_a_block(port, hard):
     with client(port) as connection:
         connection.sendall(b'TRAC:DEF "w",100\nTRAC:DATA "w",#3400abcdefgh')
         if hard:
-            # A reset instead of an orderly end.
+            # Reset the connection instead of closing it.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     with client(port) as other:
         wait_for_error(other, -161)

@@ -1,4 +1,4 @@
-"""Every study at its quick size, by its command, and what it must show."""
+"""Every study at its quick size, by its command, and its main result."""
 
 import csv
 from pathlib import Path
@@ -13,7 +13,7 @@ MNIST = Path(__file__).parents[3] / "shared" / "data" / "mnist"
 
 @pytest.fixture
 def study(tmp_path, capsys, monkeypatch):
-    """Runs one in an empty folder and gives the rows of its table."""
+    """Run a study in an empty folder, and return the rows of its table."""
     monkeypatch.chdir(tmp_path)
 
     def run(name, *arguments):
@@ -33,14 +33,14 @@ def study(tmp_path, capsys, monkeypatch):
 
 @pytest.mark.slow
 def test_two_gaussians_by_every_rule(study):
-    """Batch rules come as near to the truth as force matching, and that as near as its terms can.
+    """Batch rules come as close to the truth as force matching, which its terms limit.
 
-    At the full size the distance scatters by 2 % from seed to seed, mostly with the number of
-    samples, of which there are five times fewer here: some 5 % a seed, and so 5 % on a ratio of
-    means of two. 30 % is six of that (1e-9 if it is Gaussian, which was not measured). CD1 scatters
-    more at this size: seen 0.13 beside 0.12, its two seeds 0.03 apart. Seeds are fixed. Force
-    matching online was seen at 0.29, the others from as few releases at 0.29 to 0.34; a unit
-    Gaussian, which is what nothing learned plays, is at 0.45.
+    At full size the distance scatters by 2 % between seeds, mostly because of the number of
+    samples. There are five times fewer here, so about 5 % per seed, and 5 % in a ratio of means of
+    two. 30 % is six of these (1e-9 if Gaussian, which was not measured). CD1 scatters more at this
+    size: 0.13 was observed beside 0.12, with its two seeds 0.03 apart. Seeds are fixed. Online
+    force matching was at 0.29, the others with as few releases at 0.29 to 0.34; a unit Gaussian,
+    the result without learning, is at 0.45.
     """
     rows = {row["rule"]: row for row in study("two-gaussians")}
     distance = {rule: float(row["distance"]) for rule, row in rows.items()}
@@ -58,10 +58,11 @@ def test_two_gaussians_by_every_rule(study):
 
 @pytest.mark.slow
 def test_heat_grows_with_speed(study):
-    """By about c times 1.1 kT: from c = 0.5 to 2, 1.3 kT more.
+    """Heat grows by about c times 1.1 kT: from c = 0.5 to 2 by more than 1.3 kT.
 
-    Seen: 1.29 kT with 6 slices and with 24. The intervals over two seeds give each mean a standard
-    error of 0.02 to 0.08 kT, so that 0.6 is more than five of those of the difference (6e-7).
+    Observed: 1.29 kT with 6 slices and with 24. The intervals over two seeds give each mean a
+    standard error of 0.02 to 0.08 kT, so 0.6 is more than five standard errors of the difference
+    (6e-7).
     """
     rows = study("energetics")
     heat = {(row["slices"], row["speed"]): float(row["heat (kT)"]) for row in rows}

@@ -1,4 +1,4 @@
-"""Where points of a study are kept: files that are spoilt, missing, or cannot be written."""
+"""The store of a study's points, with damaged, missing or unwritable files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ POINT = Point("p0", "studies_work:square", {"number": 3})
 
 @pytest.mark.parametrize("spoilt", ["", "{", "[]", "{}", "null", '{"settings": {"number": 3}}'])
 def test_a_spoilt_point_is_named_with_its_remedy(tmp_path: Path, spoilt: str) -> None:
-    """A power failure may leave any of these."""
+    """A power failure can leave any of these files."""
     sweep([POINT], Store(tmp_path), Quiet())
     path = tmp_path / "points" / "p0.json"
     path.write_text(spoilt, encoding="utf-8")

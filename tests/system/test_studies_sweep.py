@@ -1,4 +1,4 @@
-"""Sweeps: finished points are files, an interruption loses one, and Dask does the same."""
+"""Sweeps: finished points are kept, an interruption loses at most one, with and without Dask."""
 
 import json
 import socket
@@ -41,7 +41,7 @@ def test_an_interrupted_sweep_goes_on_where_it_was(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         sweep(points("fail", log=str(log), at=2), Store(tmp_path), Quiet())
     assert lines(log) == [0, 1]
-    # What the second time does is the same work under the same settings, but for the failure.
+    # The second pass is the same work with the same settings, without the failure.
     for number in range(2):
         path = tmp_path / "points" / f"p{number}.json"
         stored = json.loads(path.read_text())
@@ -66,7 +66,7 @@ def test_a_killed_worker_loses_its_current_point_only(tmp_path):
     work = points("die_once", 6, log=str(log), at=3)
     measured = sweep(work, Store(tmp_path), Quiet(), workers=1)
     assert [each.values["number"] for each in measured] == list(range(6))
-    # With one worker, points that it held but had not been collected may be measured twice.
+    # With one worker, its uncollected points may be measured twice.
     assert set(lines(log)) == set(range(6))
     assert lines(log).count(3) == 2
     again = sweep(work, Store(tmp_path), Quiet(), workers=1)
@@ -76,10 +76,10 @@ def test_a_killed_worker_loses_its_current_point_only(tmp_path):
 
 @pytest.mark.slow
 def test_studies_run_beside_each_other(tmp_path):
-    """Whatever listens where Dask would show its page; a warning would fail this test."""
+    """The port of Dask's dashboard is in use; a warning would fail this test."""
     pytest.importorskip("distributed", reason="Dask is not installed")
     with ExitStack() as stack:
-        with suppress(OSError):  # Somebody else does already.
+        with suppress(OSError):  # The port is already in use.
             stack.enter_context(socket.create_server(("", 8787)))
         measured = sweep(points("square", 2), Store(tmp_path), Quiet(), workers=1)
     assert [each.values["square"] for each in measured] == [0, 1]

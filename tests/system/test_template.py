@@ -1,4 +1,4 @@
-"""The template of a front end: a package that installs, is found, and passes the contract."""
+"""The template of a front end makes a package that installs, is found, and passes the contract."""
 
 from __future__ import annotations
 

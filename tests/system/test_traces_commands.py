@@ -1,4 +1,4 @@
-"""What `oscilab traces` says of runs: list, info, compare, repair."""
+"""The output of `oscilab traces`: list, info, compare, repair."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_info_says_what_a_run_holds(finished: Path, capsys: pytest.CaptureFixtur
 
 
 def test_info_takes_no_heavy_library(finished: Path) -> None:
-    """A second on a large file leaves no time to import xarray."""
+    """Importing xarray would be too slow for `info`."""
     code = (
         "import sys\nfrom oscilab.cli.main import main\n"
         f"assert main(['traces', 'info', {str(finished)!r}]) == 0\n"

@@ -1,4 +1,4 @@
-"""What `oscilab traces export` writes, read back by the libraries that others use."""
+"""The output of `oscilab traces export`, read back by common libraries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run that is read while another process writes it."""
+"""Reading a run while another process writes it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from oscilab.traces.writer import RunWriter
 
 NODES = small_runs.NODES
 FOLLOWED = 50
-"""Steps of the live run; it then stays open, so that what there is to read is bounded."""
+"""Steps of the live run, which then stays open."""
 
 
 def write_on(path: Path, started: Any) -> None:

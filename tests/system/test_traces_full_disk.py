@@ -1,4 +1,4 @@
-"""A disk that fills up takes nothing that was committed."""
+"""A full disk loses nothing that was committed."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_full_file_system_takes_nothing_that_was_committed(tmp_path: Path, tim
 
 @pytest.mark.slow
 def test_a_full_ext4_takes_nothing_that_was_committed(tmp_path: Path) -> None:
-    """As above on a file system that allocates late; only root can mount it."""
+    """As above, on a file system that allocates late; only root can mount it."""
     if shutil.which("unshare") is None or shutil.which("mkfs.ext4") is None:
         pytest.skip("this needs unshare and mkfs.ext4 (Linux, e2fsprogs)")
     place, image = tmp_path / "try", tmp_path / "try.image"

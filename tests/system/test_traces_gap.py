@@ -1,4 +1,4 @@
-"""A run of which one file in the middle cannot be read."""
+"""A run with an unreadable file in the middle."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_viewers_show_the_last_reading_of_a_run_that_lacks_rows_before_it(tmp_pa
 
 
 def test_a_run_that_ends_keeps_what_cannot_be_read_of_it(tmp_path: Path) -> None:
-    """Joining the rest would delete it, and others may be able to read it."""
+    """Joining the rest would delete the file, which other tools may be able to read."""
     path = tmp_path / "run.h5"
     writer = RunWriter.create(path, small_runs.plan(), rotation=small_runs.FEW_ROWS)
     small_runs.write_steps(writer, 0, 4)

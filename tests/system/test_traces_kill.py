@@ -1,4 +1,4 @@
-"""A writer that is killed has lost nothing that it had committed."""
+"""A killed writer loses nothing that it had committed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def context() -> Any:
 def killed(
     context: Any, path: Path, rows: int = 0, stage: int = 0, delay: float = 0.0
 ) -> tuple[int, int]:
-    """Write a run, kill the writer; return the rows and the stage that it acknowledged.
+    """Write a run and kill the writer; return the acknowledged rows and stage.
 
     The kill comes `delay` seconds after the writer has started and acknowledged `rows` and `stage`.
     """
@@ -70,7 +70,7 @@ def killed(
 
 
 def kill_often(context: Any, folder: Path, moments: list[dict[str, Any]]) -> None:
-    """Kill a writer at each moment, and read what it leaves."""
+    """Kill a writer at each moment, and read the files that it leaves."""
     for number, moment in enumerate(moments):
         path = folder / f"{number}.h5"
         rows, stage = killed(context, path, **moment)
@@ -81,7 +81,7 @@ def kill_often(context: Any, folder: Path, moments: list[dict[str, Any]]) -> Non
             assert not run.damage
             assert run.status == "finished" if stage == 3 else run.status in ("torn", "finished")
             small_runs.check_rows(run, rows)
-            # The state after step 10 k belongs to the rows up to and with that step.
+            # The state after step 10 k belongs to the rows up to and including that step.
             steps = rows // small_runs.NODES
             if steps > 1:
                 small_runs.check_checkpoint(run, (steps - 2) // 10 * 10)
@@ -104,7 +104,7 @@ def test_a_writer_killed_at_6_moments_loses_nothing(context: Any, tmp_path: Path
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_writer_killed_at_100_random_moments_loses_nothing(context: Any, tmp_path: Path) -> None:
-    """Anywhere within a row, among them the making of the file and the last rows' sealing."""
+    """Moments are anywhere in a row, and include creation of the file and sealing of the end."""
     rng = np.random.default_rng(2)
     rows = rng.integers(0, WHOLE, 100, endpoint=True)
     delays = rng.uniform(0, 0.02, 100)
@@ -138,7 +138,7 @@ def read_as_its_writer_dies(path: Path, writer: int, told: Any) -> None:
         with open_view(path) as file:
             header = h5py.h5o.get_info(file["entry/training/loss"].id).addr
         with path.open("r+b") as file:
-            # As if the kill had come in the middle of this write.
+            # As if the writer had been killed during this write.
             file.seek(header + 100)
             file.write(b"torn")
         return found

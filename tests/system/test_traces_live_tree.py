@@ -1,4 +1,4 @@
-"""What the lazy tree of a run shows and what is exported of it, while its writer goes on."""
+"""The lazy tree of a run and its export, while the run is being written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def write_state(writer: RunWriter, step: int) -> None:
 def test_the_tree_of_a_live_run_shows_a_whole_state_or_says_that_it_is_gone(
     tmp_path: Path,
 ) -> None:
-    """A slot of which the open file knows no chunk would read as zeros."""
+    """A slot whose chunk is unknown to the open file would read as zeros."""
     path = tmp_path / "run.h5"
     with RunWriter.create(path, small_runs.plan()) as writer:
         small_runs.write_steps(writer, 1, 2)
@@ -60,7 +60,7 @@ def test_an_export_of_a_run_that_makes_checkpoints_holds_one_whole(tmp_path: Pat
 
 
 def test_the_counts_of_a_run_in_pieces_are_those_of_all_its_files(tmp_path: Path) -> None:
-    """Its playbacks lie in the last file, and the first one counts none."""
+    """Its playbacks are in the last file; the first file has none."""
     path = tmp_path / "run.h5"
     writer = RunWriter.create(path, small_runs.plan(), rotation=small_runs.FEW_ROWS)
     small_runs.write_steps(writer, 0, 3)

@@ -1,4 +1,4 @@
-"""A run that is opened while its writer seals, rotates and joins its files."""
+"""Opening a run while its writer seals, rotates and joins its files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def probe_here(paths: list[Path]) -> list[Any]:
 
 
 def open_while(path: Path, moment: int, action: Callable[[], None]) -> tuple[Run, bool]:
-    """Open a run and do `action` at the call number `moment` of a function that opens it."""
+    """Open a run, and call `action` at function call number `moment` of the opening."""
     left = moment
 
     def count(frame: Any, event: str, _: Any) -> None:
@@ -74,7 +74,7 @@ def test_whatever_the_writer_does_meanwhile_nothing_committed_is_missed(
         with opened as run:
             assert run.damage == []
             small_runs.check_rows(run, STEPS * small_runs.NODES)
-            # A run whose end was written in the meantime may be seen as it was before.
+            # A run that ended during the opening may still appear as running.
             assert run.status == "running" or (run.status == "finished" and run.figures)
         writer.close()
         moment += stride

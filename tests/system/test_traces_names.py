@@ -1,4 +1,4 @@
-"""What a run file may be called, and which files beside it are its own."""
+"""Names of run files, and which files beside a run belong to it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_what_was_exported_beside_a_run_does_not_take_its_segments(tmp_path: Pat
 def test_of_two_that_resume_a_run_at_once_one_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both have seen that it is interrupted, and would write segments of their own."""
+    """Both see that it is interrupted, and would write their own segments."""
     path = tmp_path / "run.h5"
     writer = RunWriter.create(path, small_runs.plan())
     small_runs.write_steps(writer, 0, 2)
@@ -65,7 +65,7 @@ def test_of_two_that_resume_a_run_at_once_one_is_refused(
 def test_a_users_own_modules_beside_a_live_run_do_no_harm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another process looks into a live file, and Python would import from where it is started."""
+    """A live file is read in a process, and Python would import from its working folder."""
     (tmp_path / "json.py").write_text("raise SystemExit('not the one')", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     with RunWriter.create("run.h5", small_runs.plan()) as writer:

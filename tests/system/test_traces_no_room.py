@@ -1,4 +1,4 @@
-"""Exports, repairs and results that do not fit, or are stopped, leave nothing behind."""
+"""Exports, repairs and results that do not fit on the disk, or are stopped, leave no files."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def names(folder: Path) -> set[str]:
 
 @posix_only
 def test_an_export_for_which_there_is_no_room_is_refused_in_a_sentence(tmp_path: Path) -> None:
-    """HDF5 itself would crash at the end of a process in which it could not close a file."""
+    """Otherwise HDF5 would crash at the end of a process that could not close a file."""
     path = in_pieces(tmp_path / "run.h5")
     before = names(tmp_path)
     done = python(LIMITED, "traces", "export", path)

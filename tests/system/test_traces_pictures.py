@@ -1,4 +1,4 @@
-"""What `oscilab traces plot` draws, and what the spectra in it rest on."""
+"""The pictures of `oscilab traces plot`, and the spectra in them."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_targets_that_are_kept_are_drawn_against_forces(tmp_path: Path) -> None:
 
 
 def test_the_density_of_a_spring_integrates_to_its_variance() -> None:
-    """sum of the one-sided density over the frequencies of a long record is 1."""
+    """The one-sided density, summed over the frequencies of a long record, is 1."""
     step, instants = 0.3, 100_000
     frequencies = np.fft.rfftfreq(instants, step)[1:]
     total = spring_density(frequencies, step).sum() / (instants * step)
@@ -98,7 +98,7 @@ def test_the_density_of_a_spring_integrates_to_its_variance() -> None:
 
 
 def test_the_periodogram_of_a_spring_is_its_density() -> None:
-    """4000 exact copies of 64 instants; the mean over frequencies and copies is good to 0.4 %.
+    """The mean over frequencies and 4000 exact copies of 64 samples is accurate to 0.4 %.
 
     The bound of 2 % is five standard errors: a false alarm once in a million.
     """

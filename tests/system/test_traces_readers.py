@@ -1,7 +1,7 @@
-"""Run files open in other people's tools, without oscilab's code.
+"""Run files open in public tools, without oscilab's code.
 
-A tool that is not installed is a skip. `pip install silx nexusformat punx netCDF4` and Debian's
-`hdf5-tools` bring them all.
+Tests of missing tools are skipped. `pip install silx nexusformat punx netCDF4` and Debian's
+`hdf5-tools` install them all.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def write_two_segments(path: Path, done: Any) -> None:
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
-    """A run that another process is writing: one sealed segment, and the live one."""
+    """A run that another process is writing, with one sealed and one live segment."""
     path = tmp_path_factory.mktemp("live") / "run.h5"
     context = multiprocessing.get_context("spawn")
     done = context.Event()
@@ -205,7 +205,7 @@ def test_the_hdf5_tools_open_a_run(finished: Path, live: Path, tool: str, which:
 
 
 def test_h5clear_opens_what_a_killed_writer_left(tmp_path: Path) -> None:
-    """What FORMAT.md tells people without oscilab to do; the copy is what they do it to."""
+    """Follow the steps in FORMAT.md for use without oscilab, on a copy."""
     if shutil.which("h5clear") is None:
         pytest.skip("h5clear is not installed (Debian: hdf5-tools)")
     path, copy = tmp_path / "run.h5", tmp_path / "copy.h5"

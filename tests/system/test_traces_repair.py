@@ -1,4 +1,4 @@
-"""Files that were torn, cut short or spoilt, and what is made of them."""
+"""Reading and repair of torn, truncated and damaged files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def in_pieces(folder: Path) -> Path:
-    """An interrupted run of four segments, the last two with 10 and 5 steps."""
+    """Write an interrupted run of four segments, the last two with 10 and 5 steps."""
     path = folder / "run.h5"
     writer = RunWriter.create(path, small_runs.plan(), rotation=Rotation(most_seconds=1e9))
     for start, stop in ((0, 5), (5, 15), (15, 25), (25, 30)):

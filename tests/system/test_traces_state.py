@@ -1,4 +1,4 @@
-"""The training state of a run is read whole while its writer replaces it."""
+"""The training state of a run is read completely while its writer replaces it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_state(writer: RunWriter, step: int) -> None:
 
 
 def test_a_run_that_is_open_shows_states_that_came_later(tmp_path: Path) -> None:
-    """Also where the file was shorter, and had no place for a state, when it was opened."""
+    """Also if the file had no place for a state when it was opened."""
     path = tmp_path / "run.h5"
     with RunWriter.create(path, small_runs.plan()) as writer, open_run(path) as run:
         assert not run.has_checkpoint
@@ -39,7 +39,7 @@ def test_a_run_that_is_open_shows_states_that_came_later(tmp_path: Path) -> None
 def test_a_slot_that_is_left_and_filled_anew_between_two_looks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its step is written first: for a moment the slot has the new one, and all else is old."""
+    """The step is written first, so for a moment the slot has a new step and an old state."""
     path = tmp_path / "run.h5"
     with RunWriter.create(path, small_runs.plan()) as writer:
         write_state(writer, 1)
@@ -49,7 +49,7 @@ def test_a_slot_that_is_left_and_filled_anew_between_two_looks(
             slot = look(entry)
             for step in islice(overtaking, 1):
                 write_state(writer, step)
-                # As far as the first array of the state after that.
+                # Up to the first array of the next state.
                 group = writer._segments.current._entry["checkpoint"]
                 group["step"][slot] = step + 1
                 group.file.flush()

@@ -1,4 +1,4 @@
-"""What is written to a run file is what is read from it."""
+"""Run files return what was written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a run file begins, goes on in another and ends, wherever it is interrupted."""
+"""The start, segments and end of a run file, with interruptions at any time."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_run_goes_on_in_a_new_segment_by_size_and_by_time(tmp_path: Path) -> N
 def test_no_reader_sees_a_file_before_it_is_in_swmr_mode(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reader that opened it earlier would lock the writer out."""
+    """A reader that opened it earlier would block the writer."""
     named: list[Path] = []
 
     def look_and_take_name(draft: Path, path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_commit_that_is_interrupted_anywhere_is_repeated_whole(tmp_path: Path)
 
 
 def interrupt_after(lines: int, action: Any) -> bool:
-    """Raise KeyboardInterrupt after so many lines of oscilab's code; whether it got through."""
+    """Raise KeyboardInterrupt after `lines` lines of oscilab's code; return whether it finished."""
     left = lines
 
     def trace(frame: Any, event: str, _: Any) -> Any:
@@ -149,5 +149,5 @@ def test_no_header_that_a_kill_may_cut_in_two_crosses_a_page() -> None:
     with h5py.File(io.BytesIO(build_image(small_runs.plan()))) as file:
         file.visititems(visit)
     assert len(starts) > 20
-    # The part that is written when rows are added has 256 bytes or more.
+    # Adding rows writes at least 256 bytes of a header.
     assert [name for name, at in starts.items() if at // PAGE != (at + 255) // PAGE] == []

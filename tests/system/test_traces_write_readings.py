@@ -1,4 +1,4 @@
-"""Which readings of a run are kept, and how."""
+"""Storage of a run's readings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cannot be written to a run file, or is not in it, is refused in one sentence."""
+"""Refusals to write to, or read from, a run file, in one sentence each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_two_runs_of_one_name_never_share_a_file(tmp_path: Path) -> None:
 
 
 class Pendulum:
-    """1 - cos x: no polynomial."""
+    """1 - cos x, which is not a polynomial."""
 
     name, ends, monomials, degree, demands = "pendulum", 1, None, None, ()
     default_range = (-1.0, 1.0)

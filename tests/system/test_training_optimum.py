@@ -44,7 +44,7 @@ def trained(name, slices, clamp=6.0, **overrides):
 
 
 def excess(training, samples, nodes):
-    """(L - L*) / (L_initial - L*) at each of the nodes, from `samples` independent points."""
+    """Return (L - L*) / (L_initial - L*) at each node, from `samples` independent points."""
     description = training.array.description
     start = noising_parameters(description.potential)
     found = []
@@ -66,14 +66,14 @@ def excess(training, samples, nodes):
 
 @pytest.mark.slow
 def test_two_gaussians_reach_their_optimum_in_every_slice():
-    """Below 2 % in every slice, readout node included; the seeds are fixed."""
+    """The excess is below 2 % in every slice, including the readout node; seeds are fixed."""
     training = trained("two-gaussians", slices=8)
     assert (excess(training, 100_000, range(9)) < 0.02).all()
 
 
 @pytest.mark.slow
 def test_truncation_by_the_clamps_moves_optimum_and_training_alike():
-    """With clamps at 1.5 a fifth of the points are redrawn; below 2 % all the same."""
+    """With clamps at 1.5 a fifth of the points are redrawn; the excess is still below 2 %."""
     training = trained("two-gaussians", slices=2, clamp=1.5)
     assert (excess(training, 100_000, range(3)) < 0.02).all()
 
@@ -87,7 +87,7 @@ def test_two_gaussians_with_the_slices_of_the_default():
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_digits_reach_their_optimum_in_every_slice():
-    """Below 5 % at each of the default's nodes, on the default's all-to-all array."""
+    """The excess is below 5 % at each of the default's nodes, on its all-to-all array."""
     training = trained("digits", slices=24)
     assert (excess(training, 8_000, range(25)) < 0.05).all()
 

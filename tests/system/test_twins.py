@@ -1,4 +1,4 @@
-"""A twin in a process of its own: how it starts, what it changes, and how it ends."""
+"""A twin in a separate process: its start, its connection, and its end."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Twin:
 
 @pytest.fixture
 def pair(tmp_path, monkeypatch):
-    """The example device virtual0, with a twin for its front end that this and children find."""
+    """The example device virtual0 with a twin, found by this process and its children."""
     package = tmp_path / "packages"
     (package / "toy_twin-1.dist-info").mkdir(parents=True)
     (package / "toy_twin-1.dist-info" / "METADATA").write_text("Name: toy_twin\nVersion: 1\n")

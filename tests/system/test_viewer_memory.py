@@ -1,4 +1,4 @@
-"""The live view's window stays small, however long a run is watched."""
+"""The memory of the live view's window is bounded."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def window_on(app):
 
 
 def messages(oscillators, number, rng, nodes=25):
-    """What a run of that size says in a twentieth of a second."""
+    """Return the messages of a run of that size in a twentieth of a second."""
     step = number // nodes
     values = rng.normal(size=(3, 16, oscillators)).astype(np.float32)
     arrays = dict(zip(("positions", "forces", "residuals"), values, strict=True))
@@ -71,10 +71,10 @@ def resident_kb():
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc")  # noqa: PTH110
 def test_eight_hours_leave_memory_flat(app, window_on, tmp_path):
-    """576,000 lots of messages, 20 a second for eight hours; one in 500 of them is drawn.
+    """Process 576,000 sets of messages, 20 per second for eight hours, and draw one in 500.
 
-    The drawing's own memory is the smaller test's, below; here it is what the window keeps. The
-    first hour fills rings and bins; after that less than a byte a message may be gained.
+    This test is about the data that the window keeps; the one below is about drawing. The first
+    hour fills rings and bins; after that memory may grow by less than a byte per message.
     """
     window = window_on(write_run(tmp_path / "run.h5"))
     window._timer.stop()
@@ -100,7 +100,7 @@ def test_eight_hours_leave_memory_flat(app, window_on, tmp_path):
 
 @pytest.mark.slow
 def test_drawing_leaves_memory_flat(app, window_on, tmp_path):
-    """1500 frames of everything: what a frame left behind would show by the kilobyte."""
+    """Draw 1500 complete frames; a leak per frame would show."""
     window = window_on(write_run(tmp_path / "run.h5"))
     window._timer.stop()
     model, rng = window.session.model, np.random.default_rng(0)

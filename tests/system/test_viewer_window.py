@@ -1,4 +1,4 @@
-"""The window, driven offscreen: it shows, it asks, and it survives."""
+"""The window of the live view, driven offscreen."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def window_on(app):
 
 
 def colours_of(window):
-    """How many colours the window's picture has: an empty one has a handful."""
+    """Return the number of colours in the window; an empty one has a few."""
     image = window.grab().toImage()
     step = 5
     return len(
@@ -85,7 +85,7 @@ def test_a_finished_run_is_shown_from_its_file(app, window_on, tmp_path, theme):
     assert colours_of(window) > 100
     assert not window.controls.hold.isEnabled()
     assert len(model.curves.steps()) == 20
-    # Its file is closed again: anybody may replace it.
+    # The file is closed again, so it can be replaced.
     path.rename(tmp_path / "elsewhere.h5")
 
 

@@ -1,4 +1,4 @@
-"""With a board free of flaws, training and playing through volts is what the simulation does."""
+"""On a board without flaws, training and playback through volts equal the simulation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def trained(experiment, device, folder, settings):
 
 
 def differences(first, second):
-    """Differences of means and of second moments, in standard errors."""
+    """Return the differences of means and second moments, in standard errors."""
     found = []
     for power in (1, 2):
         a, b = (np.asarray(samples, np.float64) ** power for samples in (first, second))

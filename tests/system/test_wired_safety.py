@@ -1,4 +1,4 @@
-"""However a run ends, outputs end at their safe values: looked at on the board, not on the host."""
+"""However a run ends, its outputs end at their safe values, as read from the board."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from oscilab.traces.run import open_run
 
 SLEW = 40.0
 RAMP_S = 10.0 / SLEW
-"""The longest way to a safe value, 10 V, at the slew limit."""
+"""The longest ramp to a safe value, 10 V, at the slew limit."""
 MARGIN_S = 20.0
-"""For a process on a machine that is busy with much else to notice and ramp."""
+"""Margin for a process on a busy machine to react and ramp."""
 STOPPED = {
     signal.SIGINT: (130, "stopped by Ctrl-C"),
     signal.SIGTERM: (143, "stopped by SIGTERM"),
@@ -49,8 +49,8 @@ def test_signals_during_a_waveform(rack, numbers):
         time.sleep(0.01)
     assert rack.wait_until_safe() < RAMP_S + MARGIN_S
     _, err = process.communicate(timeout=PATIENCE_S)
-    # Python tells of signals that came during one call by their number, not by their order; and
-    # one that meets an interpreter on its last steps ends it by that signal's own code.
+    # Python handles signals that arrive during one call by number, not in order. A signal during
+    # interpreter shutdown ends the process with that signal's exit code.
     sentence = only_sentence(err)
     told = [number for number in numbers if STOPPED[number][1] in sentence]
     assert told, err
@@ -81,7 +81,7 @@ def test_a_failure_in_any_call(rack, call, number):
     rack.describe(slew=2e4, faults=f"[{{ call = '{call}', number = {number}, kind = 'error' }}]")
     code, _, err = rack.do(*rack.train())
     if code == 0:
-        # Some calls are made less often than that.
+        # Some calls are made fewer times.
         assert (call, number) in {("connect", 4), ("read_outputs", 4)}
     else:
         assert code == 4, err

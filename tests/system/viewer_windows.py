@@ -22,12 +22,12 @@ from PySide6.QtTest import QTest
 from oscilab.live.session import Session
 
 quiet = pytest.mark.filterwarnings("ignore:This plugin does not support")
-"""What Qt says of the offscreen plugin."""
+"""Qt's warning about the offscreen plugin."""
 
 
 @contextmanager
 def opening_windows():
-    """What opens windows on runs, until the end."""
+    """Yield a function that opens windows on runs; they are closed at the end."""
     opened = []
 
     def window(path, theme=LIGHT):
@@ -52,7 +52,7 @@ def until(app, condition, what="it"):
 
 
 def press(window, key):
-    """A key by its name in Qt."""
+    """Press a key by its name in Qt."""
     QTest.keyClick(window, Qt.Key[f"Key_{key}"])
 
 

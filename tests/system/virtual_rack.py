@@ -1,4 +1,4 @@
-"""A device on a virtual board whose outputs can be seen from outside its process."""
+"""A device on a virtual board whose outputs are visible to other processes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from oscilab.errors import OscilabError
 from oscilab.traces.run import open_run
 
 PATIENCE_S = 240.0
-"""For what has no deadline to happen at all."""
+"""Timeout for events without a deadline."""
 BENCH = """\
 schema = 1
 [devices.rack]
@@ -39,7 +39,7 @@ OUTPUTS = 15
 
 
 class Rack:
-    """A device in a folder, whose outputs can be seen from outside."""
+    """A device in a folder, with outputs that are visible to other processes."""
 
     def __init__(self, folder, capsys):
         self.folder = folder
@@ -62,7 +62,7 @@ class Rack:
         )  # fmt: skip
 
     def do(self, *arguments):
-        """A command in this process, by the entry point of the command line."""
+        """Run a command in this process, by the entry point of the command line."""
         self.capsys.readouterr()
         code = main([*arguments, *self.bench])
         out, err = self.capsys.readouterr()
@@ -84,11 +84,11 @@ class Rack:
 
     @property
     def is_unpowered(self):
-        """What the last resort leaves, where no ramp could be run."""
+        """Return whether outputs are as after the last resort, without a ramp."""
         return not self.levels.any()
 
     def wait_until_driven(self):
-        """Until a clamp stands somewhere that is neither safe nor zero."""
+        """Wait until a clamp is neither at its safe value nor at zero."""
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             if self.levels_file.exists() and self.run.exists():
@@ -99,7 +99,7 @@ class Rack:
         raise AssertionError("the run never drove anything")
 
     def wait_until_safe(self):
-        """Seconds until the outputs are at their safe values."""
+        """Wait until the outputs are at their safe values; return the seconds."""
         began = time.monotonic()
         while not self.is_safe:
             assert time.monotonic() - began < PATIENCE_S, "the outputs never became safe"
@@ -107,7 +107,7 @@ class Rack:
         return time.monotonic() - began
 
     def wait_for_a_checkpoint(self):
-        """Until a run that is stopped now can be resumed."""
+        """Wait until the run has a checkpoint to resume from."""
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             try:

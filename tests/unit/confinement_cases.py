@@ -1,4 +1,4 @@
-"""Potentials that may let oscillators escape, and whether a setting of them does."""
+"""Potentials from which oscillators may escape, and a test of whether a setting confines."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ CHAIN = Potential(
 
 
 def roomy(potential):
-    """A box in which even a quartic may be negative."""
+    """Return a box in which even a quartic may be negative."""
     reach = np.full(potential.parameters, 1e3)
     return ParameterBox(potential, -reach, reach)
 
@@ -58,7 +58,7 @@ SEXTIC = PolynomialTerm("sextic", (Monomial(1.0, (6,)),), STIFFNESS.placement)
 
 
 def directions(potential, theta):
-    """Ways out worth trying: axes, diagonals, the stiffness's own modes on any subset, random."""
+    """Return directions to try: axes, diagonals, modes of the stiffness on any subset, random."""
     n = potential.oscillators
     signs = [np.array(sign) for sign in itertools.product((-1.0, 0.0, 1.0), repeat=n) if any(sign)]
     modes = []
@@ -74,7 +74,7 @@ def directions(potential, theta):
 
 
 def grows(potential, theta, radius=1e6):
-    """Whether U rises from `radius` to twice that, and is positive, in every direction tried."""
+    """Return whether U is positive and rises from `radius` to twice that in every direction."""
     rays = directions(potential, theta) * radius
     near, far = potential.energy(theta, rays), potential.energy(theta, 2 * rays)
     return bool(((near > 0) & (far > near)).all())

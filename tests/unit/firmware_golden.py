@@ -17,7 +17,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.txt"))
 
 @dataclass(frozen=True)
 class GoldenFrame:
-    """One frame of a transcript: who sends it, its name, its bytes, what they mean."""
+    """One frame of a transcript: sender, name, bytes, and fields."""
 
     from_host: bool
     name: str
@@ -26,7 +26,7 @@ class GoldenFrame:
 
 
 def golden_frames(name: str) -> list[GoldenFrame]:
-    """The frames of one transcript, in order."""
+    """Return the frames of one transcript, in order."""
     frames: list[GoldenFrame] = []
     for line in (FOLDER / f"{name}.txt").read_text(encoding="ascii").splitlines():
         if line[0] in "<>":
@@ -36,7 +36,7 @@ def golden_frames(name: str) -> list[GoldenFrame]:
 
 
 def played(data: bytes, lines: int):
-    """Levels `[line, sample]` and the samples read, by reading records as a device does."""
+    """Return levels `[line, sample]` and the samples read, as a device interprets records."""
     place, levels, read, now = 0, [], [], 0
     before = None
     while place < len(data):

@@ -13,7 +13,7 @@ POTENTIAL = Potential(all_to_all(1, 2), ["stiffness", "coupling"])
 
 
 def source(noising: Noising) -> PointSource:
-    """Data whose mean is zero and whose covariance is `COVARIANCE`, both exactly."""
+    """Return a source of data with exactly zero mean and covariance `COVARIANCE`."""
     drawn = np.random.default_rng(0).standard_normal((5000, 2))
     drawn -= drawn.mean(axis=0)
     white = drawn @ np.linalg.inv(np.linalg.cholesky(np.cov(drawn.T, bias=True))).T
@@ -23,12 +23,12 @@ def source(noising: Noising) -> PointSource:
 
 
 def noised(noising: Noising) -> np.ndarray:
-    """The covariance of x_t."""
+    """Return the covariance of x_t."""
     return noising.decay(TIME) ** 2 * COVARIANCE + noising.variance(TIME) * np.eye(2)
 
 
 def reverse_matrix(noising: Noising) -> np.ndarray:
-    """G of F* = G x, given the state."""
+    """Return G of F* = G x, given the state."""
     scale = noising.speed + noising.temperature
     return noising.speed * np.eye(2) - scale * np.linalg.inv(noised(noising))
 
@@ -39,24 +39,24 @@ def _power(matrix: np.ndarray, function: object) -> np.ndarray:
 
 
 def _features(second: np.ndarray) -> np.ndarray:
-    """E[u_p] of the two stiffnesses and the coupling, from second moments."""
+    """Return E[u_p] of the two stiffnesses and the coupling, from second moments."""
     return np.array([second[0, 0] / 2, second[1, 1] / 2, second[0, 1]])
 
 
 def _slope(matrix: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """-E[r . grad u_p] for a residual r = `matrix` x."""
+    """Return -E[r . grad u_p] for a residual r = `matrix` x."""
     product = matrix @ second
     return -np.array([product[0, 0], product[1, 1], product[0, 1] + product[1, 0]])
 
 
 def loss(parameters: np.ndarray, noising: Noising) -> float:
-    """The force-matching loss but for a constant: sigma_t^2 E|F - F*|^2 / 2."""
+    """Return the force-matching loss up to a constant: sigma_t^2 E|F - F*|^2 / 2."""
     off = -POTENTIAL.stiffness_matrix(parameters) - reverse_matrix(noising)
     return 0.5 * noising.variance(TIME) * float(np.trace(off @ noised(noising) @ off.T))
 
 
 def exact_gradient(rule: str, parameters: np.ndarray, noising: Noising, delta: float) -> np.ndarray:
-    """The mean of the rule's gradient, at any delta."""
+    """Return the mean of the rule's gradient, at any delta."""
     stiffness, second = POTENTIAL.stiffness_matrix(parameters), noised(noising)
     weight = noising.variance(TIME)
     duration = delta * weight

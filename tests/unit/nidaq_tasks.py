@@ -1,4 +1,4 @@
-"""A virtual NI-DAQmx of two boards with signals at their inputs, and tasks on it."""
+"""A virtual NI-DAQmx of two boards with signals at their inputs, and tasks on them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def ramp(seconds):
 
 @contextmanager
 def two_boards():
-    """Of which every RPC that is called must be implemented."""
+    """Yield the virtual NI-DAQmx, and check that no missing RPC was called."""
     signals = {"Dev1/ai0": ramp, "Dev1/ai1": "Dev1/ao0", "Dev1/ai2": 2.5, "Dev2/ai0": -2.5}
     with virtual_daq(
         {"Dev1": "PCIe-6363", "Dev2": "PXIe-6358"}, signals=signals,
@@ -28,7 +28,7 @@ def two_boards():
 
 
 def inputs(daq, names="Dev1/ai0", rate=1000.0, **timing):
-    """A task of inputs by their own clock."""
+    """Return a task of inputs on their own clock."""
     task = nidaqmx.Task(grpc_options=daq)
     task.ai_channels.add_ai_voltage_chan(names)
     task.timing.cfg_samp_clk_timing(rate, **timing)

@@ -1,4 +1,4 @@
-"""Small potentials of every kind, and an evaluation of them one monomial at a time."""
+"""Small potentials of every kind, and their evaluation by single monomials."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GATES = np.array([[0, 1, 2], [4, 5, 3], [4, 1, 2]])
 
 @dataclass(frozen=True)
 class Cosine:
-    """theta cos(x_i - x_j): a term of one's own that is no polynomial."""
+    """theta cos(x_i - x_j), a custom term that is not a polynomial."""
 
     name: str = "cosine"
     ends: int = 2
@@ -33,7 +33,7 @@ class Cosine:
 
 
 def gated():
-    """2 x 3 oscillators whose couplings two of them modulate."""
+    """Return 2 x 3 oscillators, two of which modulate couplings."""
     return replace(lattice(2, 3, 1.5), gates=GATES)
 
 
@@ -52,7 +52,7 @@ CASES = {**FAMILIES, **MIXED}
 
 
 def pieces(potential):
-    """Every parameter as (its number, its term, its ends), in the order of the vector."""
+    """Return every parameter as (number, term, ends), in the order of the vector."""
     number = 0
     for family in potential.families.values():
         for ends in family.ends.tolist():
@@ -61,7 +61,7 @@ def pieces(potential):
 
 
 def instance_energy(term, x, ends):
-    """u_p at one point `x` `[oscillator]`."""
+    """Return u_p at one point `x` `[oscillator]`."""
     if term.monomials is None:
         return float(term.energy(*(x[end] for end in ends)))
     return sum(
@@ -72,14 +72,14 @@ def instance_energy(term, x, ends):
 
 
 def instance_slope(term, x, ends, oscillator, h=1e-3):
-    """d u_p / dx_oscillator by a central difference of sixth order."""
+    """Return d u_p / dx_oscillator by a central difference of sixth order."""
     weights = {-3: -1 / 60, -2: 3 / 20, -1: -3 / 4, 1: 3 / 4, 2: -3 / 20, 3: 1 / 60}
     step = h * np.eye(len(x))[oscillator]
     return sum(w * instance_energy(term, x + k * step, ends) for k, w in weights.items()) / h
 
 
 def random_setting(potential, seed, batch=5):
-    """Parameters and positions `[batch, oscillator]`, all of order one."""
+    """Return parameters and positions `[batch, oscillator]` of order one."""
     generator = np.random.default_rng(seed)
     theta = generator.normal(size=potential.parameters)
     return theta, generator.normal(size=(batch, potential.oscillators))

@@ -1,11 +1,11 @@
-"""Installs a Python package for the length of a test: real entry points, nothing patched."""
+"""Installation of a Python package for a test, with real entry points."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 
 class SmallPackages:
-    """A folder on the path, such as pip fills it."""
+    """A folder on the path, with packages as pip installs them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

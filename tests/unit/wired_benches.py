@@ -27,14 +27,14 @@ PAIR: dict[str, Any] = {
 
 
 def pair(folder: Path | None = None, **changes: Any) -> Device:
-    """Two coupled oscillators; tables among `changes` replace whole keys of the device."""
+    """Return two coupled oscillators; tables among `changes` replace whole keys of the device."""
     table = {**copy.deepcopy(PAIR), **changes}
     path = (folder or Path.cwd()) / "bench.toml"
     return Device("pair", DeviceTable.model_validate(table), Bench(path, "", {}))
 
 
 def opened(device: Device, potential: Potential | None = None) -> WiredArray:
-    """The device's array, and behind `wired.front_end.board` its board."""
+    """Return the device's array, and behind `wired.front_end.board` its board."""
     array = open_array(device, potential or device_potential(device), 0)
     assert isinstance(array, WiredArray)
     return array

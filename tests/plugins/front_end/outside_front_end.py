@@ -1,4 +1,4 @@
-"""Two springs on a desk, set and read point by point; a volt is 20 kT of force or stiffness."""
+"""Two springs, set and read point by point; a volt is 20 kT of force or stiffness."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""A bench supply with two outputs and commands of its own: VOLT1 0.5, VOLT1?"""
+"""A bench supply with two outputs and its own commands: VOLT1 0.5, VOLT1?"""
 
 from oscilab.wired.channels import Channel
 from oscilab_sim.scpi.instrument import Instrument

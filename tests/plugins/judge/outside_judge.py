@@ -1,4 +1,4 @@
-"""How far samples spread, beside the data."""
+"""The spread of samples, compared with that of the data."""
 
 
 def spread(settings, dataset, generated):

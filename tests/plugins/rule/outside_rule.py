@@ -1,4 +1,4 @@
-"""Force matching in which no outlier of the force sensors counts for more than `MOST`."""
+"""Force matching that limits outliers of the force sensors to `MOST`."""
 
 import numpy as np
 
