@@ -1,4 +1,4 @@
-"""What an array says about itself, and what it refuses because of that."""
+"""The description of an array, and refusals that follow from it."""
 
 from __future__ import annotations
 

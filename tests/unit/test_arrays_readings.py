@@ -1,4 +1,4 @@
-"""Readings hold set-points beside measured values."""
+"""Readings have set-points and measured values."""
 
 from __future__ import annotations
 

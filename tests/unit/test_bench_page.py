@@ -1,4 +1,4 @@
-"""The page on bench files names every key there is, with its default."""
+"""The page on bench files lists every key with its default."""
 
 import re
 import tomllib
@@ -13,7 +13,7 @@ PAGE = (Path(__file__).parents[2] / "oscilab" / "bench" / "FORMAT.md").read_text
 
 
 def rows(heading):
-    """The cells of the tables of one part of the page, without their headings."""
+    """Return the cells of the tables in one section of the page, without headings."""
     part = PAGE.partition(heading)[2].partition("\n## ")[0]
     table = [line.strip("|").split("|") for line in part.splitlines() if line.startswith("| `")]
     return [[cell.strip() for cell in row] for row in table]

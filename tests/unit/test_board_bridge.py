@@ -1,4 +1,4 @@
-"""Readings between the integrator's steps: a Brownian bridge between the steps' ends."""
+"""Readings between the integrator's steps, from a Brownian bridge between the steps' ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def ends(rng):
 
 
 def test_what_the_integrator_met_stays_as_it_is():
-    """Refining changes no position that was there before, to the last bit."""
+    """Refining leaves the integrator's positions bit-identical."""
     rng = np.random.default_rng(1)
     passed = ends(rng)
     found = bridged(rng, TIMES, KEPT, passed)
@@ -28,7 +28,7 @@ def test_what_the_integrator_met_stays_as_it_is():
 
 
 def test_refined_or_coarse_the_ends_are_the_same():
-    """However many stops are read in between, those that were met are what they were."""
+    """The integrator's positions do not depend on the number of stops in between."""
     rng = np.random.default_rng(2)
     passed = ends(rng)
     fine = np.linspace(0.01, 1.2, 240)
@@ -40,7 +40,7 @@ def test_refined_or_coarse_the_ends_are_the_same():
 
 
 def residuals(found, passed):
-    """Positions less the straight lines between the ends, `[stop, copy, oscillator]`."""
+    """Return positions minus the straight lines between the ends, `[stop, copy, oscillator]`."""
     knots = np.concatenate([[0.0], TIMES[KEPT]])
     places = np.stack(passed)
     left = np.searchsorted(knots[1:-1], TIMES, side="left")
@@ -62,10 +62,10 @@ def covariance():
 
 
 def test_between_the_ends_it_is_a_brownian_bridge():
-    """Means and covariances of all stops, over 12000 paths, to 5 of the theory's standard errors.
+    """Means and covariances over 12000 paths agree to 5 theoretical standard errors.
 
-    The 4 free stops have 4 means and 10 covariances: false-alarm rate 14 * 6e-7 = 8e-6. A walk
-    that forgot its end would be off in its variance by 40 and more standard errors.
+    The 4 free stops have 4 means and 10 covariances: false-alarm rate 14 * 6e-7 = 8e-6. The
+    variance of a walk without a fixed end would be off by more than 40 standard errors.
     """
     rng = np.random.default_rng(3)
     passed = ends(rng)

@@ -1,4 +1,4 @@
-"""Each imperfection of the virtual board, alone, does what its name says."""
+"""Each imperfection of the virtual board, tested alone."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ POINTS = np.array([[0.5, -1.0], [2.0, 1.5], [-3.0, 0.0]])
 
 
 def flawed(**flaws):
-    """An array behind a board with these flaws, and its settings as they come."""
+    """Return an array behind a board with these flaws."""
     settings = flaws.pop("settings", {})
     return opened(pair(connection={"imperfections": flaws}, settings=settings))
 
@@ -91,8 +91,8 @@ def test_output_crosstalk_reaches_the_neighbours():
     theta = array.description.potential.vector(stiffness=[1.0, 101.0])
     forces = array.measure_forces(theta, [[1.0, 0.0]]).forces
     clean = opened(pair()).measure_forces(theta, [[1.0, 0.0]]).forces
-    # stiffness[1] at 5.05 V lends a hundredth to either neighbour on the board: to stiffness[0],
-    # of which 0.05 V are one unit, and to quartic[0], of which 0.1 V are.
+    # stiffness[1] at 5.05 V adds a hundredth to each neighbour on the board: to stiffness[0], with
+    # 0.05 V per unit, and to quartic[0], with 0.1 V per unit.
     assert forces[0, 0] - clean[0, 0] == pytest.approx(-1.01 - 0.505, rel=0.01)
 
 
@@ -151,7 +151,7 @@ def test_a_more_mobile_array_is_faster():
 
 
 def test_latency_shows_the_point_before():
-    # A clock so slow that no ramps come between the points.
+    # A clock so slow that no ramps are inserted between the points.
     array = flawed(latency_samples=1, settings={"rate_hz": 1e4})
     np.testing.assert_allclose(read(array).positions[1:], POINTS[:-1], atol=1e-12)
 
@@ -184,7 +184,7 @@ def test_the_same_seed_is_the_same_board():
 
 
 def test_both_ways_of_clocking_see_the_same_board():
-    """An untimed front end reads what a timed one does, where nothing is random."""
+    """Without randomness, an untimed front end reads the same as a timed one."""
     theta = noising_parameters(opened(pair()).description.potential)
     timed = opened(pair()).measure_forces(theta, POINTS)
     stepwise = opened(pair(connection={"hardware_timed": False})).measure_forces(theta, POINTS)

@@ -1,4 +1,4 @@
-"""What is random about a virtual board: how it goes on in time, and where it begins."""
+"""The noise of a virtual board: its correlation in time, and its seeds."""
 
 import numpy as np
 from wired_benches import opened, pair
@@ -9,7 +9,7 @@ from oscilab_sim.board.converters import LONGEST_S, OCTAVES, Flicker
 
 
 def test_flicker_noise_counts_seconds_and_not_readings():
-    """Covariance at lags in seconds, from 1500 lines, for three ways of reading them.
+    """The covariance depends on the lag in seconds, for three ways of reading 1500 lines.
 
     The covariance at lag d is the mean of exp(-d / tau) over the octaves; its standard error is at
     most 1 / sqrt(1500) = 0.026, and 5 of them are allowed: false-alarm rate 6e-7 a comparison.

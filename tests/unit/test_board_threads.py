@@ -1,4 +1,4 @@
-"""A virtual board that one thread drives while another one reads."""
+"""A virtual board that one thread drives while another reads."""
 
 import threading
 import time

@@ -23,7 +23,7 @@ def work(tmp_path, monkeypatch):
 @pytest.fixture
 def cli(work, capsys, monkeypatch):
     """Runs a command in the working folder: exit code, stdout, stderr."""
-    # main() puts its own hook in place, for the rest of the process.
+    # main() installs its own hook for the rest of the process.
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
 
     def run(*arguments):
@@ -36,7 +36,7 @@ def cli(work, capsys, monkeypatch):
 
 @pytest.fixture
 def refused(cli, work):
-    """Runs a command that must be refused with one sentence and must leave nothing behind."""
+    """Run a command that must be refused in one sentence and leave no files."""
 
     def run(*arguments):
         before = sorted(work.rglob("*"))

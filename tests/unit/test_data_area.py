@@ -7,7 +7,7 @@ from oscilab.errors import InvalidInput
 
 @pytest.mark.parametrize(("fine", "coarse"), [(28, 12), (28, 10), (28, 7), (5, 4), (6, 6), (9, 1)])
 def test_area_averages_agree_with_repeated_pixels_in_equal_blocks(fine, coarse):
-    """Every pixel repeated `coarse` times makes a grid that `coarse` cells divide evenly."""
+    """Repeating every pixel `coarse` times makes a grid that divides evenly into `coarse` cells."""
     image = np.random.default_rng(3).uniform(size=(2, fine, fine))
     repeated = image.repeat(coarse, axis=1).repeat(coarse, axis=2)
     blocks = repeated.reshape(2, coarse, fine, coarse, fine).mean(axis=(2, 4))

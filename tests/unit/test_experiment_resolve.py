@@ -1,4 +1,4 @@
-"""From what the user named to a recipe with complete settings."""
+"""Resolution of the user's arguments to a recipe with complete settings."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_name_brings_the_recipes_defaults():
     for key, value in found.recipe.defaults.items():
         if key != "encoder":
             assert getattr(found.settings, key) == value
-    # What the recipe leaves open is as `Settings` has it.
+    # Settings that the recipe does not set have their defaults.
     assert found.settings.weighting == Settings().weighting
 
 

@@ -1,4 +1,4 @@
-"""Every setting: its default, its bounds, and its way through a run file and back."""
+"""Every setting: its default, bounds, and storage in a run file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from oscilab.experiment import EncoderSettings, Settings, recipe_named, resolve
 
 
 def through_a_file(settings):
-    """As a run file keeps it: JSON and back."""
+    """Return the settings after conversion to JSON and back, as in a run file."""
     text = json.dumps(settings.model_dump(mode="json"), allow_nan=False)
     return validated(Settings, json.loads(text), "run r.h5")
 
@@ -46,14 +46,14 @@ def test_settings_of_every_kind_survive_a_run_file():
 
 
 def test_defaults_are_settings_that_can_be_given():
-    """Defaults are not checked when they are taken; so they are here."""
+    """Defaults are not validated when they are used, so they are checked here."""
     assert validated(Settings, Settings().model_dump(), "defaults") == Settings()
 
 
 def test_settings_do_not_change():
     with pytest.raises(ValueError, match="frozen"):
         Settings().slices = 3
-    # Nor does a list of one reach another.
+    # Lists are not shared between instances.
     Settings().terms.append("cubic")
     assert Settings().terms == ["bias", "stiffness", "quartic", "coupling"]
 

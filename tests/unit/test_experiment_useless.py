@@ -1,4 +1,4 @@
-"""Settings that would be ignored are refused, and paths start where they are written."""
+"""Settings without effect are refused, and paths are relative to their file."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from oscilab.experiment import resolve
         ("judge", "turing", "unknown judge 'turing'; the judges are data"),
     ],
 )
-def test_a_name_that_there_is_not_is_refused_with_those_that_there_are(key, name, sentence):
+def test_an_unknown_name_is_refused_with_the_known_ones(key, name, sentence):
     with pytest.raises(InvalidInput, match=f"^experiment digits: {sentence}"):
         resolve("digits", {key: name})
 
@@ -37,10 +37,10 @@ def test_what_would_be_ignored_is_refused(overrides, sentence):
         resolve("digits", overrides)
 
 
-def test_what_is_of_use_is_taken():
+def test_settings_with_an_effect_are_accepted():
     chosen = resolve("digits", {"radius": 2.3, "topology": "lattice", "encoder.reach": 1.5})
     assert (chosen.settings.radius, chosen.settings.encoder.reach) == (2.3, 1.5)
-    # A default of the recipe's own kind of encoder is no mistake of the user's.
+    # Defaults for the recipe's own kind of encoder are not an error of the user.
     assert resolve("digits", {"encoder.kind": "principal"}).settings.encoder.kind == "principal"
 
 

@@ -1,4 +1,4 @@
-"""What a bench says of a device with firmware: ports, lines, codes, limits, interlocks."""
+"""The bench of a device with firmware: ports, lines, codes, limits, interlocks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def plugged(device, vid, pid, serial):
 
 @pytest.fixture
 def ports(monkeypatch):
-    """Serial ports as pyserial lists them."""
+    """Serial ports, as listed by pyserial."""
     there = [
         plugged("COM3", 0x2E8A, 0x000A, "E661"),
         plugged("COM7", 0x2E8A, 0x000A, "E662"),
@@ -48,7 +48,7 @@ def ports(monkeypatch):
 def test_a_port_is_found_by_what_the_device_calls_itself(ports):
     assert port_of(UsbIdentity(vid=0x2E8A, pid=0x000A, serial="E662")) == "COM7"
     assert port_of(UsbIdentity(vid=0x0483, pid=0x5740)) == "COM9"
-    # It is plugged in again, elsewhere.
+    # It is plugged in again at another port.
     ports[1].device = "COM12"
     assert port_of(UsbIdentity(vid=0x2E8A, pid=0x000A, serial="E662")) == "COM12"
 

@@ -1,4 +1,4 @@
-"""Frames out of a stream that may be cut, damaged, or noise."""
+"""Parsing of frames from a stream that may be cut, damaged, or noise."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FRAMES = st.builds(
     time_ns=st.integers(0, 2**64 - 1),
 )
 CORPUS = [b"", b"\0\0\0", b"\x01\0", b"\x02\x01\0", b"\xff" * 300, b"\x19" + b"\1" * 23 + b"\0"]
-"""Streams that were hard for some parser before."""
+"""Streams on which earlier parsers failed."""
 
 
 def examples(test):
@@ -34,7 +34,7 @@ def examples(test):
 @given(st.binary(max_size=2000))
 @settings(max_examples=150, deadline=None)
 def test_noise_yields_no_frame(data):
-    """A CRC-32 lets noise through once in 4e9: false-alarm rate below 1e-5."""
+    """A CRC-32 passes noise once in 4e9: false-alarm rate below 1e-5."""
     parser = FrameParser()
     assert parser.feed(data) == []
     assert len(parser.feed(b"\0" + Frame(7).encoded())) == 1
@@ -42,7 +42,7 @@ def test_noise_yields_no_frame(data):
 
 @given(st.lists(FRAMES, max_size=6), st.lists(st.integers(0, 4000), max_size=12))
 @settings(max_examples=100, deadline=None)
-def test_cuts_are_of_no_account(frames, places):
+def test_frames_do_not_depend_on_cuts(frames, places):
     data = b"".join(frame.encoded() for frame in frames)
     cuts = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
     parser = FrameParser()
@@ -54,7 +54,7 @@ def test_cuts_are_of_no_account(frames, places):
 @given(FRAMES, FRAMES, st.data())
 @settings(max_examples=150, deadline=None)
 def test_a_damaged_frame_is_never_another_one(frame, following, data):
-    """Flips, losses and doublings: what comes out was sent. False-alarm rate below 1e-6."""
+    """After flips, losses and doublings, only sent frames come out: false-alarm rate below 1e-6."""
     sent = bytearray(frame.encoded())
     place = data.draw(st.integers(0, len(sent) - 1))
     kind = data.draw(st.sampled_from(["flip", "drop", "double", "cut"]))

@@ -1,4 +1,4 @@
-"""The golden transcripts, read and written by the host's side of the protocol."""
+"""The golden transcripts, parsed and encoded by the host side of the protocol."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GOOD = [frame for _, frame in FRAMES if frame.name != "DAMAGED"]
 
 
 def parsed(golden):
-    """The one frame in a golden frame's bytes."""
+    """Return the frame in a golden frame's bytes."""
     (frame,) = FrameParser().feed(golden.data)
     return frame
 
@@ -72,7 +72,7 @@ def answers(name):
 
 
 def agree(found, fields):
-    """Every field of a dataclass is as a transcript says; what it leaves out is zero."""
+    """Check that every field of a dataclass is as in the transcript; missing fields are zero."""
     for field in dataclasses.fields(found):
         value = getattr(found, field.name)
         if isinstance(value, Status):

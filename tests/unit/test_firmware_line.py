@@ -1,4 +1,4 @@
-"""A line and the commands on it, against a device that is a socket in this process."""
+"""A line and its commands, with a socket in this process as the device."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def test_a_line_closed_under_a_writer_is_broken():
 
 
 def busy(frame):
-    """The refusal of a command whose time has not come."""
+    """Return the refusal of a command as busy."""
     numbers = (frame.type, 0, Refusal.BUSY, NO_CHANNEL, frame.sequence, 0, 0, 0, 0)
     payload = struct.pack("<BBHHHiiiI", *numbers)
     return Frame(Kind.ERROR, payload, frame.sequence, SESSION).encoded()
 
 
 def serve(device):
-    """Refuses readings, twice each as a bad line makes of it; answers all else."""
+    """Refuse readings, twice each as on a bad line; answer everything else."""
     parser = FrameParser()
     while data := device.recv(4096):
         for frame in parser.feed(data):
@@ -68,7 +68,7 @@ def serve(device):
 
 
 def test_a_doubled_refusal_is_not_the_next_command_s():
-    """A refusal as busy frees its number, and the next command has the same one."""
+    """A busy refusal frees the command's number for the next command."""
     with listening() as (server, port):
         inbox = Inbox(SESSION, lambda: 1)
         link = Link(lambda: Line(port, 115200), inbox, 1.0)

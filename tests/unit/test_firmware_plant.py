@@ -1,4 +1,4 @@
-"""What the twin of a microcontroller is told of the terms."""
+"""The terms that are sent to the twin of a microcontroller."""
 
 from __future__ import annotations
 

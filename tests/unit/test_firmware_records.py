@@ -1,4 +1,4 @@
-"""Waveforms as records, compared with writing every sample out."""
+"""Waveforms as records, compared with their expansion to samples."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_step_longer_than_a_record_is_cut():
 
 
 def test_a_waveform_too_long_to_announce_is_refused():
-    """Counts are 32 bits on the line: what needs more is refused, and not cut down."""
+    """Counts have 32 bits on the line; larger ones are refused, not truncated."""
     records = records_of(np.array([[1, 2]], np.uint16), np.array([5, 5]), np.array([9]))
     exchange = Exchange(7, records, 1, 1000, [0], [1], rows=1)
     assert len(exchange.announcement(sends=1 << 27)) == 28

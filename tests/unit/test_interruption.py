@@ -22,7 +22,7 @@ def test_a_second_signal_does_not_interrupt_what_the_first_set_off(first, expect
         try:
             signal.raise_signal(signal.Signals[first])
         finally:
-            # Before anything is ramped, and so before signals are held.
+            # Before the ramp, hence before signals are held.
             signal.raise_signal(signal.SIGINT)
             signal.raise_signal(signal.SIGTERM)
             left.append(True)
@@ -91,7 +91,7 @@ except KeyboardInterrupt:
 
 
 def test_ctrl_c_within_exec_leaves_the_exit_code_as_it_is(tmp_path):
-    # As in the import of many a package: `python -m` ends by SIGINT where a plain one passed.
+    # As in the import of many packages: `python -m` ends by SIGINT after a plain KeyboardInterrupt.
     (tmp_path / "stopped.py").write_text(IN_EXEC)
     command = [sys.executable, "-m", "stopped"]
     assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 130

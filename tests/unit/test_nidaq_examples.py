@@ -1,8 +1,7 @@
-"""What NI's public examples do with voltages, call by call, against the virtual NI-DAQmx.
+"""The calls of NI's public examples with voltages, on the virtual NI-DAQmx.
 
-Their text is not repeated here. Each test makes the calls of the example that it names (folder
-`examples` of github.com/ni/nidaqmx-python), with `grpc_options` added and what waits for a key
-replaced by what the wait is for.
+Each test makes the calls of the example that it names (folder `examples` of
+github.com/ni/nidaqmx-python), with `grpc_options` added and waits for a key replaced.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ def test_voltage_acq_int_clk(task):
     task.timing.cfg_samp_clk_timing(1000.0, sample_mode=AcquisitionType.FINITE, samps_per_chan=50)
     data = np.array(task.read(READ_ALL_AVAILABLE))
     assert data.shape == (50,)
-    # A sine of 10 Hz at 1 kHz: x[n-1] + x[n+1] = 2 cos(w) x[n], whatever its phase.
+    # A sine of 10 Hz at 1 kHz: x[n-1] + x[n+1] = 2 cos(w) x[n] for any phase.
     w = 2 * np.pi * 10.0 / 1000.0
     np.testing.assert_allclose(data[:-2] + data[2:], 2 * np.cos(w) * data[1:-1], atol=1e-9)
 
@@ -79,7 +78,7 @@ def test_voltage_acq_int_clk_dig_start_ref(task):
 
 
 def test_cont_voltage_acq_int_clk_dig_start(daq, task):
-    """The trigger comes from a hand at the terminal; before it nothing does."""
+    """No samples come before the pulse at the terminal."""
     task.ai_channels.add_ai_voltage_chan("Dev1/ai0")
     task.timing.cfg_samp_clk_timing(1000.0, sample_mode=AcquisitionType.CONTINUOUS)
     task.triggers.start_trigger.cfg_dig_edge_start_trig("/Dev1/PFI3")
@@ -133,7 +132,7 @@ def test_gen_voltage_wfm_int_clk(daq, task):
 
 
 def test_cont_gen_voltage_wfm_int_clk(daq, task):
-    """What was written is played over and over."""
+    """The written samples are repeated."""
     task.ao_channels.add_ao_voltage_chan("Dev1/ao0")
     task.timing.cfg_samp_clk_timing(1000.0, sample_mode=AcquisitionType.CONTINUOUS)
     with nidaqmx.Task(grpc_options=daq) as reader:

@@ -1,7 +1,6 @@
-"""The code in the README of nidaqmx, as the installed package carries it, on virtual boards.
+"""The code in the README of the installed nidaqmx, on virtual boards.
 
-Only `grpc_options` is put where the README has a local driver. The text is NI's and is read where
-it is installed.
+Only `grpc_options` is added. The text is NI's and is read from the installed package.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ OUTSIDE = {
     "CtrTime": "counters are not implemented",
     "collections.Sequence": "no supported Python has collections.Sequence",
 }
-"""What a snippet that cannot run says, and why it cannot."""
+"""Parts of snippets that cannot run, with the reason."""
 
 
 def snippets():
-    """Every example of the README, in the blocks that share names."""
-    # The payload is empty where the package importlib_metadata has put its own finder first.
+    """Return every example of the README, in blocks that share names."""
+    # The payload is empty if the package importlib_metadata has installed its finder first.
     text = importlib.metadata.metadata("nidaqmx")["Description"]
     parser = doctest.DocTestParser()
     blocks = [parser.get_examples(part) for part in text.split(".. code-block:: python")[1:]]

@@ -1,4 +1,4 @@
-"""Devices, tasks and reservations of the virtual NI-DAQmx as a server keeps them."""
+"""Devices, tasks and reservations of the virtual NI-DAQmx server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def daq():
 
 
 def held(daq):
-    """A task that has an output and the outputs' clock, left by whoever made it."""
+    """An abandoned task that has reserved an output and the outputs' clock."""
     task = nidaqmx.Task(grpc_options=daq)
     task.ao_channels.add_ao_voltage_chan("Dev1/ao0")
     task.timing.cfg_samp_clk_timing(1000.0, sample_mode=AcquisitionType.CONTINUOUS)
@@ -59,7 +59,7 @@ def session_call(daq, name, **fields):
 
 
 def test_a_reset_server_forgets_every_task(daq):
-    """As NI's does: the outputs hold, and whoever had a task has none."""
+    """As on NI's server, the outputs hold and all tasks are cleared."""
     task = held(daq)
     assert session_call(daq, "ResetServer").is_server_reset
     with pytest.raises(nidaqmx.DaqError) as error:
@@ -85,7 +85,7 @@ def test_devices_and_reservations_of_the_server(daq):
 
 
 def test_a_device_that_is_pulled_out(daq):
-    """Its task fails, the other board's goes on; back in its place it can be used again."""
+    """Its task fails, that of the other board continues; put back, it can be used again."""
     with (
         inputs(daq, "Dev1/ai2", sample_mode=AcquisitionType.CONTINUOUS) as here,
         inputs(daq, "Dev2/ai0", sample_mode=AcquisitionType.CONTINUOUS) as there,

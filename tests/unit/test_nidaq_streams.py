@@ -1,4 +1,4 @@
-"""What flows through tasks of the virtual NI-DAQmx: codes, waveforms, logs, buffers."""
+"""Data of tasks of the virtual NI-DAQmx: codes, waveforms, logs, buffers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def daq():
 
 
 def test_raw_samples_are_the_codes_of_the_converter(daq):
-    """16 bits over 20 V: 2.5 V is 8192; two channels one after the other."""
+    """With 16 bits over 20 V, 2.5 V is 8192; two channels alternate."""
     with inputs(daq, "Dev1/ai2, Dev1/ai3", samps_per_chan=3) as task:
         assert task.in_stream.read(3).tolist() == [8192, 0] * 3
         _, step, *_ = task.ai_channels[0].ai_dev_scaling_coeff
@@ -49,7 +49,7 @@ def test_raw_samples_are_the_codes_of_the_converter(daq):
 
 @waveforms
 def test_waveforms_carry_their_times(daq):
-    """Two reads in a row follow on one another; the names are the channels'."""
+    """Two successive reads are contiguous; the names are those of the channels."""
     with inputs(daq, sample_mode=AcquisitionType.CONTINUOUS) as task:
         task.start()
         first, second = task.read_waveform(50), task.read_waveform(50)
@@ -88,7 +88,7 @@ def test_waveforms_are_written(daq):
 
 
 def test_samples_are_logged(daq, tmp_path):
-    """What was read is in the file; a second run of the task is a group of its own."""
+    """The file has the samples that were read; a second run of the task is another group."""
     nptdms = pytest.importorskip("nptdms")
     path = tmp_path / "samples.tdms"
     with inputs(daq, samps_per_chan=40) as task:
@@ -169,7 +169,7 @@ def test_two_rates_at_once_see_the_same_volts(daq):
         at_2k5 = np.array(slow.read(251))
         for task in (fast, slow, out):
             task.stop()
-    # An edge samples before it moves: at sample n of the output stands what sample n - 1 put out.
+    # An edge samples before outputs move: input sample n sees output sample n - 1.
     expected = np.concatenate([[0.0], np.tile(levels, 15)])
     np.testing.assert_array_equal(at_4k[1:], np.repeat(expected[1:], 4)[:400])
     np.testing.assert_array_equal(at_4k[::8], at_2k5[::5])
@@ -184,7 +184,7 @@ def test_a_reader_of_streams_reads_by_the_clock(daq):
 
 @pytest.mark.parametrize("waits", ["read", "write"])
 def test_an_abort_ends_a_call_that_waits(waits):
-    """At once, as NI's documentation says of TASK_ABORT; its time of an hour is not waited for."""
+    """The call ends at once, as NI documents for TASK_ABORT, not after its timeout of an hour."""
     with virtual_daq(real_time=True) as daq, nidaqmx.Task(grpc_options=daq) as task:
         if waits == "read":
             task.ai_channels.add_ai_voltage_chan("Dev1/ai0")

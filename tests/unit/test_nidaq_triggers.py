@@ -1,4 +1,4 @@
-"""Triggers of the virtual NI-DAQmx beyond NI's examples, and events that tell of samples."""
+"""Triggers of the virtual NI-DAQmx beyond NI's examples, and sample events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def daq():
 
 
 def test_a_task_is_triggered_again_and_again(daq):
-    """Each edge starts as many samples; in between the time passes without any."""
+    """Each edge starts the same number of samples, with none in between."""
     with inputs(daq, samps_per_chan=20) as task:
         task.triggers.start_trigger.cfg_dig_edge_start_trig("/Dev1/PFI0")
         task.triggers.start_trigger.retriggerable = True
@@ -31,7 +31,7 @@ def test_a_task_is_triggered_again_and_again(daq):
 
 
 def test_an_edge_while_samples_are_taken_is_lost(daq):
-    """Samples stay one second apart across it."""
+    """Samples stay one second apart across the edge."""
     daq.set_signal("Dev1/ai0", lambda seconds: 1e-3 * seconds)
     with inputs(daq, samps_per_chan=2000, rate=1.0) as task:
         task.triggers.start_trigger.cfg_dig_edge_start_trig("/Dev1/PFI3")

@@ -24,7 +24,7 @@ clamp_enable = {{ safe = true }}
 
 
 class Impatient(Quiet):
-    """Somebody who presses Ctrl-C when the first step was told."""
+    """Presses Ctrl-C after the first step."""
 
     def note(self, text):
         """See `Progress`."""

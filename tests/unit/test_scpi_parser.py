@@ -1,4 +1,4 @@
-"""Program messages: frames, headers, parameters; and that nothing a client sends breaks them."""
+"""Program messages: frames, headers, parameters, and robustness against any input."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOISE = st.lists(st.one_of(PIECES, st.binary(max_size=12)), max_size=30).map(b""
 
 
 class Source(Instrument):
-    """A small instrument: a level a channel, a name, a block."""
+    """A small instrument with a level per channel, a name and a block."""
 
     def __init__(self):
         super().__init__("Example,SOURCE,1,1.0")
@@ -54,7 +54,7 @@ def errors_of(instrument):
 @given(NOISE, st.integers(1, 40))
 @settings(max_examples=300, deadline=None)
 def test_no_bytes_break_an_instrument(noise, size):
-    """However they are cut into pieces; and afterwards it works as before."""
+    """It works as before after any bytes in any pieces."""
     whole, cut = Source(), Source()
     framer = Framer(most_text=400, most_block=4000)
     for message in Framer(most_text=400, most_block=4000).feed(noise + b"\n"):

@@ -1,4 +1,4 @@
-"""The curvature bound, from which the integrator's step follows, is a bound and not a loose one."""
+"""The curvature bound, which sets the integrator's step, holds and is tight."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROUNDING = 2 ** (1 / 32) * (1 + 1e-6)
 
 
 def hessian(potential, theta, x, h=1e-5):
-    """By central differences of the forces."""
+    """Return the Hessian by central differences of the forces."""
     n = potential.oscillators
     ahead = potential.forces(theta, x + h * np.eye(n))
     behind = potential.forces(theta, x - h * np.eye(n))

@@ -1,4 +1,4 @@
-"""Forces and energies of both engines against an evaluation of their own, term by term."""
+"""Forces and energies of both engines against an independent evaluation, term by term."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def engine_name(request):
 
 
 def energy_of(potential, theta, x):
-    """U at one point, one monomial at a time in plain Python."""
+    """Return U at one point, by single monomials in plain Python."""
     total = 0.0
     for family in potential.families.values():
         for value, ends in zip(theta[family.where], family.ends.tolist(), strict=True):
@@ -57,7 +57,7 @@ def energy_of(potential, theta, x):
 
 
 def slope_of(potential, theta, x, i, h=1e-3):
-    """dU/dx_i by a central difference of fifth order."""
+    """Return dU/dx_i by a central difference of fifth order."""
     weights = {-3: -1 / 60, -2: 3 / 20, -1: -3 / 4, 1: 3 / 4, 2: -3 / 20, 3: 1 / 60}
     moved = np.eye(len(x))[i] * h
     return sum(w * energy_of(potential, theta, x + k * moved) for k, w in weights.items()) / h
@@ -90,7 +90,7 @@ def test_every_row_of_a_batch_is_read(engine_name, batch):
 
 @pytest.mark.parametrize("case", CASES)
 def test_steps_without_noise_agree_between_engines(case):
-    """To float32 rounding, in any number of copies and steps."""
+    """The engines agree to float32 rounding, for any number of copies and steps."""
     potential = CASES[case]
     generator = np.random.default_rng(2)
     theta = generator.normal(size=potential.parameters)
@@ -109,7 +109,7 @@ def test_steps_without_noise_agree_between_engines(case):
 
 @dataclass(frozen=True)
 class Pendulum:
-    """theta (1 - cos x): no polynomial."""
+    """theta (1 - cos x), which is not a polynomial."""
 
     name: str = "pendulum"
     ends: int = 1

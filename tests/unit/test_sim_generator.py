@@ -1,4 +1,4 @@
-"""The kernel's generator: what it draws, how well, and that no two copies share a stream."""
+"""The kernel's generator: its recurrence, its statistics, and independent streams of copies."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def xoshiro128pp(state):
 
 
 def normals(copies, draws, seed=0):
-    """Normals of the compiled kernel, `[draw, copy]`: free steps of length 1/2 add them up."""
+    """Return normals `[draw, copy]` of the compiled kernel, from free steps of length 1/2."""
     potential = Potential(lattice(1, draws, 0), ["stiffness"])
     engine = choose_engine("numba", potential, threads=1)
     moving = engine.release(np.zeros((copies, draws)), RandomStreams(seed).next())
@@ -43,7 +43,7 @@ def normals(copies, draws, seed=0):
 
 
 def test_draws_box_and_mullers_normals_from_xoshiro():
-    """Against the same words in float64: the polynomials and float32 cost less than 2e-6."""
+    """The error against the same words in float64 is below 2e-6."""
     draws = 200
     states = RandomStreams(9).next().copy_states(64)
     found = normals(64, draws, seed=9)
@@ -104,7 +104,7 @@ def test_steps_are_uncorrelated_in_time():
 
 
 def test_no_two_copies_walk_over_the_same_ground():
-    """Each pair of words in 1000 successive words of 256 copies of 4 readings is met once.
+    """Every pair of words in 1000 successive words of 256 copies of 4 readings is unique.
 
     Streams that overlap would repeat millions; chance repeats one with probability 3e-8.
     """

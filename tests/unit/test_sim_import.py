@@ -1,4 +1,4 @@
-"""What importing the simulation costs, and what happens without Numba."""
+"""Imports of the simulation, and its use without Numba."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_without_numba_asking_for_it_is_refused():
 
 @pytest.fixture
 def read_only_package(tmp_path):
-    """A copy of the package in which nothing can be cached."""
+    """A copy of the package in a folder that is not writable."""
     package = Path(sys.modules["oscilab_sim"].__path__[0])
     copy = tmp_path / "copy" / package.name
     shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))

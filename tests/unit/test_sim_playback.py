@@ -1,4 +1,4 @@
-"""Details of motion and playback that the contract leaves to the simulation."""
+"""Details of motion and playback that are specific to the simulation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def motion(engine, potential, start, fraction=0.02, temperature=0.0):
 
 
 def test_an_oscillator_that_runs_away_is_an_error(engine, potential):
-    """Parameters that do not confine, as only a broken check could let through."""
+    """Parameters do not confine, as only after a failed check."""
     away = potential.vector(stiffness=[1.0, 1.0, -50.0, 1.0])
     moving = motion(engine, potential, np.full((70, 4), 0.1))
     with pytest.raises(DeviceFailed, match="oscillator 2 of device here ran away beyond"):
@@ -39,7 +39,7 @@ def test_an_oscillator_that_runs_away_is_an_error(engine, potential):
 
 @pytest.mark.parametrize("fraction", [0.02, 0.1, 0.5])
 def test_steep_walls_far_out_are_stepped_over_safely(engine, potential, fraction):
-    """From 6 amplitudes up a quartic of 100 the first steps need to be tiny, the last need not."""
+    """From 6 amplitudes in a quartic of 100, only the first steps need to be tiny."""
     theta = potential.vector(quartic=100.0)
     moving = motion(engine, potential, np.full((3, 4), 6.0), fraction)
     moving.hold(theta, 0.5)
@@ -49,10 +49,10 @@ def test_steep_walls_far_out_are_stepped_over_safely(engine, potential, fraction
 
 @pytest.mark.parametrize("duration", [0.0301, 1.0])
 def test_time_adds_up(engine, potential, duration):
-    """A free oscillator under a bias of -1 moves by the time that passed, whatever the steps.
+    """A free oscillator under a bias of -1 moves by the elapsed time, for any steps.
 
-    Another one's spring of 40 makes them 61 in the first case and in the second 2044, with
-    fifteen looks at the reach on the way.
+    The spring of 40 of another oscillator makes 61 steps in the first case and 2044 in the second,
+    with fifteen updates of the reach.
     """
     moving = motion(engine, potential, np.ones((1, 4)))
     moving.hold(potential.vector(stiffness=[40.0, 0, 0, 0], bias=[0, -1.0, -1.0, 0]), duration)

@@ -1,4 +1,4 @@
-"""What a bench file may say about a simulated array, and what comes of it."""
+"""Settings of a simulated array in a bench file, and their effects."""
 
 from __future__ import annotations
 

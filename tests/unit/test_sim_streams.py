@@ -1,4 +1,4 @@
-"""Random streams: a function of seed and reading, saved in a fixed number of bytes."""
+"""Random streams depend on seed and reading, and are saved in a fixed number of bytes."""
 
 from __future__ import annotations
 

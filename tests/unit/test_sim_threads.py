@@ -1,4 +1,4 @@
-"""Results are the same bit for bit however many threads the engines or BLAS have."""
+"""Results are bit-identical for any number of threads of the engines and BLAS."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_threads_of_the_engine(topology):
 
 
 def test_threads_of_blas():
-    """Both engines at 72 oscillators all-to-all, where BLAS itself answers differently."""
+    """Both engines agree at 72 oscillators all-to-all, where BLAS itself differs."""
     answers = set()
     for threads in ("1", "4"):
         counts = {f"{name}_NUM_THREADS": threads for name in ("OPENBLAS", "MKL", "OMP")}

@@ -1,4 +1,4 @@
-"""Qt's binding, where a fault of it would end a window that is open for days."""
+"""A reference leak in Qt's binding that would end a window after days."""
 
 import os
 import subprocess

@@ -27,14 +27,14 @@ PAIR: dict[str, Any] = {
 
 
 def pair(folder: Path | None = None, **changes: Any) -> Device:
-    """Return two coupled oscillators; tables among `changes` replace whole keys of the device."""
+    """Return a device of two coupled oscillators; `changes` replace whole keys."""
     table = {**copy.deepcopy(PAIR), **changes}
     path = (folder or Path.cwd()) / "bench.toml"
     return Device("pair", DeviceTable.model_validate(table), Bench(path, "", {}))
 
 
 def opened(device: Device, potential: Potential | None = None) -> WiredArray:
-    """Return the device's array, and behind `wired.front_end.board` its board."""
+    """Return the device's array, whose board is `wired.front_end.board`."""
     array = open_array(device, potential or device_potential(device), 0)
     assert isinstance(array, WiredArray)
     return array
