@@ -1,10 +1,12 @@
-"""A calibration for people: a table of lines and a picture."""
+"""The report of a calibration: tables of lines and constants, and a picture."""
 
 # matplotlib types its methods, but not their keyword arguments.
 # pyright: reportUnknownMemberType=false
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ import numpy as np
 
 from oscilab.calibration.calibrate import Result
 from oscilab.figures.style import BLUE, FAINT, ORANGE, picture
-from oscilab.wired.calibration import Calibration, Line
+from oscilab.wired.calibration import Calibration
 from oscilab.wired.wiring import family_of
 
 if TYPE_CHECKING:
@@ -28,52 +30,70 @@ MOST_NAMES = 24
 """Lines whose names still fit under a picture."""
 
 
-def family_rows(result: Result, design: Calibration) -> list[tuple[str, ...]]:
-    """One row a family of measured lines, for a table under `FAMILY_HEADINGS`."""
-    families: dict[str, list[tuple[str, Line]]] = {}
-    for channel, line in result.calibration.lines.items():
-        if line.gain_error:
-            families.setdefault(family_of(line.target), []).append((channel, line))
-    rows: list[tuple[str, ...]] = []
-    for family, lines in families.items():
-        gains = np.array([line.gain / design.lines[channel].gain for channel, line in lines])
-        errors = np.array([abs(line.gain_error / line.gain) for _, line in lines])
-        offsets = 1e3 * np.array([line.offset for _, line in lines])
-        rows.append(
-            (
-                family,
-                str(len(lines)),
-                f"{gains.min():.4f} to {gains.max():.4f}",
-                f"± {errors.max():.2g}",
-                f"{offsets.min():.2f} to {offsets.max():.2f}",
-                f"± {1e3 * max(line.offset_error for _, line in lines):.2g}",
-            )
-        )
-    return rows
+@dataclass(frozen=True)
+class MeasuredLine:
+    """One measured line: its gain over the one designed, its offset in mV, and standard errors."""
+
+    channel: str
+    target: str
+    gain: float
+    gain_error: float
+    offset: float
+    offset_error: float
 
 
-def line_rows(result: Result, design: Calibration) -> list[tuple[str, ...]]:
-    """One row a measured line, for a table under `HEADINGS`."""
-    rows: list[tuple[str, ...]] = []
-    for channel, line in result.calibration.lines.items():
-        if line.gain_error == 0:
-            continue
-        gain = design.lines[channel].gain
-        rows.append(
-            (
-                channel,
-                line.target,
-                f"{line.gain / gain:.5f}",
-                f"± {abs(line.gain_error / gain):.2g}",
-                f"{1e3 * line.offset:.3f}",
-                f"± {1e3 * line.offset_error:.2g}",
-            )
+def measured_lines(result: Result, design: Calibration) -> list[MeasuredLine]:
+    """Return the lines that were measured, in the order of the calibration file."""
+    return [
+        MeasuredLine(
+            channel,
+            line.target,
+            line.gain / design.lines[channel].gain,
+            abs(line.gain_error / design.lines[channel].gain),
+            1e3 * line.offset,
+            1e3 * line.offset_error,
         )
-    return rows
+        for channel, line in result.calibration.lines.items()
+        if line.gain_error
+    ]
+
+
+def line_rows(lines: Sequence[MeasuredLine]) -> list[tuple[str, ...]]:
+    """Return one row a line, for a table under `HEADINGS`."""
+    return [
+        (
+            line.channel,
+            line.target,
+            f"{line.gain:.5f}",
+            f"± {line.gain_error:.2g}",
+            f"{line.offset:.3f}",
+            f"± {line.offset_error:.2g}",
+        )
+        for line in lines
+    ]
+
+
+def family_rows(lines: Sequence[MeasuredLine]) -> list[tuple[str, ...]]:
+    """Return one row a family of lines, for a table under `FAMILY_HEADINGS`."""
+    families: dict[str, list[MeasuredLine]] = {}
+    for line in lines:
+        families.setdefault(family_of(line.target), []).append(line)
+    return [
+        (
+            family,
+            str(len(members)),
+            f"{min(line.gain for line in members):.4f} to {max(line.gain for line in members):.4f}",
+            f"± {max(line.gain_error for line in members):.2g}",
+            f"{min(line.offset for line in members):.2f} to "
+            f"{max(line.offset for line in members):.2f}",
+            f"± {max(line.offset_error for line in members):.2g}",
+        )
+        for family, members in families.items()
+    ]
 
 
 def constant_rows(result: Result) -> list[tuple[str, str, str]]:
-    """kT, mobility and the scales that follow, with uncertainties."""
+    """Return kT, mobility and the scales that follow from them, with uncertainties."""
     units, found = result.calibration.units, result.calibration
     if result.thermal is None:
         return []
@@ -89,18 +109,15 @@ def constant_rows(result: Result) -> list[tuple[str, str, str]]:
     ]
 
 
-def calibration_picture(result: Result, design: Calibration, path: Path, title: str) -> Path:
-    """Gains and offsets of every measured line, with error bars of two standard errors.
+def calibration_picture(lines: Sequence[MeasuredLine], path: Path, title: str) -> Path:
+    """Draw gains and offsets of the measured lines, with error bars of two standard errors.
 
     Raises:
         InvalidInput: a picture that cannot be written.
     """
-    lines = {c: line for c, line in result.calibration.lines.items() if line.gain_error > 0}
     place = np.arange(len(lines))
-    gains = np.array([line.gain / design.lines[c].gain for c, line in lines.items()])
-    gain_errors = np.array([abs(line.gain_error / line.gain) for line in lines.values()])
-    offsets = np.array([line.offset for line in lines.values()])
-    offset_errors = np.array([line.offset_error for line in lines.values()])
+    gains, gain_errors = np.array([(line.gain, line.gain_error) for line in lines]).T
+    offsets, offset_errors = np.array([(line.offset, line.offset_error) for line in lines]).T
     with picture(path, 6.4, 4.4) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True)
         for panel in (upper, lower):
@@ -109,20 +126,20 @@ def calibration_picture(result: Result, design: Calibration, path: Path, title: 
         size = 3 if len(lines) <= MOST_ROWS else 1.2
         style = {"fmt": "o", "markersize": size, "elinewidth": size / 3, "capsize": 2 * few}
         upper.errorbar(place, 100 * (gains - 1), 200 * gain_errors, color=BLUE, **style)
-        lower.errorbar(place, 1e3 * offsets, 2e3 * offset_errors, color=ORANGE, **style)
+        lower.errorbar(place, offsets, 2 * offset_errors, color=ORANGE, **style)
         upper.set(ylabel="gain off design (%)")
         lower.set(ylabel="offset (mV)")
         upper.set_title(f"{title} (bars: two standard errors)")
         if few:
-            names = [line.target for line in lines.values()]
+            names = [line.target for line in lines]
             lower.set_xticks(place, names, rotation=60, ha="right")
         else:
-            _name_families(upper, lower, [family_of(line.target) for line in lines.values()])
+            _name_families(upper, lower, [family_of(line.target) for line in lines])
     return path
 
 
 def _name_families(upper: Axes, lower: Axes, families: list[str]) -> None:
-    """Lines between families, in the order of the calibration file, and each one's name."""
+    """Separate the families, in the order of the calibration file, and write their names."""
     begins = [n for n in range(len(families)) if n == 0 or families[n] != families[n - 1]]
     ends = [*begins[1:], len(families)]
     for panel in (upper, lower):

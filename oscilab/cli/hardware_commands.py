@@ -91,7 +91,7 @@ def calibrate(
 ) -> None:
     """Measure gains, offsets, temperature and mobility of a device, and store them."""
     from oscilab.bench import device_named
-    from oscilab.calibration.report import calibration_picture
+    from oscilab.calibration.report import calibration_picture, measured_lines
     from oscilab.wired.calibration import write_calibration
 
     found = device_named(device, bench)
@@ -106,7 +106,8 @@ def calibrate(
         )
     write_calibration(result.calibration, path)
     title = f"calibration of {device}, {result.calibration.date:%Y-%m-%d %H:%M} UTC"
-    picture = calibration_picture(result, design, path.with_suffix(".png"), title)
+    lines = measured_lines(result, design)
+    picture = calibration_picture(lines, path.with_suffix(".png"), title)
     print(f"\nwrote {path} and {picture}")
     table = f"devices.{device}.twin" if simulate else f"devices.{device}"
     if _stated_file(found, simulate) is None:
@@ -178,12 +179,12 @@ def _print_report(result: Result, design: Calibration) -> None:
     from oscilab.calibration import report
 
     print(f"gauge: {result.calibration.gauge}\n")
-    rows = report.line_rows(result, design)
-    if len(rows) <= report.MOST_ROWS:
-        print_table(report.HEADINGS, rows)
+    lines = report.measured_lines(result, design)
+    if len(lines) <= report.MOST_ROWS:
+        print_table(report.HEADINGS, report.line_rows(lines))
     else:
-        print_table(report.FAMILY_HEADINGS, report.family_rows(result, design))
-        print(f"{len(rows)} lines; the calibration file has each")
+        print_table(report.FAMILY_HEADINGS, report.family_rows(lines))
+        print(f"{len(lines)} lines; the calibration file has each")
     print()
     if result.thermal is not None:
         print_table(["constant", "value", "uncertainty"], report.constant_rows(result))
