@@ -1,16 +1,16 @@
-"""`oscilab`, and `python -m oscilab`: the command line, from its very first import on."""
+"""`oscilab`, and `python -m oscilab`: the command line, from its first import on."""
 
 import sys
 
 
 def run() -> int:
-    """The exit code of `oscilab.cli.main`; Ctrl-C while that is imported is a sentence as well."""
+    """Return the exit code of `oscilab.cli.main`; Ctrl-C during its import is reported as well."""
     try:
         from oscilab.cli.main import main
 
         return main()
     except KeyboardInterrupt:
-        # What would say it otherwise may not be there yet.
+        # The code that reports it otherwise may not be imported yet.
         print("oscilab: stopped by Ctrl-C", file=sys.stderr)
         return 130
 

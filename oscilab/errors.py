@@ -4,10 +4,10 @@
     ├── InvalidInput             2    an argument, a file or a value that cannot be used
     │   ├── OutOfBox             2    a parameter outside its range, or not confining
     │   ├── OutOfClamp           2    a set-point that the clamps cannot hold
-    │   └── OutOfLimits          5    volts, or a change of them, that an output may not make
+    │   └── OutOfLimits          5    volts, or a step, beyond the limits of an output
     ├── CannotDo                 3    the array lacks a capability that was asked for
-    ├── DeviceFailed             4    the hardware, or what stands for it, did not do its part
-    │   └── InterlockTripped     6    an interlock stands at a level that forbids driving
+    ├── DeviceFailed             4    the hardware or its twin did not do what was asked
+    │   └── InterlockTripped     6    an interlock forbids driving
     └── DeviceBusy               7    another process drives the device
 
 Every message is one sentence that names the object, the value, the bound and the remedy.
@@ -37,7 +37,7 @@ class OutOfClamp(InvalidInput):
 
 
 class OutOfLimits(InvalidInput):
-    """Volts, or a change of them, that the limits of an output forbid."""
+    """Volts, or a step, beyond the limits of an output."""
 
     exit_code = 5
 
@@ -55,7 +55,7 @@ class DeviceFailed(OscilabError):
 
 
 class InterlockTripped(DeviceFailed):
-    """An interlock stands at a level that forbids driving; resuming is up to the operator."""
+    """An interlock forbids driving; to resume is up to the operator."""
 
     exit_code = 6
 

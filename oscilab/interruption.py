@@ -1,9 +1,9 @@
-"""Signals that stop a run: raised where they find it, and held back while outputs are ramped.
+"""Signals that stop a run: they raise an exception, except while outputs are ramped.
 
 Python turns SIGINT into KeyboardInterrupt by itself. SIGTERM, and on Windows Ctrl-Break, end a
-process at once, without a chance to make anything safe; inside `terminations_raise` they become
-`Terminated` instead. There a second signal close on the first is the same wish, and does not
-interrupt what the first one set off.
+process at once, before anything is safe; inside `terminations_raise` they raise `Terminated`
+instead. There a second signal soon after the first counts as the same request, and does not
+interrupt what the first one started.
 """
 
 from __future__ import annotations
@@ -19,24 +19,26 @@ from types import FrameType
 from typing import Any
 
 Handler = Callable[[int, FrameType | None], Any] | int
-ONE_WISH_S = 1.0
-"""Signals that come within this time of one that raised are the same wish."""
+SAME_REQUEST_S = 1.0
+"""Signals within this time of one that raised count as the same request."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C. Of a class of its own, since `python -m` ends by SIGINT, whatever its exit code,
-    where a plain KeyboardInterrupt has passed through `exec`, as in many an import.
+    """Ctrl-C.
+
+    A subclass, because after a plain KeyboardInterrupt that passed through `exec`, as imports do,
+    `python -m` ends by SIGINT whatever exit code was asked for.
     """
 
 
 class Terminated(KeyboardInterrupt):
-    """Somebody asked this process to end, by SIGTERM or Ctrl-Break."""
+    """SIGTERM or Ctrl-Break: a request to end this process."""
 
     exit_code = 143
 
 
 class MadeSafe(KeyboardInterrupt):
-    """An operator asked for the safe state: outputs are at their safe values, and the run ends."""
+    """An operator stopped the run: outputs are at their safe values."""
 
 
 def _terminations() -> list[signal.Signals]:
@@ -44,13 +46,13 @@ def _terminations() -> list[signal.Signals]:
 
 
 def _handlers(numbers: list[signal.Signals]) -> dict[signal.Signals, Handler]:
-    """What answers each of the signals, but for those that another language answers."""
+    """Return the handlers of the signals, without those that were not installed from Python."""
     found = {number: signal.getsignal(number) for number in numbers}
     return {number: handler for number, handler in found.items() if handler is not None}
 
 
 def _install(handlers: Mapping[signal.Signals, Handler]) -> None:
-    """Let `handlers` answer, all of them: also where a signal comes between two and raises."""
+    """Install all `handlers`, also where a signal comes between two of them and raises."""
     try:
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -61,23 +63,23 @@ def _install(handlers: Mapping[signal.Signals, Handler]) -> None:
 
 
 class _Raising:
-    """A handler that raises, but once for signals that come together.
+    """A handler that raises, once for signals that come close together.
 
-    While it `holds`, it only keeps in `held` what comes.
+    Where `deferring` is set, it only keeps signals, in `deferred`.
     """
 
-    holds = False
+    deferring = False
 
     def __init__(self) -> None:
-        self.held: list[int] = []
+        self.deferred: list[int] = []
         self._last = -math.inf
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        if self.holds:
-            self.held.append(number)
+        if self.deferring:
+            self.deferred.append(number)
             return
         now = time.monotonic()
-        if now - self._last < ONE_WISH_S:
+        if now - self._last < SAME_REQUEST_S:
             return
         self._last = now
         if number == signal.SIGINT:
@@ -87,15 +89,15 @@ class _Raising:
 
 @contextmanager
 def terminations_raise() -> Generator[None]:
-    """Within it, SIGTERM raises `Terminated` in the main thread, and SIGINT `Interrupted`.
+    """Let SIGTERM raise `Terminated` in the main thread, and SIGINT `Interrupted`, in this context.
 
-    Other threads cannot receive signals, and there this does nothing.
+    Other threads cannot receive signals: there this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = _handlers(_terminations())
-    # A process that was started to ignore Ctrl-C, such as by nohup, goes on ignoring it.
+    # A process that was started to ignore Ctrl-C, such as by nohup, continues to ignore it.
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         before |= _handlers([signal.SIGINT])
     raising = _Raising()
@@ -103,23 +105,23 @@ def terminations_raise() -> Generator[None]:
         _install(dict.fromkeys(before, raising))
         yield
     finally:
-        # No call, in which a signal could be answered, comes before this.
-        raising.holds = True
+        # The first statement: Python runs signal handlers only at calls, and none comes before.
+        raising.deferring = True
         _install(before)
-    if raising.held:
-        signal.raise_signal(raising.held[0])
+    if raising.deferred:
+        signal.raise_signal(raising.deferred[0])
 
 
 @contextmanager
 def signals_held() -> Generator[None]:
-    """Within it no signal interrupts; the first that came is delivered at the end.
+    """Defer signals in this context, and deliver the first one at its end.
 
     So neither a first nor a second Ctrl-C cancels a ramp to safe values.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # On the way out already: a further signal has nothing to add, and must not change the reason.
+    # If an interrupt is already being handled, a further signal must not change the reason.
     leaving = isinstance(sys.exception(), KeyboardInterrupt)
     came: list[int] = []
 

@@ -1,7 +1,7 @@
-"""The seam between a run and whoever looks at its data, or holds it; beside `Progress`.
+"""The seam between a run and an observer of its data, beside `Progress`.
 
-A run hands over what it has anyway, and never waits for an observer, except where that one holds
-it on purpose: between two batches.
+A run hands over references to what it has measured and does not wait. An observer can pause it, but
+only between two batches.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ Ending = Literal["finished", "interrupted", "failed"]
 class Observed:
     """A run that begins: its file, its array, and the noising times `[node]` of its protocol.
 
-    `steps` is how many training steps it takes, 0 where it only samples; `shape` is how a sample
-    is shown, in rows and columns.
+    `steps` is the number of training steps, 0 where the run only samples; `shape` is the rows and
+    columns in which a sample is shown.
     """
 
     path: Path
@@ -39,33 +39,34 @@ class Observed:
 
 
 class Observer(Progress, Protocol):
-    """What a run tells, and where it may be held."""
+    """What a run reports, and where it can be paused or stopped."""
 
     def begin(self, run: Observed) -> None:
-        """The run file is there, and nothing is measured yet."""
+        """The run file exists, and nothing is measured yet."""
         ...
 
     def measured(self, step: int, batch: Measured, parameters: Float64Array) -> None:
         """One batch of `step` was measured; `parameters` `[parameter]` are the node's from now on.
 
-        They change in place later, the batch does not. The run goes on when this returns.
+        The parameters change in place later, the batch does not. The run continues when this
+        returns.
 
         Raises:
-            MadeSafe: the run is to end here.
+            MadeSafe: an operator stopped the run.
         """
         ...
 
     def sampled(self, samples: Float64Array) -> None:
-        """Samples `[sample, ...]` as they are shown, such as `[sample, pixel]`."""
+        """Take samples `[sample, ...]` as they are shown, such as `[sample, pixel]`."""
         ...
 
     def end(self, how: Ending, reason: str) -> None:
-        """The run is over, its file closed and its outputs safe; called whether it began or not."""
+        """The run has ended, its file is closed, its outputs are safe; always called."""
         ...
 
 
 class Unobserved(Quiet):
-    """Nobody looks."""
+    """An observer that ignores everything."""
 
     def begin(self, run: Observed) -> None:
         """Ignored."""
@@ -81,32 +82,32 @@ class Unobserved(Quiet):
 
 
 class Watched(Together):
-    """Tells `observer` everything, and `progress` its part."""
+    """An observer that passes all on to `observer`, and progress to `progress` as well."""
 
     def __init__(self, progress: Progress | None, observer: Observer | None) -> None:
         self._observer = observer or Unobserved()
         super().__init__(progress or Quiet(), self._observer)
 
     def begin(self, run: Observed) -> None:
-        """Tell the observer."""
+        """Pass on to the observer."""
         self._observer.begin(run)
 
     def measured(self, step: int, batch: Measured, parameters: Float64Array) -> None:
-        """Tell the observer."""
+        """Pass on to the observer."""
         self._observer.measured(step, batch, parameters)
 
     def sampled(self, samples: Float64Array) -> None:
-        """Tell the observer."""
+        """Pass on to the observer."""
         self._observer.sampled(samples)
 
     def end(self, how: Ending, reason: str) -> None:
-        """Tell the observer."""
+        """Pass on to the observer."""
         self._observer.end(how, reason)
 
 
 @contextmanager
 def end_told(observer: Observer) -> Generator[None]:
-    """Tells the observer how the block ended."""
+    """Tell the observer how the block ended."""
     try:
         yield
     except KeyboardInterrupt as error:

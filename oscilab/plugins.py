@@ -1,4 +1,4 @@
-"""What is installed beside the core, found by entry point and loaded when it is needed."""
+"""Packages beside the core, found by entry point and loaded when they are needed."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ KINDS: Mapping[str, str] = MappingProxyType(
 )
 """The groups, and what one entry of each is called."""
 
-# Where the distribution to install is not called as the module that it brings.
+# Distributions whose name differs from that of their module.
 DISTRIBUTIONS: Mapping[str, str] = MappingProxyType(
     {"serial": "pyserial", "sklearn": "scikit-learn", "visa": "pyvisa", "zmq": "pyzmq"}
 )
 
 
 def installed(group: str) -> dict[str, EntryPoint]:
-    """The entries of one group by name, in alphabetical order; nothing is imported.
+    """Return the entries of one group by name, in alphabetical order; nothing is imported.
 
     Raises:
         OscilabError: two packages offer different entries under one name.
@@ -54,7 +54,7 @@ def installed(group: str) -> dict[str, EntryPoint]:
 
 
 def load(group: str, name: str) -> object:
-    """The object behind the entry `name` of `group`.
+    """Load the object behind the entry `name` of `group`.
 
     Raises:
         InvalidInput: no such entry; the message lists those that are installed.
@@ -68,17 +68,17 @@ def load(group: str, name: str) -> object:
 
 
 def known(group: str, own: Iterable[str]) -> list[str]:
-    """The names of oscilab's own entries of `group`, then of those installed beside them."""
+    """Return the names of oscilab's `own` entries of `group`, then of installed ones."""
     return list(dict.fromkeys([*own, *installed(group)]))
 
 
 def find(group: str, name: str, own: Mapping[str, T], kind: type[T]) -> T:
-    """What `group` has under `name`: oscilab's own comes first, without a search of the packages.
+    """Return the entry `name` of `group`: of oscilab's `own`, or else of an installed package.
 
-    `kind` is the class or protocol of an installed one, which is refused if it lacks a part.
+    `kind` is a class or protocol; an installed object that lacks one of its members is refused.
 
     Raises:
-        InvalidInput: no such entry; the message lists those that there are.
+        InvalidInput: no such entry; the message lists those that exist.
         OscilabError: it is installed but cannot be imported, or lacks something.
     """
     if name in own:
@@ -100,7 +100,7 @@ def find(group: str, name: str, own: Mapping[str, T], kind: type[T]) -> T:
 
 
 def _parts(kind: type) -> list[str]:
-    # Of a protocol: what it declares itself, as methods, properties or annotations.
+    # The members that a protocol declares itself: methods, properties, annotations.
     names = [*vars(kind).get("__annotations__", {}), *vars(kind)]
     return sorted({name for name in names if not name.startswith("_") or name == "__call__"})
 
@@ -110,7 +110,7 @@ def _owner(entry: EntryPoint) -> str:
 
 
 def load_entry(entry: EntryPoint) -> object:
-    """The object behind `entry`.
+    """Load the object behind `entry`.
 
     Raises:
         OscilabError: it cannot be imported; the message names what is missing.
@@ -125,7 +125,7 @@ def load_entry(entry: EntryPoint) -> object:
 
 
 def choices(name: str, known: Iterable[str], what: str = "known") -> str:
-    """All of `known`, and the one that comes close to `name` if any does: the end of a sentence.
+    """Return all of `known`, and the one closest to `name` if any is close: the end of a sentence.
 
     For example "installed: digits, mnist01; did you mean 'digits'?".
     """

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.floating]
 """Real numbers of any width: positions, forces, parameters."""
 Float64Array = NDArray[np.float64]
-"""Real numbers of double width."""
+"""Real numbers in double precision."""
 IntArray = NDArray[np.int64]
 """Whole numbers: oscillators, samples, counts."""
 IndexArray = NDArray[np.intp]
-"""Places in another array, as NumPy returns them."""
+"""Indices into another array, as NumPy returns them."""
 BoolArray = NDArray[np.bool_]
 """A mask."""
 Volts = FloatArray

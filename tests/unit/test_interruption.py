@@ -34,7 +34,7 @@ def test_a_second_signal_does_not_interrupt_what_the_first_set_off(first, expect
 
 
 def test_a_signal_long_after_a_swallowed_one_raises(monkeypatch):
-    monkeypatch.setattr("oscilab.interruption.ONE_WISH_S", 0.0)
+    monkeypatch.setattr("oscilab.interruption.SAME_REQUEST_S", 0.0)
     with terminations_raise():
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
