@@ -45,7 +45,7 @@ def experiment(
     ] = None,
 ) -> None:
     """Run a study: its points, one figure and one table. Run it again to continue it."""
-    from oscilab.cli.output import console, print_rows, stops_told
+    from oscilab.cli.output import console, print_rows, stops_reported
     from oscilab.cli.progress import watcher
     from oscilab.errors import InvalidInput
     from oscilab.interruption import terminations_raise
@@ -68,7 +68,10 @@ def experiment(
     progress.summary(
         "experiment", {"study": name, "points": f"{len(points)}, {where}", "folder": str(folder)}
     )
-    with stops_told("finished points are kept; the same command goes on"), terminations_raise():
+    with (
+        stops_reported("finished points are kept; the same command continues"),
+        terminations_raise(),
+    ):
         if report:
             stored = [Store(folder).load(point) for point in points]
             measured = [each for each in stored if each is not None]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oscilab.cli.options import BenchOption, SimulateOption, whole
-from oscilab.cli.output import print_table, stops_told
+from oscilab.cli.output import print_table, stops_reported
 from oscilab.errors import DeviceFailed, InvalidInput
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def set_line(
     from oscilab.wired.operate import set_output
 
     remedy = f"the output may be on its way; `oscilab safe {name}` brings it back"
-    with stops_told(remedy), terminations_raise():
+    with stops_reported(remedy), terminations_raise():
         _print_lines([set_output(_device(name, bench), channel, volts)])
 
 
@@ -119,7 +119,7 @@ def self_test(
     bench: BenchOption = None,
     simulate: SimulateOption = False,
 ) -> None:
-    """Drive every line of a device a little and say what is wrong with it."""
+    """Drive every line of a device slightly and report its faults."""
     from oscilab.bench import device_named
 
     result, _ = _measured(device_named(name, bench), FEW_POINTS, FEW_RELEASES, simulate)
@@ -140,7 +140,7 @@ def _measured(
 
     remedy = "nothing was stored"
     with (
-        stops_told(remedy),
+        stops_reported(remedy),
         terminations_raise(),
         twin_if(simulate, device) as driven,
         driven_array(driven, design=True) as array,
@@ -220,7 +220,7 @@ def serve(
                 # Reading ends when the parent process ends, for whatever reason.
                 sys.stdin.buffer.read()
             else:
-                _tell(name, twin.connection)
+                _print_connection(name, twin.connection)
                 while True:
                     time.sleep(3600)
     except KeyboardInterrupt:
@@ -230,7 +230,7 @@ def serve(
         twin.stop()
 
 
-def _tell(name: str, connection: Mapping[str, object]) -> None:
+def _print_connection(name: str, connection: Mapping[str, object]) -> None:
     print(f"the twin of device {name} is up; its connection table, for a bench file:\n")
     print(f"[devices.{name}.connection]")
     for key, value in connection.items():

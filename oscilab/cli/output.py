@@ -33,7 +33,7 @@ class Ended(Stopped):
 
 
 @contextmanager
-def stops_told(remedy: str) -> Generator[None]:
+def stops_reported(remedy: str) -> Generator[None]:
     """Turn a stop by a signal into one sentence, which ends with `remedy`.
 
     Notes that were added to the exception replace `remedy`.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from oscilab.cli.options import BenchOption, SimulateOption, overrides, real, whole
-from oscilab.cli.output import console, figure_table, print_rows, print_table, stops_told
+from oscilab.cli.output import console, figure_table, print_rows, print_table, stops_reported
 from oscilab.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def train(options: TrainOptions) -> None:
     batches = _batches(options.log_batches)
     if options.resume is not None:
         options.check_resumed()
-    with stops_told("nothing was measured"):
+    with stops_reported("nothing was measured"):
         result = train(
             **named, device=options.device, bench=options.bench, overrides=changed,
             out=options.out, resume=options.resume, log_batches=batches, note=options.note,
@@ -205,7 +205,7 @@ def sample(options: SampleOptions) -> None:
     from oscilab.cli.progress import watcher
     from oscilab.runs import sample
 
-    with stops_told("sample again for what is missing"):
+    with stops_reported("sample again for what is missing"):
         result = sample(
             options.run, options.device, bench=options.bench, n=options.n,
             readout=options.readout, label=options.label, out=options.out, seed=options.seed,

@@ -54,7 +54,7 @@ def list_runs(
 
 @app.command()
 def info(run: RunPath) -> None:
-    """Say what a run holds: how it ended, where its data come from, how good it is."""
+    """Show a run's status, origin, settings and figures of merit."""
     from oscilab.traces.compare import short_text
     from oscilab.traces.run import open_run
     from oscilab.traces.summary import facts, flat
@@ -86,7 +86,7 @@ def plot(
     ] = None,
     format: Annotated[PictureFormat, typer.Option(help="PNG or PDF.")] = PictureFormat.PNG,
 ) -> None:
-    """Draw what a run holds, or what is asked for."""
+    """Draw all pictures of a run, or those that are named."""
     from oscilab.traces.durable import make_folder
     from oscilab.traces.plots import PLOTS
     from oscilab.traces.run import open_run
@@ -126,13 +126,12 @@ def export(
 def repair(
     run: RunPath,
     out: Annotated[
-        Path | None, typer.Option(help="Write here, and leave the run as it is.")
+        Path | None, typer.Option(help="Write to this file, and keep the run unchanged.")
     ] = None,
 ) -> None:
-    """Make one healthy file of a run that was torn, cut short or left in pieces.
+    """Repair a run that was torn, truncated or left in pieces, by writing one healthy file.
 
-    Where nothing that was committed is lost it takes the run's name; otherwise it is a further
-    file.
+    If no committed data are lost, the file takes the name of the run; otherwise it is a new file.
     """
     from oscilab.traces.repair import repair as repair_run
 
@@ -149,7 +148,7 @@ def repair(
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Two runs or more.")],
     plot: Annotated[
-        Path | None, typer.Option(help="Draw the losses of all into this picture, too.")
+        Path | None, typer.Option(help="Draw the losses into this picture as well.")
     ] = None,
 ) -> None:
     """Show runs side by side: settings that differ, losses, figures of merit."""

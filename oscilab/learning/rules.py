@@ -299,7 +299,7 @@ class ContrastiveDivergence:
         potential = description.potential
         setting = EquilibriumSetting(potential, noising)
         drawn = points.draw(time, sampling.batch, sampling.rng)
-        # Rounding may have put V beside the bound that `allowed` put it on.
+        # Rounding may have moved V off the bound on which `allowed` put it.
         equilibrium = confined(setting.of(parameters), description.box)
         reading = array.relax(equilibrium, drawn.noised, sampling.release(noising, time))
         weight = sampling.weight(noising, time)

@@ -152,8 +152,8 @@ class ControlLog:
         form.converter = time.gmtime
         self._file.setFormatter(form)
         self.refused = 0
-        self._untold = 0
-        self._told = -LOG_EVERY_S
+        self._unlogged = 0
+        self._logged = -LOG_EVERY_S
 
     def granted(self, action: str, who: str) -> None:
         """Log a granted request."""
@@ -162,19 +162,19 @@ class ControlLog:
     def refuse(self, reason: str, who: str) -> None:
         """Log a refused request."""
         self.refused += 1
-        self._untold += 1
-        if time.monotonic() - self._told >= LOG_EVERY_S:
-            self._tell(f"refused a request of {who}: {reason}")
+        self._unlogged += 1
+        if time.monotonic() - self._logged >= LOG_EVERY_S:
+            self._log_refusals(f"refused a request of {who}: {reason}")
 
     def close(self) -> None:
         """Write pending refusals and close the file."""
-        if self._untold:
-            self._tell("refused requests")
+        if self._unlogged:
+            self._log_refusals("refused requests")
         self._file.close()
 
-    def _tell(self, sentence: str) -> None:
-        times = f" ({self._untold} since the last such line)" if self._untold > 1 else ""
-        self._untold, self._told = 0, time.monotonic()
+    def _log_refusals(self, sentence: str) -> None:
+        times = f" ({self._unlogged} since the last such line)" if self._unlogged > 1 else ""
+        self._unlogged, self._logged = 0, time.monotonic()
         self._write(sentence + times)
 
     def _write(self, sentence: str) -> None:

@@ -204,8 +204,8 @@ class Live:
         self._making_safe: threading.Thread | None = None
         self._ended: dict[str, str] | None = None
         self._unsafe = False
-        self._told = -STATUS_EVERY_S
-        self._facts_told = -FACTS_EVERY_S
+        self._status_sent = -STATUS_EVERY_S
+        self._facts_sent = -FACTS_EVERY_S
         self._samples: Content | None = None
 
     def summary(self, title: str, rows: Mapping[str, str]) -> None:
@@ -324,8 +324,8 @@ class Live:
         assert self._run is not None
         assert self._log is not None
         now = time.monotonic()
-        if came or now - self._facts_told >= FACTS_EVERY_S:
-            self._facts_told = now
+        if came or now - self._facts_sent >= FACTS_EVERY_S:
+            self._facts_sent = now
             publish("facts", *facts_content(self._run))
             if self._samples is not None:
                 publish("samples", *self._samples)
@@ -339,8 +339,8 @@ class Live:
         if samples is not None:
             self._samples = samples_content(samples)
             publish("samples", *self._samples)
-        if came or self._ended or now - self._told >= STATUS_EVERY_S:
-            self._told = now
+        if came or self._ended or now - self._status_sent >= STATUS_EVERY_S:
+            self._status_sent = now
             status = status_body(self._bulletin, self.state, self._log.refused, self._run)
             publish("status", status, {})
         if self._ended:

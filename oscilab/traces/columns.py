@@ -80,18 +80,18 @@ class Column:
     def write(self, place: Place, block: NDArray[Any]) -> None:
         """Write `block` `[row, ...]` as the last rows of the dataset, at `place`."""
         self._id.set_extent(place.extent)
-        # HDF5 converts slowly, and with a buffer of its own. Without a need for either it hands
-        # the block to the system as it is.
+        # HDF5 converts slowly, with an additional buffer. Data of the stored type and layout are
+        # passed to the system unchanged.
         data = np.ascontiguousarray(block, self.dtype)
         self._id.write(place.block, place.target, data, self._type)
 
     def row_of(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
         """Return `values` `[shot, oscillator]` as a row `[1, shot, oscillator]` in the stored type.
 
-        Fewer shots than the dataset has room for are filled up with NaN.
+        Fewer shots than the dataset has room for are padded with NaN.
 
         Raises:
-            InvalidInput: the shape does not fit, or a value lies beyond the 16-bit codes.
+            InvalidInput: the shape does not fit, or a value is outside the 16-bit coding.
         """
         if not self.tail:
             return np.array([values], self.dtype)

@@ -35,9 +35,9 @@ def compare(runs: Sequence[Run]) -> Comparison:
     """
     if len(runs) < 2:
         raise InvalidInput(f"{len(runs)} run makes no comparison; name two or more")
-    told = [{"status": run.status, **flat(run.configuration)} for run in runs]
-    names = dict.fromkeys(name for each in told for name in each)
-    shown = {name: [short_text(each.get(name, "")) for each in told] for name in names}
+    settings = [{"status": run.status, **flat(run.configuration)} for run in runs]
+    names = dict.fromkeys(name for each in settings for name in each)
+    shown = {name: [short_text(each.get(name, "")) for each in settings] for name in names}
     return Comparison(
         settings={name: values for name, values in shown.items() if len(set(values)) > 1},
         losses=_side_by_side(

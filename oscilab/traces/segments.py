@@ -71,7 +71,7 @@ class Segments:
                     "committed batches are safe: free some space and resume it"
                 ) from error
             self.troubles.append(
-                f"{broken.path} could not be written ({short(error)}); the run goes on in "
+                f"{broken.path} could not be written ({short(error)}); the run continues in "
                 f"{self.current.path}"
             )
             self._lay_ballast()

@@ -54,7 +54,9 @@ class Superblock:
             struct.pack_into("<Q", data, OLD_END_AT, end)
             return bytes(data)
         if self.version < 2:
-            raise InvalidInput(f"an HDF5 file of superblock version {self.version} is not mended")
+            raise InvalidInput(
+                f"an HDF5 file of superblock version {self.version} cannot be repaired"
+            )
         data[FLAGS_AT] &= ~(WRITING | SWMR) & 0xFF
         struct.pack_into("<Q", data, END_AT, end)
         struct.pack_into("<I", data, CHECKED, lookup3(bytes(data[:CHECKED])))

@@ -10,7 +10,7 @@ from oscilab.plugins import choices
 from oscilab_experiments.studies.study import Study
 
 STUDIES: Mapping[str, str] = {
-    "two-gaussians": "every learning rule beside the optimum of its terms, in the plane",
+    "two-gaussians": "every learning rule compared to the optimum of its terms, in the plane",
     "mnist01": "force matching and CD1 side by side on MNIST's 0s and 1s; needs --data",
     "delta": "bias and variance of every rule's gradient against delta, at equal array time",
     "energetics": "heat and work per sample against the protocol's speed and slices",
