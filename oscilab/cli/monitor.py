@@ -69,6 +69,7 @@ Action = Literal["pause", "resume", "safe"]
 POLL_S = 0.05
 REDRAW_S = 0.25
 KEYS = {"p": "pause", "r": "resume", "s": "safe"}
+PATIENCE_S = 60.0
 SURE_S = 3.0
 """A second `s` within this time confirms the first."""
 
@@ -112,7 +113,8 @@ def _asked(run: Path, action: Action) -> str:
 def _print_once(session: Session) -> None:
     from oscilab.cli.monitor_screen import screen
 
-    deadline = time.monotonic() + 5.0
+    # A run that says nothing counts as silent by then; its file is always waited for.
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline and not session.is_informed:
         session.poll()
         time.sleep(POLL_S)

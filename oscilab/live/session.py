@@ -279,8 +279,8 @@ class Session:
     def is_informed(self) -> bool:
         """Whether file and status have been read."""
         reading = self._reading is not None and self._reading.is_alive()
-        live = self._subscription is None or bool(self.model.status) or self._gone
-        return not reading and self._read.empty() and live
+        heard = bool(self.model.status) or self._gone or self.is_silent
+        return not reading and self._read.empty() and (self._subscription is None or heard)
 
     def close(self) -> None:
         """Close the connections; idempotent."""
