@@ -81,7 +81,7 @@ def shown(diff: str) -> str:
     return "\n".join(f"    {line[0]} {line[1:].strip()}" for line in lines)
 
 
-def survey(package: str, count: int, seed: int) -> None:
+def survey(package: str, count: int, seed: int, minutes: float) -> None:
     """Work on a sample of `package` in the working directory, a copy of the checkout."""
     tests = [str(path) for glob in TESTS[package] for path in sorted(Path().glob(glob))]
     began = time.monotonic()
@@ -92,17 +92,20 @@ def survey(package: str, count: int, seed: int) -> None:
     places = places_of(package)
     draw = random.Random(seed)
     drawn = draw.sample(sorted(places), min(count, len(places)))
-    killed = 0
+    killed = done = 0
     for path, span in drawn:
+        if time.monotonic() - began > 60 * minutes:
+            break
         mutation = draw.choice(places[path, span])
         # Tests that have the module in their name first: most mutants end there.
         nearest = sorted(tests, key=lambda test: Path(path).stem not in test)
         result = mutate_and_test([mutation], shlex.join([*PYTEST, *nearest]), limit_s)
+        done += 1
         killed += result.is_killed
         if not result.is_killed:
             where = f"{path}:{span[0][0]}, in {mutation.definition_name}"
             print(f"{where}\n{shown(result.diff or '')}", flush=True)
-    print(f"{package}: {killed} of {len(drawn)} killed, of {len(places)} places; seed {seed}")
+    print(f"{package}: {killed} of {done} killed, of {len(places)} places; seed {seed}")
 
 
 def main() -> None:
@@ -110,9 +113,10 @@ def main() -> None:
     parser.add_argument("package", choices=TESTS)
     parser.add_argument("--count", type=int, default=100, help="places, drawn at random")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=600, help="after which no more are begun")
     chosen = parser.parse_args()
     with copied_checkout():
-        survey(chosen.package, chosen.count, chosen.seed)
+        survey(chosen.package, chosen.count, chosen.seed, chosen.minutes)
 
 
 if __name__ == "__main__":

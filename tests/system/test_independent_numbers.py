@@ -19,8 +19,16 @@ from matplotlib.axes import Axes
 
 import oscilab
 from oscilab.calibration import calibrate
-from oscilab.calibration.constants import Response, Springs, measure_springs, thermal_motion
+from oscilab.calibration.calibrate import Result
+from oscilab.calibration.constants import (
+    Response,
+    Springs,
+    Thermal,
+    measure_springs,
+    thermal_motion,
+)
 from oscilab.calibration.fit import inverted, straight_line
+from oscilab.calibration.report import constant_rows, family_rows, line_rows, measured_lines
 from oscilab.data import two_gaussians
 from oscilab.data.dataset import split_held_out
 from oscilab.errors import OutOfBox, OutOfClamp
@@ -35,6 +43,7 @@ from oscilab.traces.plots.energetics import draw_energetics
 from oscilab.traces.run import open_run
 from oscilab.traces.writer import RunWriter
 from oscilab.wired import Units, parts_of, write_calibration
+from oscilab.wired.calibration import Calibration, Line
 from oscilab_sim.array import SimulatedArray
 from oscilab_sim.settings import SimulatedSettings
 
@@ -46,6 +55,7 @@ LENGTH = 6.32455532e-8
 """sqrt(4e-21 J / 1e-6 N/m), in metres."""
 POTENTIAL = Potential(all_to_all(2), ["bias", "stiffness", "quartic", "coupling"])
 SIGMAS = 5.0
+TARGETS = {"ao0": "bias[0]", "ao1": "bias[1]", "ao2": "clamp[0]"}
 
 
 def test_units_in_SI():
@@ -377,6 +387,34 @@ def test_errors_of_kT_and_mobility_are_their_spread_over_repeats():
         pulls = (values - true) / [getattr(each, f"{name}_error") for each in found]
         assert abs(pulls.mean()) < SIGMAS / repeats**0.5
         assert pulls.std(ddof=1) == pytest.approx(1.0, abs=SIGMAS / (2 * repeats) ** 0.5)
+
+
+def test_tables_of_a_calibration():
+    """Gains 1.2 and 0.9 of a design of 200, to 2 and 4 of those 200; offsets of 3 and -4.5 mV."""
+    design = Calibration(UNITS, {c: Line(target=t, gain=200.0) for c, t in TARGETS.items()})
+    lines = {
+        "ao0": Line(target="bias[0]", gain=240.0, offset=3e-3, gain_error=2.0, offset_error=5e-4),
+        "ao1": Line(
+            target="bias[1]", gain=180.0, offset=-4.5e-3, gain_error=4.0, offset_error=2e-4
+        ),
+        "ao2": Line(target="clamp[0]", gain=200.0),
+    }
+    found = Calibration(UNITS, lines, kT_error=4e-23, mobility_error=1e6)
+    result = Result(found, [], [], Thermal(1.0, 0.01, 1.0, 0.05))
+    measured = measured_lines(result, design)
+    assert family_rows(measured) == [
+        ("bias", "2", "0.9000 to 1.2000", "± 0.02", "-4.50 to 3.00", "± 0.5")
+    ]
+    assert line_rows(measured) == [
+        ("ao0", "bias[0]", "1.20000", "± 0.01", "3.000", "± 0.5"),
+        ("ao1", "bias[1]", "0.90000", "± 0.02", "-4.500", "± 0.2"),
+    ]
+    assert constant_rows(result) == [
+        ("kT", "4e-21 J", "± 1.00%"),
+        ("mobility", "2e+07 m/(N s)", "± 5.00%"),
+        ("length", "6.3246e-08 m", ""),
+        ("time", "0.05 s", ""),
+    ]
 
 
 class RecordingOptimiser:
