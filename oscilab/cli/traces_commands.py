@@ -153,7 +153,7 @@ def compare(
 ) -> None:
     """Show runs side by side: settings that differ, losses, figures of merit."""
     from oscilab.traces.compare import compare as compare_runs
-    from oscilab.traces.plots.comparison import draw_comparison
+    from oscilab.traces.plots import draw_comparison
     from oscilab.traces.run import open_run
 
     with ExitStack() as stack:

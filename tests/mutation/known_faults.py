@@ -192,7 +192,7 @@ FAULTS = {
             f"{NUMBERS}test_error_of_work_and_heat_is_the_spread_over_the_root_of_their_number",
         ),
     ],
-    "oscilab/traces/plots/energetics.py": [
+    "oscilab/traces/plots.py": [
         Fault(
             "5 error in the picture of work without the root of n",
             "values.std() / max(1, len(values) - 1) ** 0.5",

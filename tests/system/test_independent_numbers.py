@@ -39,7 +39,7 @@ from oscilab.learning.training import Rate, Training
 from oscilab.merit.distances import at_most, fitted_gaussian, unit_directions
 from oscilab.physics import Noising, Potential, all_to_all, geometric
 from oscilab.traces.plan import Coding
-from oscilab.traces.plots.energetics import draw_energetics
+from oscilab.traces.plots import draw_energetics
 from oscilab.traces.run import open_run
 from oscilab.traces.writer import RunWriter
 from oscilab.wired import Units, parts_of, write_calibration

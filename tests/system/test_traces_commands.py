@@ -13,7 +13,7 @@ import small_runs
 
 from oscilab.cli.main import main
 from oscilab.traces.compare import compare, final_losses
-from oscilab.traces.plots.comparison import draw_comparison
+from oscilab.traces.plots import draw_comparison
 from oscilab.traces.run import open_run
 
 STEPS = 12

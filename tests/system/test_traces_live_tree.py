@@ -11,7 +11,7 @@ import small_runs
 
 from oscilab.errors import InvalidInput
 from oscilab.traces.export import export
-from oscilab.traces.plots.shared import need
+from oscilab.traces.plots import need
 from oscilab.traces.run import open_run
 from oscilab.traces.writer import RunWriter
 

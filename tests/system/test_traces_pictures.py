@@ -12,8 +12,7 @@ from matplotlib.image import imread
 from oscilab.cli.main import main
 from oscilab.errors import InvalidInput
 from oscilab.physics import Potential, lattice
-from oscilab.traces.plots import PLOTS
-from oscilab.traces.plots.spectra import periodogram, spring_density
+from oscilab.traces.plots import PLOTS, periodogram, spring_density
 from oscilab.traces.run import open_run
 from oscilab.traces.writer import RunWriter
 
