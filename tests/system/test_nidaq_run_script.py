@@ -56,7 +56,7 @@ def test_a_script_runs_as_it_is(run):
 @pytest.mark.parametrize("way", ["wait", "turn"])
 def test_a_script_that_does_not_end_is_ended(run, way):
     boards = ["--device", "Rack1=PXIe-6358", "--device", "Rack2=PXIe-6738"]
-    done = run(*boards, "--seconds", "0.5", "script.py", way)
+    done = run(*boards, "--seconds", "5", "script.py", way)
     assert done.returncode == 0, done.stderr
     assert "['Rack1', 'Rack2']" in done.stdout
     assert ("on we go" in done.stdout) == (way == "wait")
