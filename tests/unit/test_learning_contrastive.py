@@ -1,4 +1,4 @@
-"""CD1's two potentials: how they belong together, and that both are kept in the box."""
+"""CD1's two potentials: their relation, and that both stay in the box."""
 
 from dataclasses import replace
 
@@ -45,7 +45,7 @@ def test_both_settings_fit_the_box_and_confine(noising):
     ).description
 
     class Refusing:
-        """Checks what it is given, as every array does, and stands still."""
+        """Checks its parameters, as every array does, and does not move."""
 
         def __init__(self):
             self.description = description
@@ -60,7 +60,7 @@ def test_both_settings_fit_the_box_and_confine(noising):
         wanted = 10 * rng.standard_normal(POTENTIAL.parameters)
         allowed = CD1.allowed(wanted, description.box, noising)
         description.check_parameters(allowed)
-        # What `estimate` drives: it must not need more than rounding.
+        # The parameters that `estimate` drives may be changed only by rounding.
         driven = setting.of(allowed)
         assert CD1.allowed(allowed, description.box, noising) == pytest.approx(allowed, abs=1e-9)
         inside = description.box.project(driven)
@@ -76,7 +76,7 @@ def test_a_box_that_cannot_hold_both_is_refused():
 
 
 def test_the_contrast_reads_its_own_ends_only():
-    """Positions off a term's ends are overwritten with NaN; its feature is bit-identical."""
+    """With NaN in all positions off a term's ends, its feature is bit-identical."""
     potential = Potential(all_to_all(2, 2), ["bias", "stiffness", "coupling", "square_linear"])
     positions = np.random.default_rng(2).standard_normal((16, 4))
     whole = potential.features(positions)
@@ -113,7 +113,7 @@ def test_neither_data_nor_noise_of_a_point_is_used():
 
 
 def test_what_is_allowed_of_u_confines_v():
-    """A setting of U that is allowed leaves nothing to raise in V."""
+    """For an allowed setting of U, V needs no change."""
     noising = Noising(speed=2.5, temperature=0.6)
     box = ParameterBox.of_ranges(POTENTIAL)
     setting = EquilibriumSetting(POTENTIAL, noising)
@@ -129,7 +129,7 @@ def test_what_is_allowed_of_u_confines_v():
 
 
 class StandingStill:
-    """Oscillators that do not move when they are released."""
+    """An array whose oscillators do not move when they are released."""
 
     def __init__(self):
         self.description = SimulatedArray(POTENTIAL).description

@@ -1,4 +1,4 @@
-"""Every rule's gradient on Gaussian data, where its mean is known at any delta."""
+"""Every rule's gradient on Gaussian data, whose mean is known at any delta."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ NOISINGS = [Noising(), Noising(speed=2.0, temperature=0.7)]
 
 
 def gradients(rule, noising, delta, parameters=PARAMETERS, seed=0):
-    """Independent gradients `[batch, parameter]`; the bath's steps are too short to matter."""
+    """Return independent gradients `[batch, parameter]`, with negligible integrator steps."""
     settings = SimulatedArray.Settings(
         clamp=20.0, temperature=noising.temperature, step_fraction=0.002
     )
@@ -37,7 +37,7 @@ def gradients(rule, noising, delta, parameters=PARAMETERS, seed=0):
 @pytest.mark.parametrize("noising", NOISINGS, ids=["unit", "fast and cold"])
 @pytest.mark.parametrize("rule", RULES)
 def test_mean_gradient_is_the_exact_one_at_a_finite_delta(rule, noising):
-    """To 5 standard errors and 0.3 % for the integrator: false alarms 2e-6 over three entries.
+    """They agree to 5 standard errors and 0.3 % for the integrator: false alarms 2e-6 in three.
 
     At delta = 0.3 displacements are off the force-matching gradient by far more.
     """
@@ -54,7 +54,7 @@ def test_mean_gradient_is_the_exact_one_at_a_finite_delta(rule, noising):
 @pytest.mark.parametrize("noising", NOISINGS, ids=["unit", "fast and cold"])
 @pytest.mark.parametrize("rule", RULES)
 def test_exact_gradient_tends_to_the_slope_of_the_loss(rule, noising):
-    """Float64 central differences of the loss; the bias halves with delta, or there is none."""
+    """Compared with central differences of the loss, the bias halves with delta, or is zero."""
     step = 1e-5
     slope = np.array(
         [
@@ -72,7 +72,7 @@ def test_exact_gradient_tends_to_the_slope_of_the_loss(rule, noising):
 
 @pytest.mark.parametrize("noising", NOISINGS, ids=["unit", "fast and cold"])
 def test_cd1_has_no_bias_where_the_family_holds_the_truth(noising):
-    """At K = (c + D) S^-1 - c the contrast vanishes at every delta; displacement is off there."""
+    """At K = (c + D) S^-1 - c the contrast vanishes at every delta; displacement is biased."""
     best = -reverse_matrix(noising)
     parameters = np.array([best[0, 0], best[1, 1], best[0, 1]])
     for delta in (0.01, 0.5):
@@ -84,7 +84,7 @@ def test_cd1_has_no_bias_where_the_family_holds_the_truth(noising):
 
 
 def test_displacement_learns_the_stiffness_that_it_says():
-    """-ln(1 - k delta) / delta has a vanishing gradient, k has not: 5 standard errors (6e-7)."""
+    """The gradient vanishes at -ln(1 - k delta) / delta, not at k: 5 standard errors (6e-7)."""
     noising = Noising()
     delta = 0.25
     duration = delta * noising.variance(TIME)
@@ -107,8 +107,8 @@ def test_displacement_learns_the_stiffness_that_it_says():
 def test_the_bath_adds_a_variance_of_two_over_delta(rule, share):
     """Of a gradient: lambda^2 E|grad u|^2 2 / (batch delta), four times that for CD1's V.
 
-    The difference between two deltas leaves what else varies aside; 60 batches know a variance to
-    18 %, so 60 % of the expected difference is four standard errors (false alarm 6e-5).
+    The difference between two deltas removes other variances. 60 batches give a variance to 18 %,
+    so 60 % of the expected difference is four standard errors (false alarm 6e-5).
     """
     noising = Noising()
     weight = noising.variance(TIME)
@@ -121,7 +121,7 @@ def test_the_bath_adds_a_variance_of_two_over_delta(rule, share):
 
 
 def test_loss_of_a_displacement_compares_with_that_of_a_force():
-    """With the bath's share taken off; 60 batches each, to 5 standard errors (6e-7)."""
+    """They agree without the bath's share, for 60 batches each, to 5 standard errors (6e-7)."""
     noising = Noising()
 
     def losses(rule):
@@ -141,5 +141,5 @@ def test_loss_of_a_displacement_compares_with_that_of_a_force():
     for rule in ("displacement", "cd1"):
         found = losses(rule)
         error = np.sqrt((found.var(ddof=1) + matched.var(ddof=1)) / BATCHES)
-        # At delta = 0.01 the mean is off by a hundredth of itself or so.
+        # At delta = 0.01 the mean is biased by about a hundredth.
         assert abs(found.mean() - matched.mean()) < 5 * error + 0.02 * matched.mean()

@@ -29,7 +29,7 @@ def estimate(potential, residuals, positions, weight=0.7):
 
 @pytest.mark.parametrize("topology", [lattice(3, 3, 1.5), all_to_all(3, 3)], ids=lambda t: t.name)
 def test_gradient_is_the_slope_of_the_loss(topology):
-    # Float64 central differences of a quadratic are exact but for rounding: 1e-6 is generous.
+    # Central differences of a quadratic are exact up to rounding, so 1e-6 is generous.
     potential = Potential(topology, PAIR_TERMS)
     rng = np.random.default_rng(1)
     parameters = rng.standard_normal(potential.parameters)
@@ -60,7 +60,7 @@ def test_curvature_is_the_second_derivative_along_each_parameter():
 
 @pytest.mark.parametrize("topology", [lattice(3, 3, 1.5), all_to_all(4, 4)], ids=lambda t: t.name)
 def test_update_reads_its_own_ends_only(topology):
-    """Readings off a term's ends are overwritten with NaN; its update is bit-identical."""
+    """With NaN in all readings off a term's ends, its update is bit-identical."""
     potential = Potential(topology, PAIR_TERMS)
     positions, residuals = random_batch(potential, seed=3)
     whole = estimate(potential, residuals, positions)
@@ -82,7 +82,7 @@ def make_source(potential, clamp=6.0, noising=None):
 
 @pytest.mark.parametrize("noising", [Noising(), Noising(speed=2.5, temperature=0.7)])
 def test_measured_gradient_agrees_with_the_exact_loss(noising):
-    """A batch of 40 000 against an independent 400 000: 45 entries within 5 standard errors.
+    """45 entries from 40 000 points agree with 400 000 others to 5 standard errors.
 
     False alarm 3e-5 for Gaussian entries; the seeds are fixed.
     """
@@ -143,7 +143,7 @@ def test_features_at_measured_positions_bias_a_stiffness_as_stated():
             .gradient[0]
             for stiffness in (1.0, 2.0)
         ]  # fmt: skip
-        # The gradient is linear in the stiffness: where does it vanish?
+        # The gradient is linear in the stiffness; this is its zero.
         found.append(1.0 - slopes[0] / (slopes[1] - slopes[0]))
     wanted = (2 / variance - 1) * (1 + noise**2 / variance)
     error = np.std(found, ddof=1) / np.sqrt(len(found))
@@ -151,5 +151,5 @@ def test_features_at_measured_positions_bias_a_stiffness_as_stated():
 
 
 def test_every_built_in_term_is_learned_somewhere_above():
-    # A reminder that fails when a term is added: gates need a topology with gates.
+    # This fails when a term is added and not tested. Gates need a topology with gates.
     assert {*PAIR_TERMS, "gate_coupling", "gate_stiffness", "gate_bias"} == {*BUILT_IN}

@@ -1,4 +1,4 @@
-"""Online learning: a correction after every measurement, and as far in a batch as a batch goes."""
+"""Online learning corrects after every measurement, and moves as far per batch as a batch does."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def training(rule, online=True, steps=4):
 
 
 class Counting:
-    """Notes every optimiser's step."""
+    """An optimiser that counts its steps."""
 
     def __init__(self, inner):
         self.inner, self.steps = inner, []
@@ -60,7 +60,7 @@ def test_parameters_are_corrected_after_every_measurement(rule):
 
 @pytest.mark.parametrize("name", ["sgd", "adam"])
 def test_a_batch_of_corrections_comes_as_far_as_one(name):
-    """Under a constant gradient, once running; adam's single steps are one over the root each."""
+    """Under a constant gradient, in the steady state; adam's steps scale with one over the root."""
     whole, parts = optimiser_named(name, 1, 1), optimiser_named(name, 1, 1, BATCH)
     gradient, curvature = np.ones(1), np.full(1, 4.0)
     for _ in range(200):
@@ -80,7 +80,7 @@ def test_readings_are_joined_in_order():
 
 
 def test_a_single_mean_is_shared_with_batch_learning():
-    """The mean over the last steps is taken once a batch, online or not."""
+    """The mean over the last steps is updated once per batch, online or not."""
     learning = training("force-matching", steps=2)
     for _ in range(2):
         learning.measure_all()

@@ -1,4 +1,4 @@
-"""Optimisers: local, resumable, and indifferent to a parameter's scale."""
+"""Optimisers are local, resumable, and independent of a parameter's scale."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from oscilab.learning.training import Rate
 
 
 def descend(name, scales, steps=400, rate=0.1):
-    """Minimise sum of s (theta - 1)^2 / 2 without noise."""
+    """Minimise the sum of s (theta - 1)^2 / 2 without noise."""
     optimiser = optimiser_named(name, 1, len(scales))
     theta = np.zeros(len(scales))
     schedule = Rate(rate, rate * 1e-3, steps)

@@ -1,4 +1,4 @@
-"""The bounded optimum: against an independent solver, and against a Gaussian's closed form."""
+"""The bounded optimum, against an independent solver and a Gaussian's closed form."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Where an array is clamped: noised data, within the clamps' reach."""
+"""Clamp points: noised data within the clamps' range."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_redrawn_points_follow_the_truncated_density():
 
 
 def test_data_and_noise_are_redrawn_together():
-    """Near a bound only the datum that fits survives: the joint density is what is truncated."""
+    """Near a bound only some data fit, because the joint density is truncated."""
     data = np.array([[0.0], [4.9]])
     points = source(data, 5.0).draw(0.001, 4_000, np.random.default_rng(3))
     # sigma is 0.045: a noised 4.9 passes with probability Phi(2.3), so nearly half are 4.9.
@@ -70,7 +70,7 @@ def test_unusable_data_are_refused(data, sentence):
 
 
 def test_weights_and_releases_are_shares_of_the_noises_variance():
-    """Where data have halved, sigma^2 is 3/4."""
+    """When data have halved, sigma^2 is 3/4."""
     by_variance = Sampling(8, np.random.default_rng(0), delta=0.2)
     assert by_variance.weight(Noising(), np.log(2)) == pytest.approx(0.75)
     assert by_variance.release(Noising(), np.log(2)) == pytest.approx(0.15)

@@ -1,4 +1,4 @@
-"""Noising paths that the array makes: their law, their target, and the clamps."""
+"""Noising paths made by the array: their distribution, their target, and the clamps."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ def array_for(noising, clamp=8.0):
 
 @pytest.mark.parametrize("noising", [Noising(), Noising(speed=3.0, temperature=0.5)])
 def test_paths_follow_the_noising_whatever_the_bath(noising):
-    """Mean, variance and covariance of both instants, to 5 standard errors (4e-6 over six)."""
+    """Mean, variance and covariance at both times agree to 5 standard errors (4e-6 over six)."""
     count = 40_000
     sampling = Sampling(count, np.random.default_rng(0), delta=0.4)
     path = run_noising(array_for(noising), source([[1.0, -0.5]], noising), TIME, sampling)
@@ -59,8 +59,8 @@ def test_paths_that_leave_the_clamps_are_run_again_and_counted():
     path = run_noising(array_for(noising), source([[0.0, 0.0]], noising, 1.5), 3.0, sampling)
     assert np.abs(path.end).max() <= 1.5
     assert np.abs(path.start).max() <= 1.5
-    # Of the two normals at least one is beyond 1.5 in a quarter of all paths, and more of them are
-    # beyond it at one of two instants.
+    # In a quarter of all paths at least one of two normals is beyond 1.5; in more of them it is so
+    # at one of the two times.
     assert 0.25 < path.redrawn < 0.45
 
 

@@ -1,4 +1,4 @@
-"""Which rules there are, and that an array which cannot run one says so."""
+"""The rules, and refusals by arrays that cannot run them."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Who may ask a run for what: refusals change nothing, are counted, and do not fill the disk."""
+"""Requests to a run: refusals change nothing, are counted, and do not fill the disk."""
 
 import json
 
@@ -113,7 +113,7 @@ def test_refusals_in_numbers_share_a_line(doorkeeper, log, tmp_path):
     log.close()
     assert log.refused == 1000
     lines = (tmp_path / "run.control.log").read_text().splitlines()
-    assert len(lines) < 100  # one a second of however long this takes, and the last
+    assert len(lines) < 100  # one per second of this test, and the last
     assert "since the last such line" in lines[-1]
 
 

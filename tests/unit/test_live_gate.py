@@ -1,4 +1,4 @@
-"""Where a run is held: between batches, for as long as asked, and not against its end."""
+"""Pausing a run between batches."""
 
 import threading
 
@@ -11,7 +11,7 @@ LONG_S = 30.0
 
 
 class Runner:
-    """Passes the gate again and again in a thread of its own."""
+    """Passes the gate repeatedly in a separate thread."""
 
     def __init__(self, gate):
         self.gate = gate
@@ -44,7 +44,7 @@ class Runner:
             assert self.moved.wait_for(condition, LONG_S)
 
 
-def test_it_is_held_and_let_go():
+def test_it_is_paused_and_continued():
     gate = Gate()
     runner = Runner(gate)
     runner.until(lambda: runner.passed > 3)

@@ -1,4 +1,4 @@
-"""Messages of the live stream: what goes in comes out, and nothing else is believed."""
+"""Messages of the live stream: round trips, and refusal of malformed ones."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The thread that publishes is also the one that takes requests."""
+"""The thread that publishes a run and takes requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATIENCE_S = 30.0
 def test_a_run_that_cannot_be_shown_can_still_be_stopped(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """JSON takes no NaN, say of an interlock: what cannot be published must not end the thread."""
+    """JSON has no NaN, as from an interlock; a message that cannot be sent must not end it."""
     ticked = threading.Semaphore(0)
 
     def tick(publish: Callable[..., None], came: bool) -> None:

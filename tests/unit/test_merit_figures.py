@@ -20,7 +20,7 @@ def digits():
 
 @pytest.fixture(scope="module")
 def figures(digits):
-    """Those of the training data themselves, as though an array had generated them."""
+    """Figures of merit of the training data themselves."""
     chosen = digits.only_labels((0, 1))
     return image_figures(chosen.train, chosen, train_classifier(digits))
 

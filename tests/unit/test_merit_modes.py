@@ -7,7 +7,7 @@ from oscilab.merit import estimate_modes, mixture_figures
 
 
 def overlapping():
-    """Modes one and a half deviations apart, where a hard assignment would fail."""
+    """Modes 1.5 deviations apart, for which a hard assignment fails."""
     return GaussianMixture(
         np.array([0.3, 0.7]),
         np.array([[0.0, 0.0], [1.5, 0.5]]),

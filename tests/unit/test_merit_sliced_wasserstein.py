@@ -22,7 +22,7 @@ def test_repeating_a_set_does_not_move_it():
 
 @pytest.mark.parametrize("counts", [(1, 1), (40, 40), (40, 1)])
 def test_a_shift_costs_its_own_projection(counts):
-    """Point masses, and a set against itself moved: every projection is a pure translation."""
+    """For point masses, and a translated set, every projection is a translation."""
     shift = np.array([3.0, -1.0, 0.5])
     points = RNG.normal(size=(max(counts), 3)) if counts[1] > 1 else np.ones((counts[0], 3))
     moved = (points + shift)[: counts[1]]
@@ -39,7 +39,7 @@ def test_point_masses_far_apart_come_near_the_closed_form():
 
 @pytest.mark.parametrize(("first", "second"), [(4, 6), (5, 3), (7, 7), (1, 8)])
 def test_unequal_counts_in_one_dimension_are_matched_exactly(first, second):
-    """Compared with the best assignment of sets that are repeated to equal counts."""
+    """The distance equals the best assignment of sets repeated to equal counts."""
     a, b = RNG.normal(size=(first, 1)), RNG.normal(size=(second, 1))
     together = np.lcm(first, second)
     left = np.sort(np.repeat(a[:, 0], together // first))

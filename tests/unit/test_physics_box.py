@@ -27,7 +27,7 @@ def test_the_projection_is_the_nearest_vector_inside(vector):
     projected = BOX.project(vector)
     np.testing.assert_array_equal(BOX.check(projected), projected)
     np.testing.assert_array_equal(vector, kept)
-    # In a box the nearest point differs only where a bound is passed, and lies on that bound.
+    # The nearest point in a box differs only where a bound is exceeded, and lies on that bound.
     for value, found, low, high in zip(vector, projected, BOX.lower, BOX.upper, strict=True):
         assert found == min(max(value, low), high)
 
@@ -58,7 +58,7 @@ def test_ranges_by_family():
 
 
 def test_default_ranges():
-    """Stiffness reaches the 2 / sigma^2 - 1 of a constant pixel at t = 0.01; quartics confine."""
+    """Stiffness includes 2 / sigma^2 - 1 of a constant pixel at t = 0.01; quartics confine."""
     box = ParameterBox.of_ranges(POTENTIAL)
     stiffness, quartic = (POTENTIAL.family(name).where for name in ("stiffness", "quartic"))
     assert box.upper[stiffness].min() > 2 / (1 - np.exp(-0.02)) - 1

@@ -1,4 +1,4 @@
-"""What holds oscillators in: soundness over random settings, and constructed ways out."""
+"""Confinement: soundness over random settings, and constructed escapes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from physics_cases import pieces
 from oscilab.errors import OutOfBox
 from oscilab.physics import Confinement, ParameterBox, Potential, all_to_all, noising_parameters
 
-# Zeros and other exact values decide which of the rules applies, so they must be frequent.
+# Zeros and other exact values select the rule that applies, so they must be frequent.
 VALUES = st.one_of(
     st.sampled_from([0.0, 0.0, 1.0, -1.0, 0.5]), st.floats(-4, 4, allow_subnormal=False)
 )
@@ -29,7 +29,7 @@ fixed = settings(max_examples=150, deadline=None, derandomize=True, database=Non
 
 
 def usable(potential, theta):
-    """`theta` without negative quartic pairs where nothing could hold them."""
+    """Return `theta` without negative quartic pairs that cannot be confined."""
     if "quartic" in potential.families:
         return theta
     for name in ("square_square", "quartic_spring"):
@@ -59,7 +59,7 @@ def test_what_is_projected_passes_and_grows_in_every_direction(drawn):
 
 
 def spare_quartic(potential, theta):
-    """What each quartic has above the negative pairs at its oscillator, one piece at a time."""
+    """Return each quartic's excess over the negative pairs at its oscillator."""
     spare = np.zeros(potential.oscillators)
     for number, term, ends in pieces(potential):
         if term.name == "quartic":
@@ -139,7 +139,7 @@ ESCAPES = {
 
 @pytest.mark.parametrize("case", ESCAPES)
 def test_a_way_out_is_refused_and_closed(case):
-    """Each setting falls without end along its own direction; projected, along none."""
+    """Each setting's energy is unbounded along one direction; after projection along none."""
     loosest, families, way = ESCAPES[case]
     theta = CHAIN.vector(**families)
     confinement = Confinement(CHAIN, quartic_margin=0.1)

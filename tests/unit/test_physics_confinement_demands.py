@@ -1,4 +1,4 @@
-"""How much quartic or stiffness confinement demands, and what it refuses."""
+"""The quartic or stiffness that confinement demands, and its refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Terms of one's own in confinement: what follows from monomials, and what has to be said."""
+"""Custom terms in confinement: demands from monomials, and stated demands."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_positive_sextic_holds_as_a_quartic_does():
     theta = potential.vector(stiffness=-9, sextic=0.01, cubic=[3, 0])
     confinement.check(theta)
     assert grows(potential, theta)
-    # Where it is zero, a third order needs it strictly, and the stiffness matrix does else.
+    # If it is zero, a third order needs it strictly; otherwise the stiffness matrix confines.
     lack = confinement.shortfall(potential.vector(stiffness=1, cubic=[3, 0]))
     np.testing.assert_array_equal(lack, [0.5, 0])
     lack = confinement.shortfall(potential.vector(stiffness=[1, -1]))
@@ -161,7 +161,7 @@ def test_what_monomials_demand(term, demands):
 
 @pytest.mark.parametrize("term", [*BUILT_IN.values(), SEXTIC, QUINTIC, WELLS, SHEAR, MIXED])
 def test_demands_are_bounds_at_large_positions(term):
-    """Held against the energy itself, on random points of a large sphere."""
+    """They are compared with the energy at random points of a large sphere."""
     x = np.random.default_rng(0).normal(size=(term.ends, 1000))
     x *= 1e4 / np.linalg.norm(x, axis=0)
     top = [each for each in term.demands if each.degree == max(d.degree for d in term.demands)]

@@ -1,4 +1,4 @@
-"""The local rule: what is read off a parameter's own ends never reaches its update."""
+"""Locality: readings off a parameter's own ends do not change its update."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BATCH = 70
 
 
 def chosen(potential):
-    """A few parameters of every family: its first, its last, and some between."""
+    """Return a few parameters of every family: the first, the last, and some in between."""
     generator = np.random.default_rng(0)
     for family in potential.families.values():
         numbers = np.arange(family.where.start, family.where.stop)
@@ -53,7 +53,7 @@ def test_readings_off_a_parameters_ends_change_no_bit_of_its_update(case, dtype,
 
 @pytest.mark.parametrize("case", [*FAMILIES, *MIXED])
 def test_a_reading_at_any_end_does_reach_the_update(case):
-    """So that the test above could fail: each end counts, in position and in residual."""
+    """This shows that the test above can fail: position and residual at each end matter."""
     potential = CASES[case]
     _, x = random_setting(potential, 1, BATCH)
     _, residuals = random_setting(potential, 2, BATCH)
@@ -66,7 +66,7 @@ def test_a_reading_at_any_end_does_reach_the_update(case):
 
 @pytest.mark.parametrize("case", [*FAMILIES, *MIXED])
 def test_forces_are_local_too(case):
-    """An oscillator feels only those with which it shares a term."""
+    """The force on an oscillator depends only on those with which it shares a term."""
     potential = CASES[case]
     theta, x = random_setting(potential, 3)
     neighbours = np.eye(potential.oscillators, dtype=bool)

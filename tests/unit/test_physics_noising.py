@@ -96,7 +96,7 @@ def two_points(x, t):
 @pytest.mark.parametrize("noising", KINDS)
 @pytest.mark.parametrize("t", TIMES)
 def test_data_that_are_no_gaussian(noising, t):
-    """Force from the mean noise is the score force, and denoises to the mean datum."""
+    """The force from the mean noise is the score force, and denoising gives the mean datum."""
     x = np.exp(-t) * np.linspace(-1.5, 2.5, 12).reshape(4, 3)
     score, datum = two_points(x, t)
     mean_noise = (x - noising.decay(t) * datum) / noising.sigma(t)
@@ -130,7 +130,7 @@ def test_denoising_with_the_noise_itself_gives_the_datum_back(noising, t):
 @pytest.mark.parametrize("noising", KINDS)
 @pytest.mark.parametrize("t", TIMES)
 def test_the_score_force_runs_the_variance_backwards_at_its_speed(noising, t):
-    """Under drift slope x and bath D, dv/dtau = 2 slope v + 2 D; wanted is -c dv/dt."""
+    """With drift slope x and bath D, dv/dtau = 2 slope v + 2 D, which must be -c dv/dt."""
     v0, h = 0.3, 1e-5
 
     def variance(time):

@@ -1,4 +1,4 @@
-"""Energies, forces and features of whole potentials against one evaluated piece by piece."""
+"""Energies, forces and features of potentials, against an evaluation piece by piece."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_energy_is_the_sum_of_its_pieces(case):
 
 @pytest.mark.parametrize("case", CASES)
 def test_forces_are_minus_the_slope_of_the_energy(case):
-    """By central differences of sixth order in float64."""
+    """They agree with central differences of sixth order in float64."""
     potential = CASES[case]
     theta, x = random_setting(potential, 2, batch=3)
     h, weights = 1e-3, {-3: -1 / 60, -2: 3 / 20, -1: -3 / 4, 1: 3 / 4, 2: -3 / 20, 3: 1 / 60}
@@ -105,7 +105,7 @@ def test_everything_is_linear_in_the_parameters(case, seed, a, b):
 
 @pytest.mark.parametrize("case", CASES)
 def test_gradients_of_the_force_matching_loss(case):
-    """d/dtheta of |F - F*|^2 / 2 is -sum_i r_i d_i u_p: what learning rests on."""
+    """d/dtheta of |F - F*|^2 / 2 is -sum_i r_i d_i u_p, the basis of learning."""
     potential = CASES[case]
     theta, x = random_setting(potential, 6)
     target = np.random.default_rng(7).normal(size=x.shape)

@@ -1,4 +1,4 @@
-"""How a potential lays out, names and takes its parameters, and what it refuses."""
+"""Layout, names and validation of a potential's parameters."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_vector_that_fits_is_checked_into_floats():
 
 @dataclass(frozen=True)
 class Misplaced(Cosine):
-    """A term whose author got its ends wrong."""
+    """A term with wrong ends."""
 
     where: tuple[tuple[int, ...], ...] = ((0, 1),)
 

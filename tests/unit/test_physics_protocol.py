@@ -1,4 +1,4 @@
-"""What an array plays: settings held one after the other, from T down to t_min."""
+"""Protocols: settings held in turn, from T down to t_min."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ EDGES = np.array([0.1, 0.3, 0.9, 2.7])
 
 
 def protocol(interpolation="constant", stretch=1.0, noising=None):
-    """Three slices; every node's parameters are told apart by their values."""
+    """Return a protocol of three slices with different parameters at every node."""
     parameters = np.arange(1.0, 13.0).reshape(4, 3) ** 1.5
     schedule = Schedule(EDGES, interpolation, stretch)
     return Protocol(POTENTIAL, schedule, parameters, noising or Noising())
 
 
 def ramp(found, times):
-    """The linear protocol's parameters at noising times, `[time, parameter]`."""
+    """Return the linear protocol's parameters at noising times, `[time, parameter]`."""
     columns = [np.interp(times, EDGES, column) for column in found.parameters.T]
     return np.stack(columns, axis=1)
 
@@ -73,7 +73,7 @@ def test_stairs_hold_the_ramps_mean_whatever_their_number():
 
 
 def test_stairs_converge_to_the_ramp():
-    """To first order: a step's ends are off by half of its rise."""
+    """Convergence is of first order: a step's ends are off by half of its rise."""
     found = protocol("linear")
     gaps = []
     for updates in (4, 8, 16, 32):

@@ -1,4 +1,4 @@
-"""Slices of the noising time and where their settings are learned."""
+"""Slices of the noising time, and the nodes at which settings are learned."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_edges_and_nodes_are_geometric(slices, t_min, ratio):
     nodes = found.nodes
     assert len(nodes) == slices + 1
     assert nodes[0] == t_min
-    # Each node is as many times above its slice's start as below its end.
+    # The ratio of a node to its slice's start equals that of the end to the node.
     np.testing.assert_allclose(nodes[1:] / found.edges[:-1], found.edges[1:] / nodes[1:])
 
 

@@ -1,4 +1,4 @@
-"""Neighbourhoods against a count by hand, edge lists from files, gates."""
+"""Neighbourhoods against a direct count, edge lists from files, gates."""
 
 from __future__ import annotations
 

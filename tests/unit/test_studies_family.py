@@ -1,4 +1,4 @@
-"""What the terms of two-gaussians cost, and which term would take the cost away."""
+"""The loss due to the terms of two-gaussians, and a term that removes it."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from oscilab.physics import Noising, Potential, all_to_all
 
 @dataclass(frozen=True)
 class LogCosh:
-    """-2 log cosh((a . x + b) / 2): what a bistable auxiliary oscillator coupled to both does."""
+    """-2 log cosh((a . x + b) / 2), the effect of a bistable oscillator coupled to both."""
 
     slope_along: tuple[float, float]
     offset: float
@@ -34,7 +34,7 @@ class LogCosh:
 
 @pytest.mark.parametrize("time", [0.01, 0.1, 1.0])
 def test_springs_and_one_log_cosh_reverse_the_noising_of_two_gaussians_exactly(time):
-    """The covariances being equal, log p is a parabola and a log cosh: to rounding."""
+    """For equal covariances log p is a parabola plus a log cosh, exact to rounding."""
     noised = two_gaussians().noised(time)
     inverse = np.linalg.inv(noised.covariances[0])
     middle = noised.means.mean(axis=0)

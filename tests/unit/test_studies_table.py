@@ -1,4 +1,4 @@
-"""A study's numbers: intervals, and both forms of the table."""
+"""Intervals of a study, and both formats of its table."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from oscilab_experiments.studies.study import Interval, Table
 
 
 def test_interval_is_students():
-    """Against scipy's own interval of the same values."""
+    """The interval agrees with scipy's."""
     values = [1.0, 2.0, 4.0, 3.5, 2.5]
     found = Interval.of(values)
     low, high = stats.t.interval(0.95, 4, loc=found.mean, scale=stats.sem(values))

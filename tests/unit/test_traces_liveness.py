@@ -1,4 +1,4 @@
-"""Whether a run's writer is still there."""
+"""Whether a run's writer is still alive."""
 
 from __future__ import annotations
 

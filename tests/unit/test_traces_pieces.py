@@ -1,4 +1,4 @@
-"""How datasets are cut into chunks, and how pieces of segments become one array."""
+"""Chunks of datasets, and joining of segments into one array."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_stack_reads_what_the_joined_array_would(data: st.DataObject) -> None:
     with h5py.File("pieces.h5", "w", driver="core", backing_store=False) as file:
         parts = []
         for number, block in enumerate(blocks):
-            # Rows behind those that count.
+            # Rows after the valid ones.
             padded = np.concatenate([block, np.full((2, 3), -1)])
             parts.append(Piece(file.create_dataset(str(number), data=padded), len(block)))
         kept = tuple(part for part in parts if part.rows)
