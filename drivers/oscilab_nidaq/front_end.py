@@ -69,7 +69,7 @@ class NidaqFrontEnd:
 
     @property
     def capabilities(self) -> frozenset[FrontEndCapability]:
-        """Clocked always; watched over where the bench sets a watchdog."""
+        """A hardware clock; a watchdog where the bench sets one."""
         found = {FrontEndCapability.HARDWARE_TIMED}
         if self._connection.watchdog_s is not None:
             found.add(FrontEndCapability.WATCHDOG)
@@ -77,13 +77,13 @@ class NidaqFrontEnd:
 
     @property
     def hardware(self) -> str | None:
-        """The boards, and the server that has them."""
+        """The boards, and the server that drives them."""
         server = self._connection.server
         boards = ", ".join(self._connection.boards)
         return f"NI boards {boards}" + (f" at {server}" if server else "")
 
     def connect(self) -> Identity:
-        """Look at the boards; nothing is driven."""
+        """Open and identify the boards; nothing is driven."""
         from oscilab_nidaq.heartbeat import Heartbeat
         from oscilab_nidaq.lines import Static
         from oscilab_nidaq.session import Session, identify
@@ -101,7 +101,7 @@ class NidaqFrontEnd:
         return identity
 
     def close(self) -> None:
-        """Let go of tasks and server; outputs stay. Idempotent."""
+        """Close tasks and server connection; outputs stay. Idempotent."""
         from nidaqmx.errors import Error
 
         session, self._session = self._session, None
@@ -109,7 +109,7 @@ class NidaqFrontEnd:
         heartbeat, self._heartbeat = self._heartbeat, None
         held = [self._rigs, *((static,) if static else ())]
         for tasks in held:
-            # A server that is gone has nothing left to let go of.
+            # A server that has ended holds no tasks.
             with contextlib.suppress(Error):
                 tasks.close()
         if heartbeat is not None:
@@ -119,7 +119,7 @@ class NidaqFrontEnd:
             session.close()
 
     def read_outputs(self) -> Volts:
-        """Refused by `DeviceFailed`: NI's output boards do not tell what they are at."""
+        """Raise `DeviceFailed`: NI's output boards cannot be read back."""
         raise DeviceFailed(
             f"device {self._name} cannot read its outputs back; state what they are at by "
             'start = "assume-safe" in its settings'
@@ -133,7 +133,7 @@ class NidaqFrontEnd:
             static.set(volts, self._connection.timeout_s)
 
     def read_inputs(self, inputs: Sequence[str], samples: int = 1) -> Volts:
-        """Readings `[input, sample]`; while a waveform plays, the last that came in."""
+        """Return readings `[input, sample]`; while a waveform plays, the newest ones."""
         if self._rigs.is_playing:
             return self._last_readings(inputs, samples)
         session, static = self._opened()
@@ -175,18 +175,18 @@ class NidaqFrontEnd:
                     timeout = self._connection.timeout_s
                     volts = play(rig, schedule, inputs, read, timeout, self._watch)
             except DaqError:
-                # Of the call that `abort` took the tasks away from.
+                # Raised by the call whose tasks `abort` has closed.
                 self._refuse_if_aborted()
                 raise
         return Samples(volts, schedule.rate_hz)
 
     def played(self, waveform: Waveform) -> int | None:
-        """Samples that went out of a waveform that was cut short; see `CountingFrontEnd`."""
-        # One that does not answer is not asked again: that takes as long as giving it up did.
+        """Return how many samples of a cut waveform went out; see `CountingFrontEnd`."""
+        # A server that does not answer is not asked again: it would take as long to give up.
         return self._rigs.played(waveform, self._session is not None and self._session.answers)
 
     def abort(self) -> None:
-        """Stop the clock, from another thread; outputs hold."""
+        """Stop the clock, from another thread; outputs hold their levels."""
         self._abort.set()
         self._rigs.halt()
 
@@ -194,7 +194,7 @@ class NidaqFrontEnd:
         """Reset the boards, to zero volts and lines off, then set the bench's safe values."""
         from nidaqmx.errors import Error
 
-        # Watchdogs that have expired hold the outputs where they are: a reset gives them back.
+        # Expired watchdogs lock the outputs; a reset unlocks them.
         session, static = self._opened(or_expired=True)
         with contextlib.suppress(Error):
             self._rigs.close()
@@ -204,7 +204,7 @@ class NidaqFrontEnd:
             self._heartbeat.arm_again()
 
     def _watch(self, readings: Mapping[str, float]) -> None:
-        """Between chunks: pass on the readings, and stop where somebody wants that."""
+        """Between chunks: publish the newest readings, and stop if `abort` was called."""
         self._latest.update(readings)
         if self._heartbeat is not None:
             self._heartbeat.check()

@@ -62,7 +62,7 @@ class RackFrontEnd:
 
     @property
     def capabilities(self) -> frozenset[FrontEndCapability]:
-        """Inputs may be read meanwhile; outputs where every instrument can; no common clock."""
+        """Live inputs; output readback where every instrument has it; no common clock."""
         found = {FrontEndCapability.LIVE_INPUTS}
         if all(each.reads_back for each in self.instruments.values()):
             found.add(FrontEndCapability.OUTPUT_READBACK)
@@ -74,7 +74,7 @@ class RackFrontEnd:
         return "scpi " + " ".join(sorted(unit.resource for unit in self.rack.units))
 
     def connect(self) -> Identity:
-        """Open every instrument and see that it is the right one; nothing is driven.
+        """Open and identify every instrument; nothing is driven.
 
         Raises:
             DeviceFailed: one does not answer, is another one, or is not as the bench file says.
@@ -100,7 +100,7 @@ class RackFrontEnd:
         self._levels = None
 
     def read_outputs(self) -> Volts:
-        """What the instruments say their outputs are at, `[output]`."""
+        """Return what the instruments report their outputs to be at, `[output]`."""
         self._check_open()
         self.rack.clock.catch_up()
         found = np.array([v for each in self.instruments.values() for v in each.read_outputs()])
@@ -121,7 +121,7 @@ class RackFrontEnd:
         self._reading_since, self._read_for = None, 0.0
 
     def read_inputs(self, inputs: Sequence[str], samples: int = 1) -> Volts:
-        """`samples` readings of the named inputs, `[input, sample]`, one scan after the other."""
+        """Return `samples` readings of the named inputs, `[input, sample]`, one scan each."""
         self._check_open()
         if self._reading_since is None:
             self._reading_since = self.rack.clock.now()
@@ -137,17 +137,17 @@ class RackFrontEnd:
         return found
 
     def pause(self, seconds: float) -> None:
-        """Let time pass, outputs held; what was read since the last pause counts as part of it."""
+        """Wait; outputs hold. Time spent reading since the last pause is part of it."""
         self._check_open()
         begin, self._reading_since = self._reading_since, None
         if begin is not None:
             self._read_for += self.rack.clock.now() - begin
-        # A long scan is made up for by several short pauses.
+        # Several short pauses make up for a long scan.
         passed = min(self._read_for, seconds)
         self._read_for -= passed
         if seconds > passed:
             self.rack.clock.wait(seconds - passed)
-        # What another thread read meanwhile took none of the time that is counted here.
+        # Readings of another thread took none of the time that is counted here.
         self._reading_since = None
 
     def exchange(
@@ -157,7 +157,7 @@ class RackFrontEnd:
         inputs: Sequence[str],
         read: IntArray,
     ) -> Samples:
-        """A rack has no clock that times outputs and readings together.
+        """Raise `DeviceFailed`: a rack has no clock that times outputs and readings together.
 
         Raises:
             DeviceFailed: always.
@@ -168,11 +168,11 @@ class RackFrontEnd:
         )
 
     def abort(self) -> None:
-        """End a pause that is going on."""
+        """End a pause that another thread is in."""
         self.rack.clock.interrupt()
 
     def make_safe(self) -> None:
-        """The last resort: every instrument that answers to zero volts or disconnected.
+        """Bring every instrument that answers to zero volts, or disconnect its outputs.
 
         Raises:
             DeviceFailed: naming those that do not answer; the others are off.

@@ -33,7 +33,7 @@ def scpi(
     bench: BenchOption = None,
     simulate: SimulateOption = False,
 ) -> None:
-    """Talk to one SCPI instrument of a device; limits and interlocks do not hold here."""
+    """Talk to one SCPI instrument of a device; limits and interlocks are not applied here."""
     from oscilab.bench import device_named
     from oscilab.wired.twins import twin_if
 
@@ -54,7 +54,7 @@ def _talk(device: Device, described: Connection, unit: Unit, commands: Sequence[
                 _send(link, command)
             return
         print(f"{unit.name}: {link.ask('*IDN?')}")
-        print(f"at {unit.resource}; {HELP}; limits and interlocks do not hold here")
+        print(f"at {unit.resource}; {HELP}; limits and interlocks are not applied here")
         for line in _lines(f"{device.name} {unit.name}> "):
             try:
                 _send(link, line)

@@ -70,7 +70,7 @@ class FirmwareFrontEnd:
 
     @property
     def capabilities(self) -> frozenset[FrontEndCapability]:
-        """Everything that a front end can do."""
+        """All that there are."""
         return frozenset(FrontEndCapability)
 
     @property
@@ -79,7 +79,7 @@ class FirmwareFrontEnd:
         return f"serial {self._connection.port or self._connection.usb}"
 
     def connect(self) -> Identity:
-        """Open the line, shake hands, and hand over limits and heartbeat; no output moves.
+        """Open the line, shake hands, and send limits and heartbeat; no output moves.
 
         Raises:
             InvalidInput: the bench does not say where the device is.
@@ -92,10 +92,10 @@ class FirmwareFrontEnd:
                 self._guards.hand_over_limits(session, self._banks)
                 session.start_heartbeat(self._connection.heartbeat_timeout_s)
             session.status()
-            # A trip of a session before this one was told to whoever had it.
+            # A trip of an earlier session was reported in that session.
             session.inbox.tripped = None
         except BaseException:
-            # Without goodbye: the watchdog of a host before this one stays awake.
+            # Without goodbye: the watchdog of an earlier host stays armed.
             session.close(goodbye=False)
             raise
         self._trips = Trips(session, self._guards, self._banks, self._channels, self._name)
@@ -115,7 +115,7 @@ class FirmwareFrontEnd:
             session.close()
 
     def read_outputs(self) -> Volts:
-        """What the outputs are at, `[output]`."""
+        """Return what the outputs are at, `[output]`."""
         session, _ = self._opened()
         with self._refusals():
             return self._banks.output_volts(session.get_outputs())
@@ -132,7 +132,7 @@ class FirmwareFrontEnd:
             session.set_outputs(codes)
 
     def read_inputs(self, inputs: Sequence[str], samples: int = 1) -> Volts:
-        """Readings of this instant, `[input, sample]`; also while a waveform runs."""
+        """Return readings of this instant, `[input, sample]`; also while a waveform runs."""
         session, _ = self._opened()
         with self._refusals():
             numbers = self._input_numbers(inputs)
@@ -140,7 +140,7 @@ class FirmwareFrontEnd:
             return self._banks.input_volts(codes, numbers).T
 
     def pause(self, seconds: float) -> None:
-        """Let so much of the device's own time pass."""
+        """Wait for `seconds` of the device's own time."""
         self._aborted.clear()
         session, _ = self._opened()
         with self._refusals():
@@ -215,7 +215,7 @@ class FirmwareFrontEnd:
 
     def _opened(self) -> tuple[Session, Trips]:
         if self._lost:
-            # The device restarted: whoever was told of it may look after its outputs.
+            # The device restarted, which was reported: it may be made safe again.
             self.close()
             self.connect()
         if self._session is None or self._trips is None:
@@ -224,7 +224,7 @@ class FirmwareFrontEnd:
 
     @contextmanager
     def _refusals(self) -> Generator[None]:
-        """What the device refuses, as sentences."""
+        """Raise what the device refuses as sentences."""
         try:
             yield
         except SessionLost:

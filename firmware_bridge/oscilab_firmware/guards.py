@@ -49,7 +49,7 @@ class Guards:
             return entries
         for number in np.flatnonzero(limits.wired).tolist():
             line = banks.outputs[number]
-            # A bound between two codes counts as the nearer one, as set-points do.
+            # A bound between two codes is rounded to the nearer one, as set-points are.
             lower, upper, safe = (
                 line.code(float(v[number])) for v in (limits.lower, limits.upper, limits.safe)
             )
@@ -61,7 +61,7 @@ class Guards:
         entries: list[tuple[int, int, int]] = []
         for lock in self.interlocks.locks.values() if self.interlocks else ():
             if lock.beats_every_s is not None:
-                continue  # Heard by the host, which reads it while waveforms play.
+                continue  # The host watches it, and reads it while waveforms play.
             number = channels.input_numbers[lock.channel]
             entries.append((number, *allowed_codes(lock, banks.inputs[number])))
         return entries
@@ -86,5 +86,5 @@ def allowed_codes(lock: Interlock, line: CodedLine) -> tuple[int, int]:
 
 
 def _rounded_up(slew: float) -> float:
-    # A single rounds; what the bench allows must not be refused for that.
+    # A single-precision number rounds; the device must not refuse what the bench allows.
     return float(np.nextafter(np.float32(slew), np.float32(np.inf)))

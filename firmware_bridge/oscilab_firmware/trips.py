@@ -37,7 +37,9 @@ def sentence_of(report: Report, banks: Banks, name: str) -> DeviceFailed | OutOf
         )
     if report.code == Refusal.INTERLOCK and report.channel >= len(banks.inputs):
         # A trip cut the reading short, and the device no longer says which input caused it.
-        return InterlockTripped(f"{device} stopped driving: an interlock did not hold; {RESUME}")
+        return InterlockTripped(
+            f"{device} stopped driving: an interlock was not satisfied; {RESUME}"
+        )
     if report.code == Refusal.INTERLOCK:
         channel = banks.inputs[report.channel].name
         return InterlockTripped(
@@ -73,7 +75,7 @@ def trip_of(event: Event, banks: Banks, name: str) -> DeviceFailed:
             f"{done}: interlock input {channel.name} reads {channel.volts(event.value):g}; {RESUME}"
         )
     if event.status.trip == Trip.INTERLOCK:
-        return InterlockTripped(f"{done}: an interlock did not hold; {RESUME}")
+        return InterlockTripped(f"{done}: an interlock was not satisfied; {RESUME}")
     if event.status.trip == Trip.WATCHDOG:
         return InterlockTripped(
             f"{done}: it heard nothing of its host for the heartbeat's timeout; raise "
@@ -137,7 +139,8 @@ class Trips:
         """Raise a trip that was not reported yet; clear one that was.
 
         A caller that drives again after a reported trip resumes; the device refuses while its
-        interlocks do not hold. After a watchdog trip, driving is refused until the next `connect`.
+        interlocks are not satisfied. After a watchdog trip, driving is refused until the next
+        `connect`.
         """
         if self._unfed is not None:
             raise InterlockTripped(self._unfed)

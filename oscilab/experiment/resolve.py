@@ -66,7 +66,7 @@ def recipe_named(name: str) -> Recipe:
     """
     found = load(GROUP, name)
     if not isinstance(found, Recipe):
-        raise OscilabError(f"the experiment {name!r} is {found!r}, not a Recipe; mend its package")
+        raise OscilabError(f"the experiment {name!r} is {found!r}, not a Recipe; fix its package")
     return found
 
 

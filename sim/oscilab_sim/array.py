@@ -1,4 +1,4 @@
-"""A simulated array of overdamped oscillators, behind the seam that real ones share."""
+"""A simulated array of overdamped oscillators, behind the same seam as real ones."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class SimulatedArray:
 
     @staticmethod
     def check_device(device: Device) -> list[str]:
-        """Return nothing: settings, topology and terms, which are checked, are all there is."""
+        """Return no warnings: nothing but settings, topology and terms, which are checked."""
         return []
 
     @property
@@ -94,7 +94,7 @@ class SimulatedArray:
         return self._engine
 
     def measure_forces(self, parameters: ArrayLike, positions: ArrayLike) -> ForceReading:
-        """Forces at set-points `positions` `[batch, oscillator]`; see `OscillatorArray`.
+        """Return forces at set-points `positions` `[batch, oscillator]`; see `OscillatorArray`.
 
         With `averaging_time` they carry thermal noise of variance 2 T / averaging_time, the bath's
         force averaged over that time.
@@ -111,7 +111,7 @@ class SimulatedArray:
     def relax(
         self, parameters: ArrayLike, positions: ArrayLike, duration: float
     ) -> PositionReading:
-        """Positions before and after `duration` of free motion; see `OscillatorArray`.
+        """Return positions before and after `duration` of free motion; see `OscillatorArray`.
 
         Raises:
             DeviceFailed: an oscillator ran away.
@@ -138,7 +138,7 @@ class SimulatedArray:
         initial: ArrayLike | None = None,
         record_every: float | None = None,
     ) -> Trajectory:
-        """Positions while a protocol is played; see `OscillatorArray`.
+        """Return positions while a protocol is played; see `OscillatorArray`.
 
         Raises:
             DeviceFailed: an oscillator ran away.
@@ -157,10 +157,10 @@ class SimulatedArray:
         return play_stairs(stairs, motion, self._engine, times)
 
     def make_safe(self) -> None:
-        """Nothing to do: no output of a simulation outlives the call that drove it."""
+        """Do nothing: no output of a simulation outlives the call that drove it."""
 
     def save_state(self) -> bytes:
-        """Everything that the next reading depends on, 28 bytes."""
+        """Return everything that the next reading depends on, 28 bytes."""
         return self._streams.save()
 
     def restore_state(self, state: bytes) -> None:
@@ -212,7 +212,7 @@ def _number_of_copies(copies: int | None, initial: Float64Array | None) -> int:
 
 
 def _cores() -> int:
-    # Unlike the machine's count, the affinity knows of containers and batch systems.
+    # Unlike the number of cores, the affinity respects containers and batch systems.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

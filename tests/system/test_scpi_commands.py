@@ -51,7 +51,7 @@ def test_a_prompt_without_a_terminal_takes_lines(twin, tmp_path):
     assert ended.returncode == 0, ended.stderr
     said = ended.stdout.splitlines()
     assert said[0].startswith("dac: QDevil, QDAC-II")
-    assert "limits and interlocks do not hold here" in said[1]
+    assert "limits and interlocks are not applied here" in said[1]
     assert said[3] == "1.5;inf"
     assert "has error -222 'Data out of range' after 'SOUR3:VOLT 11'" in said[4]
     assert said[5:] == ["1"]

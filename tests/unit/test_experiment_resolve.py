@@ -216,5 +216,5 @@ def test_an_entry_that_is_no_recipe(tmp_path, monkeypatch):
     SmallPackages(folder).install(
         "odd", {"odd_pkg.py": "THING = 3"}, {"oscilab.experiments": {"odd": "odd_pkg:THING"}}
     )
-    with pytest.raises(OscilabError, match="experiment 'odd' is 3, not a Recipe; mend its package"):
+    with pytest.raises(OscilabError, match="experiment 'odd' is 3, not a Recipe; fix its package"):
         resolve("odd")

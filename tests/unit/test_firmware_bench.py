@@ -166,7 +166,7 @@ def test_refusals_are_sentences():
     assert "di0" in str(said)
     said = sentence_of(report(Refusal.INTERLOCK, channel=0xFFFF), banks, "mcu0")
     assert isinstance(said, InterlockTripped)
-    assert "an interlock did not hold; correct the cause, then resume" in str(said)
+    assert "an interlock was not satisfied; correct the cause, then resume" in str(said)
     said = sentence_of(report(99, refused=Kind.LIMITS), banks, "mcu0")
     assert "refused LIMITS: code 99" in str(said)
     assert "did not reach it in time" in str(failure_of(Refusal.UNDERRUN, "mcu0"))

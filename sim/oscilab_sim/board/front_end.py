@@ -89,26 +89,26 @@ class VirtualFrontEnd:
 
     @property
     def hardware(self) -> str | None:
-        """The file that keeps the outputs, which several processes could share."""
+        """The file that keeps the outputs, which several processes may share; None without one."""
         return self._connection.levels_file
 
     def reseed(self, seed: int) -> None:
-        """Begin the board's noise and bath anew; its flaws stay."""
+        """Restart the random numbers of noise and bath; the board's flaws stay."""
         self.board.reseed(seed)
 
     def connect(self) -> Identity:
-        """Say who it is; nothing is driven."""
+        """Return its identity; nothing is driven."""
         self._open = True
         self._began = time.monotonic()
         serial = f"virtual-{self.board.flaws.seed}"
         return Identity(name=self._name, kind="virtual", serial=serial, simulated=True)
 
     def close(self) -> None:
-        """Let go; outputs stay."""
+        """Disconnect; outputs stay."""
         self._open = False
 
     def read_outputs(self) -> Volts:
-        """What the outputs are at, `[output]`."""
+        """Return what the outputs are at, `[output]`."""
         self._check_open()
         if not self._connection.output_readback:
             raise DeviceFailed(f"front end {self._name} cannot read its outputs back")
@@ -121,7 +121,7 @@ class VirtualFrontEnd:
         self.board.set_outputs(volts)
 
     def read_inputs(self, inputs: Sequence[str], samples: int = 1) -> Volts:
-        """Readings at this instant, `[input, sample]`.
+        """Return readings of this instant, `[input, sample]`.
 
         While a waveform keeps pace, oscillators stand still: they move once it is over, and a
         sensor shows until then what it showed before.
@@ -133,7 +133,7 @@ class VirtualFrontEnd:
             return self.board.read(inputs, samples)
 
     def pause(self, seconds: float) -> None:
-        """Let the board's clock run.
+        """Advance the board's clock.
 
         Raises:
             Aborted: `abort` was called meanwhile.
@@ -173,12 +173,12 @@ class VirtualFrontEnd:
         self._abort.set()
 
     def make_safe(self) -> None:
-        """What the outputs do without power: zero volts, switches off."""
+        """Set the levels that the outputs have without power: zero volts, switches off."""
         self.board.levels[:] = [channel.safe for channel in self.channels.outputs]
 
     @contextmanager
     def _busy(self) -> Generator[None]:
-        """Within it the board is this thread's; another one that reads must not touch its clock."""
+        """Keep the board's clock for this thread; another one may read, and not advance it."""
         with self._moving:
             self._catch_up()
             self._abort.clear()
@@ -207,17 +207,17 @@ class VirtualFrontEnd:
             raise Aborted(f"front end {self._name} stopped a waveform that was aborted")
 
     def _now(self) -> float:
-        """Seconds of the board's clock, where it keeps pace with real time."""
+        """Return seconds of the board's clock, where it keeps pace with real time."""
         return (time.monotonic() - self._began) / self._connection.pace
 
     def _catch_up(self) -> None:
-        """A clock that keeps pace runs on while nobody calls."""
+        """Advance a clock that keeps pace by the time since the last call."""
         self._check_open()
         if self._connection.pace:
             self.board.advance(self._now() - self.board.seconds)
 
     def _check_made(self, lines: IndexArray, lowest: Volts, highest: Volts) -> None:
-        """Refuse volts that no converter of this board makes, as drivers of real ones do."""
+        """Refuse volts out of the converters' range, as drivers of real boards do."""
         inside = (lowest >= self._lower[lines]) & (highest <= self._upper[lines])
         if not inside.all():
             row = int(np.flatnonzero(~inside)[0])
@@ -233,7 +233,7 @@ class VirtualFrontEnd:
 
 
 def virtual_channels(potential: Potential, connection: Connection) -> ChannelTable:
-    """As many lines as the potential needs, and the inputs di0, di1 and aux0 for interlocks."""
+    """Return the lines that the potential needs, and inputs di0, di1 and aux0 for interlocks."""
     bits = connection.imperfections
     reach = connection.range_V
     sites = potential.oscillators
