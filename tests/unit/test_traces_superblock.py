@@ -1,4 +1,4 @@
-"""The superblock of an open file, repaired as HDF5 itself would write it."""
+"""The superblock of an open file, corrected as HDF5 would write it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from oscilab.traces.view import ClosedView, open_view
     ],
 )
 def test_lookup3_gives_its_author_s_own_values(data: bytes, value: int) -> None:
-    """The self-test of lookup3.c prints these two for start value 0."""
+    """The self-test of lookup3.c prints these two values for start value 0."""
     assert lookup3(data) == value
 
 
