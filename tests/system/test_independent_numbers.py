@@ -28,7 +28,9 @@ from oscilab.calibration.constants import (
     thermal_motion,
 )
 from oscilab.calibration.fit import inverted, straight_line
+from oscilab.calibration.lines import fit_sensors
 from oscilab.calibration.report import constant_rows, family_rows, line_rows, measured_lines
+from oscilab.calibration.sweep import Layout, Sweep
 from oscilab.data import two_gaussians
 from oscilab.data.dataset import split_held_out
 from oscilab.errors import OutOfBox, OutOfClamp
@@ -469,3 +471,20 @@ def test_projected_is_a_share_of_the_parameters(online):
     shares = [batch.projected for _ in range(3) for batch in training.measure_all()]
     assert all(5 / 7 - 1e-12 <= share <= 1.0 for share in shares), shares
     assert min(shares) == pytest.approx(5 / 7)
+
+
+def test_a_neighbour_that_is_picked_up_brings_its_offset_into_the_error():
+    """Sensor 0 adds k = 0.08 of sensor 1, whose offset is 0.3 V: 0.024 V that no clamp explains."""
+    rng = np.random.default_rng(5)
+    points = rng.uniform(-1.0, 1.0, (400, 2))
+    noise = 1e-4 * rng.standard_normal((400, 2))
+    second = 5.0 * points[:, 1] + 0.3
+    positions = np.column_stack([4.0 * points[:, 0] + 0.08 * second, second]) + noise
+    nothing = np.zeros((400, 2))
+    sweep = Sweep(np.zeros((400, 0)), 2.0 * points, positions, nothing)
+    layout = Layout(["c0", "c1"], ["x0", "x1", "f0", "f1"], [[1], [0]], [[], [], [], []])
+    found = fit_sensors(sweep, layout, points)
+    assert found.lines[0].offset == pytest.approx(0.024, abs=1e-4)
+    # The offset of this sensor is zero: the error that is stated covers what is off, and no more.
+    assert found.lines[0].offset_error == pytest.approx(0.024, rel=0.01)
+    assert found.lines[1].offset_error < 1e-4

@@ -53,6 +53,10 @@ def test_a_device_reads_its_file_and_refuses_one_that_does_not_fit(tmp_path):
     write_calibration(replace(parts.calibration, lines=lines), path)
     with pytest.raises(InvalidInput, match=r"line ao0, .* was calibrated as bias\[1\]"):
         parts_of(device)
+    lines["ao0"] = lines["ao0"].model_copy(update={"target": "bias[0]", "gain": 0.0})
+    write_calibration(replace(parts.calibration, lines=lines), path)
+    with pytest.raises(InvalidInput, match=r"line ao0, .* has gain 0"):
+        parts_of(device)
     del lines["ao0"]
     write_calibration(replace(parts.calibration, lines=lines), path)
     with pytest.raises(InvalidInput, match=r"line ao0, .* is missing"):
