@@ -184,3 +184,13 @@ def test_demands_are_bounds_at_large_positions(term):
 def test_a_polynomial_that_cannot_be_is_refused(make, words):
     with pytest.raises(InvalidInput, match=words):
         make()
+
+
+def test_two_quartics_at_one_oscillator_count_together():
+    """x^4 / 4 less x^4 / 8 grows; less x^4 / 2 it falls. Neither one alone could be raised."""
+    twice = PolynomialTerm("twice", (Monomial(0.25, (4,)),), lambda _: np.array([[0], [0], [1]]))
+    confinement = Confinement(Potential(PAIR, ["stiffness", twice]))
+    rest = [1.0, 1.0]
+    confinement.check(np.array([*rest, 1.0, -0.5, 1.0]))
+    with pytest.raises(OutOfBox, match="could escape to infinity"):
+        confinement.check(np.array([*rest, 0.5, -1.0, 1.0]))

@@ -79,3 +79,22 @@ def test_concerns_name_a_missing_an_old_and_a_foreign_calibration():
 def test_a_calibration_that_cannot_be_written_leaves_nothing(tmp_path):
     with pytest.raises(InvalidInput, match="cannot be written"):
         write_calibration(parts_of(pair()).calibration, tmp_path / "no" / "c.toml")
+
+
+def test_a_design_gain_uses_the_volts_that_both_ends_of_a_range_have():
+    """From -0.5 to 2 within -1 to 10 V: 1 V for 0.5 downwards binds before 10 V for 2 upwards."""
+    limits = {
+        "outputs": {"range": [-10.0, 10.0], "slew": 1e6, "safe": 0.0},
+        "ao0": {"range": [-1.0, 10.0], "slew": 1e6, "safe": 0.0},
+        "clamp_enable": {"safe": True},
+    }
+    parts = parts_of(pair(limits=limits, settings={"ranges": {"bias": [-0.5, 2.0]}}))
+    unit = parts.calibration.units.of_target("bias[0]", parts.potential)
+    assert parts.calibration.lines["ao0"].gain * unit == pytest.approx(2.0)
+    assert parts.calibration.lines["ao1"].gain * unit == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize("key", ["clamp", "longest_s", "position_span"])
+def test_settings_without_end_are_refused(key):
+    with pytest.raises(InvalidInput, match=f"settings.{key} is inf, but must be a finite"):
+        parts_of(pair(settings={key: np.inf}))

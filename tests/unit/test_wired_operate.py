@@ -15,7 +15,7 @@ from oscilab.cli.main import main
 from oscilab.errors import DeviceBusy, DeviceFailed
 from oscilab.wired import lock, operate
 from oscilab.wired.lock import DeviceLock, lock_path
-from oscilab.wired.operate import make_device_safe
+from oscilab.wired.operate import make_device_safe, read_device
 
 ORPHAN = """
 import os, sys, time
@@ -117,3 +117,24 @@ def test_sigterm_while_one_output_is_set_makes_all_safe(tmp_path, capsys):
     assert main(["set", "rack", "ao3", "9.0", *bench(tmp_path)]) == 143
     assert "stopped by SIGTERM" in capsys.readouterr().err
     assert levels(tmp_path).tolist() == [0.5] * 9 + [1.0]
+
+
+def test_a_plan_says_what_driving_will_do():
+    array = opened(pair(interlocks={"door": {"channel": "di0", "level": 0}}))
+    plan = array.plan(points=2_000_000, played=300.0)
+    assert plan["outputs"].startswith("10, ao0 to do0, go to their safe values")
+    assert plan["volts"] == "at most 10 V, at most 1e+06 V/s"
+    # A sample of 0.1 us for each point, and 300 relaxation times of 10 ms.
+    assert plan["driving"] == "3.2 s or more, at most 1e+07 samples/s"
+    assert plan["interlocks"] == "door, looked at after every waveform"
+    assert "no calibration" in plan["mind"]
+    assert set(plan) == {"outputs", "volts", "driving", "interlocks", "mind"}
+
+
+def test_a_device_is_read_line_by_line(tmp_path):
+    found = {line.channel: line for line in read_device(shared(tmp_path))}
+    assert len(found) == 10 + 4
+    assert found["ao0"].target == "bias[0]"
+    assert (found["ao0"].volts, found["ao0"].value) == (0.0, 0.0)
+    assert found["do0"].value is None
+    assert found["ai0"].target == "position[0]"
