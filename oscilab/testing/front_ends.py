@@ -70,7 +70,7 @@ class FrontEndContract(ArrayContract):
             analog = [c for c in connected.channels.inputs if c.kind == "analog"]
             names = [channel.name for channel in analog[::-1]]
             volts = connected.read_inputs(names, samples)
-            assert volts.shape == (len(names), samples)
+            assert volts.shape == (len(names), samples), "readings are [input, sample]"
             for channel, row in zip(analog[::-1], volts, strict=True):
                 assert ((row >= channel.lower) & (row <= channel.upper)).all(), channel.name
 
@@ -86,7 +86,7 @@ class FrontEndContract(ArrayContract):
             inputs = [*rig.array.wired.wiring.positions]
             asked = min(rig.array.planner.fastest_hz, connected.channels.max_rate_hz)
             found = connected.exchange(waveform, asked, inputs, np.array([0, 3, 7]))
-            assert found.volts.shape == (len(inputs), 2, 3)
+            assert found.volts.shape == (len(inputs), 2, 3), "volts are [input, repeat, reading]"
             assert found.volts.dtype in (np.float32, np.float64)
             assert found.volts.flags.writeable
             assert found.rate_hz == pytest.approx(asked, rel=0.02)

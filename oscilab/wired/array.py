@@ -115,6 +115,7 @@ class WiredArray:
         average, sites = self.planner.average, points.shape[1]
         chunks: list[FloatArray] = []
         if len(points):
+            # As `hold`; one call less in every batch.
             self.drive.go_to(self.lines.held(theta, points[0]))
             for play in self.planner.clamped(points, self._sensors):
                 volts = self.drive.exchange(play).volts[:, 0]
@@ -228,7 +229,9 @@ class WiredArray:
         self._device.release()
 
     def recalibrated(self, calibration: Calibration) -> WiredArray:
-        """Return this array, still connected, with another reading of its lines.
+        """Return this array with another reading of its lines.
+
+        Both share the connection: to close one closes the other.
 
         Raises:
             InvalidInput: a calibration that leaves nothing of a parameter's range.

@@ -30,9 +30,10 @@ class Drive:
     """A connected front end under limits and interlocks.
 
     Nothing is written before the first call that drives; that call first brings the outputs to
-    their safe values. From then on until they are safe again the interlocks are watched, where the
-    front end has `LIVE_INPUTS`; elsewhere they are checked before every call, in its readings, and
-    between the steps of waveforms that the host plays itself.
+    their safe values, except `put`, which leaves the others as they are. From then on until they
+    are safe again the interlocks are watched, where the front end has `LIVE_INPUTS`; elsewhere they
+    are checked before every call, in its readings, and between the steps of waveforms that the host
+    plays itself.
     """
 
     def __init__(
@@ -235,8 +236,8 @@ class Drive:
                     self.front_end.abort()
             finally:
                 if self._is_timed:
-                    # Stopped where nothing counts or reads back, its last level is a guess as good
-                    # as any other: the ramp to safe values starts from there.
+                    # Cut where nothing counts or reads back, its last level is a guess. The ramp to
+                    # safe values starts from there, with a jump where the guess is wrong.
                     played = None if whole else self.front_end.played(waveform)
                     if played is None:
                         levels[waveform.lines] = waveform.levels[:, -1]

@@ -144,7 +144,10 @@ class Interlocks:
 
 def _check_bounds(name: str, lock: Interlock, channels: ChannelTable, where: str) -> None:
     """Refuse an interlock that could never trip: a saturated reading must be beyond its bounds."""
-    channel = channels.input(lock.channel)
+    try:
+        channel = channels.input(lock.channel)
+    except InvalidInput as error:
+        raise InvalidInput(f"{where}: {name}.channel: {error}") from error
     low, high = (float(reach[0]) for reach in channels.reach_of([lock.channel]))
     deaf = (lock.above is not None and lock.above < low) or (
         lock.below is not None and lock.below > high

@@ -88,7 +88,7 @@ def read_device(device: Device) -> list[LineReading]:
         if FrontEndCapability.OUTPUT_READBACK in front_end.capabilities:
             found += _output_readings(array)
         names = [*wiring.positions, *wiring.forces, *array.drive.interlocks.channels]
-        volts = front_end.read_inputs(names)[:, 0]
+        volts = array.drive.front_end.read_inputs(names)[:, 0]
         return found + [_reading(array, *pair) for pair in zip(names, volts.tolist(), strict=True)]
 
 

@@ -150,18 +150,18 @@ class Planner:
         return self._released(steps.levels, free, rate, math.ceil(ramp_s * rate))
 
     def _released(
-        self, points: FloatArray, free: int, rate: float, ramp: int
+        self, levels: FloatArray, free: int, rate: float, ramp: int
     ) -> Iterator[tuple[slice, Play]]:
-        """Yield chunks of `points` `[clamp, point]` in volts; `free` and `ramp` are in samples."""
+        """Yield chunks of the clamps' `levels` `[clamp, point]`; `free` and `ramp` are samples."""
         lines, inputs = self._lines, self._lines.wiring.positions
         which = np.concatenate([lines.clamps, lines.enables])
         held = self.settle_samples(rate) + self.average
-        numbers = max(len(points) * (self.average + 1), len(which) * (ramp + 2))
-        start = np.append(points[:, 0], np.ones(len(lines.enables)))
+        numbers = max(len(levels) * (self.average + 1), len(which) * (ramp + 2))
+        start = np.append(levels[:, 0], np.ones(len(lines.enables)))
         size = self._at_once(numbers, (held + ramp + free) / rate)
-        for first in range(0, points.shape[1], size):
+        for first in range(0, levels.shape[1], size):
             chunk = slice(first, first + size)
-            waveform = _releasing(points[:, chunk], which, held, free)
+            waveform = _releasing(levels[:, chunk], which, held, free)
             ramped = with_ramps(waveform, start, self._slew[which], rate)
             start = ramped.waveform.levels[:, -1]
             ends = ramped.ends[:-1].reshape(-1, 2)
@@ -222,7 +222,7 @@ class Planner:
         clamped = np.zeros(len(samples), np.bool_)
         clamped[[0, -1]] = True
         is_slow = self._is_slow(settings[-2:], rate)
-        last = len(samples) - is_slow
+        last = len(samples) - 1 if is_slow else len(samples)
         ramped = self._playback(settings[:last], samples[:last], clamped[:last], None, rate)
         read = held + wait - 1 + timing.reads
         most = self._at_once(len(inputs) * len(read), ramped.waveform.seconds(rate))

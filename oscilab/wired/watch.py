@@ -63,7 +63,10 @@ class SharedFrontEnd:
     def read_inputs(self, inputs: Sequence[str], samples: int = 1) -> Volts:
         """See `AnalogFrontEnd`."""
         with self._call:
-            return self._front_end.read_inputs(inputs, samples)
+            volts = self._front_end.read_inputs(inputs, samples)
+        if volts.shape != (len(inputs), samples):
+            raise _misshapen(volts, "[input, sample]", (len(inputs), samples))
+        return volts
 
     def pause(self, seconds: float) -> None:
         """See `AnalogFrontEnd`."""
@@ -88,10 +91,14 @@ class SharedFrontEnd:
         try:
             if self._stopped:
                 raise Aborted("a waveform was stopped before its first sample")
-            return self._front_end.exchange(waveform, rate_hz, inputs, read)
+            found = self._front_end.exchange(waveform, rate_hz, inputs, read)
         finally:
             with self._gate:
                 self._abortable = False
+        wanted = (len(inputs), waveform.repeats, len(read))
+        if found.volts.shape != wanted:
+            raise _misshapen(found.volts, "[input, repeat, reading]", wanted)
+        return found
 
     def played(self, waveform: Waveform) -> int | None:
         """See `CountingFrontEnd`; None where the front end does not count."""
@@ -137,6 +144,13 @@ class SharedFrontEnd:
         finally:
             with self._gate:
                 self._protected = False
+
+
+def _misshapen(volts: Volts, axes: str, wanted: tuple[int, ...]) -> DeviceFailed:
+    return DeviceFailed(
+        f"the front end returned readings of shape {volts.shape}, not {wanted}, which is {axes}; "
+        "correct its driver"
+    )
 
 
 class InterlockThread:

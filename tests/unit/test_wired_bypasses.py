@@ -1,5 +1,7 @@
 """What must not slip past a check: odd numbers, odd bounds, odd moments."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from wired_benches import opened, pair
@@ -188,3 +190,21 @@ def test_a_virtual_board_without_a_clock_plays_no_waveform():
         front_end.exchange(waveform, 1e3, ["ai0"], np.array([0]))
     with pytest.raises(DeviceFailed, match="cannot read its outputs back"):
         opened(pair(connection={"output_readback": False})).wired.front_end.read_outputs()
+
+
+def test_readings_of_another_shape_are_the_driver_s_fault(monkeypatch):
+    array = opened(pair())
+    front_end, theta = array.wired.front_end, array.description.potential.vector(stiffness=1.0)
+    exchange, read_inputs = front_end.exchange, front_end.read_inputs
+
+    def without_repeats(*arguments):
+        found = exchange(*arguments)
+        return replace(found, volts=found.volts[:, 0])
+
+    monkeypatch.setattr(front_end, "exchange", without_repeats)
+    with pytest.raises(DeviceFailed, match=r"\(4, 3\), not \(4, 1, 3\), .* correct its driver"):
+        array.measure_forces(theta, np.ones((3, 2)))
+    np.testing.assert_array_equal(front_end.board.levels, array.drive.limits.safe)
+    monkeypatch.setattr(front_end, "read_inputs", lambda *given: read_inputs(*given).T)
+    with pytest.raises(DeviceFailed, match=r"\(1, 2\), not \(2, 1\), which is \[input, sample"):
+        array.drive.front_end.read_inputs(["ai0", "ai1"])

@@ -51,7 +51,10 @@ def test_a_trip_within_a_waveform_stops_it_and_leaves_outputs_safe():
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ({"door": {"channel": "di9", "level": 1}}, "no input 'di9'"),
+        (
+            {"door": {"channel": "di9", "level": 1}},
+            "pair.interlocks: door.channel: the front end has no input 'di9'",
+        ),
         ({"door": {"channel": "di0"}}, "give either level"),
         ({"door": {"channel": "di0", "level": 1, "below": 2.0}}, "give either level"),
         ({"door": {"channel": "di0", "lvel": 1}}, "did you mean 'level'?"),
