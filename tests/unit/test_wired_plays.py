@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from wired_benches import pair
+from wired_benches import opened, pair
 
 from oscilab.errors import InterlockTripped
 from oscilab.physics import Noising, Protocol, geometric
@@ -85,3 +85,18 @@ def test_a_heartbeat_is_still_after_its_time_and_no_sooner():
         assert beats.see(high, 0.1 * tenth)
     with pytest.raises(InterlockTripped, match=r"has not beaten for 1\.1 s"):
         beats.see(high, 1.2)
+
+
+def test_a_front_end_without_a_clock_reads_the_same_forces():
+    theta = parts_of(pair()).potential.vector(stiffness=1.0, quartic=0.5, coupling=-0.25)
+    points = np.random.default_rng(3).uniform(-2.0, 2.0, (5, 2))
+    readings = []
+    for timed in (True, False):
+        array = opened(pair(connection={"hardware_timed": timed}))
+        readings.append(array.measure_forces(theta, points))
+        array.close()
+    np.testing.assert_allclose(readings[1].forces, readings[0].forces, atol=1e-9)
+    np.testing.assert_allclose(readings[1].positions, points, atol=1e-9)
+    # U = (x^2 + y^2) / 2 + (x^4 + y^4) / 8 - x y / 4, the coupling's sign as its docstring has it.
+    spring = points + 0.5 * points**3
+    np.testing.assert_allclose(readings[1].forces + spring, 0.25 * points[:, ::-1], atol=1e-9)
