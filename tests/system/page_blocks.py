@@ -50,8 +50,8 @@ def python(code, folder, environment=None):
 def shell(script, folder, environment=None):
     """Run lines of a POSIX shell in which `oscilab`, `python`, `pip` are those of the tests.
 
-    `pip install` of a folder goes to a folder of its own, and of anything else is left out: no
-    index is asked, and the environment of the tests stays as it is.
+    `pip install` of a folder, editable or not, goes to a folder of its own without its extras; of
+    anything else it is left out. No index is asked, and the tests' environment stays as it is.
     """
     if shutil.which("bash") is None:
         pytest.skip("needs bash")
@@ -62,7 +62,10 @@ oscilab() {{ {interpreter} -m oscilab "$@"; }}
 python() {{ {interpreter} "$@"; }}
 cookiecutter() {{ {interpreter} -m cookiecutter "$@"; }}
 pip() {{
-    case "$2" in .*) {interpreter} -m pip install {quiet} --target "$PYTHONPATH" "$2";; esac
+    local what="${{@: -1}}"
+    case "$what" in
+        .*) {interpreter} -m pip install {quiet} --target "$PYTHONPATH" "${{what%%[*}}";;
+    esac
 }}
 """
     return _output(
