@@ -170,10 +170,11 @@ def estimate_from_forces(
     """
     residuals = forces - targets
     scale = weight / len(residuals)
+    products, powers = potential.gradient_and_power(residuals, positions)
     return Estimate(
         loss=0.5 * scale * float(np.vdot(residuals, residuals)),
-        gradient=-scale * potential.correlate(residuals, positions),
-        curvature=potential.feature_power(scale, positions),
+        gradient=-scale * products,
+        curvature=scale * powers,
         redrawn=redrawn,
         reading=reading,
         targets=targets,

@@ -141,20 +141,7 @@ class Potential:
 
         Each entry reads `residuals` and `positions` `[batch, oscillator]` at its own ends only.
         """
-        found = np.zeros(self.parameters, positions.dtype)
-        for family in self.families.values():
-            if family.is_bilinear:
-                i, j = family.ends.T
-                product = residuals.T @ positions
-                found[family.where] = product[i, j] + product[j, i]
-            else:
-                ends = at_ends(positions, family)
-                for end in range(family.term.ends):
-                    at_end = take(residuals, family.ends[:, end])
-                    found[family.where] += np.einsum(
-                        "bi,bi->i", at_end, family.term.slope(end, *ends)
-                    )
-        return found
+        return self.gradient_and_power(residuals, positions)[0]
 
     def features(self, positions: FloatArray) -> FloatArray:
         """Return the sum over batch of u_p(x), `[parameter]`.
@@ -172,17 +159,33 @@ class Potential:
 
     def feature_power(self, weight: float, positions: FloatArray) -> FloatArray:
         """Return the curvature, weight * sum over batch and ends of (d_i u_p)^2, `[parameter]`."""
-        found = np.zeros(self.parameters, positions.dtype)
-        squares = np.einsum("bi,bi->i", positions, positions)
+        return weight * self.gradient_and_power(np.zeros_like(positions), positions)[1]
+
+    def gradient_and_power(
+        self, residuals: FloatArray, positions: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the sums over batch and ends of r_i d_i u_p and of (d_i u_p)^2, `[parameter]`.
+
+        Each slope d_i u_p is computed once for both. Each entry reads `residuals` and `positions`
+        `[batch, oscillator]` at its own ends only.
+        """
+        products = np.zeros(self.parameters, positions.dtype)
+        powers = np.zeros(self.parameters, positions.dtype)
         for family in self.families.values():
             if family.is_bilinear:
-                found[family.where] = squares[family.ends].sum(axis=1)
-            else:
-                ends = at_ends(positions, family)
-                for end in range(family.term.ends):
-                    slope = family.term.slope(end, *ends)
-                    found[family.where] += np.einsum("bi,bi->i", slope, slope)
-        return weight * found
+                i, j = family.ends.T
+                product = residuals.T @ positions
+                products[family.where] = product[i, j] + product[j, i]
+                squares = np.einsum("bi,bi->i", positions, positions)
+                powers[family.where] = squares[i] + squares[j]
+                continue
+            ends = at_ends(positions, family)
+            for end in range(family.term.ends):
+                slope = family.term.slope(end, *ends)
+                at_end = take(residuals, family.ends[:, end])
+                products[family.where] += np.einsum("bi,bi->i", at_end, slope)
+                powers[family.where] += np.einsum("bi,bi->i", slope, slope)
+        return products, powers
 
     def stiffness_matrix(self, parameters: FloatArray) -> FloatArray:
         """Return the quadratic part of U as a symmetric matrix, `[oscillator, oscillator]`."""

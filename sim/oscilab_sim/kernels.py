@@ -112,19 +112,13 @@ def _own(g, x, i, t):
 def _neighbours(g, x, i, t):
     """Add the listed couplings of oscillator `i` to `g`."""
     rows, weights = t.neighbours, t.weights
-    for start in range(U(0), U(rows.shape[1]), U(8)):
+    for start in range(U(0), U(rows.shape[1]), U(4)):
         j0, j1 = rows[i, start], rows[i, start + U(1)]
         j2, j3 = rows[i, start + U(2)], rows[i, start + U(3)]
-        j4, j5 = rows[i, start + U(4)], rows[i, start + U(5)]
-        j6, j7 = rows[i, start + U(6)], rows[i, start + U(7)]
         a0, a1 = weights[i, start], weights[i, start + U(1)]
         a2, a3 = weights[i, start + U(2)], weights[i, start + U(3)]
-        a4, a5 = weights[i, start + U(4)], weights[i, start + U(5)]
-        a6, a7 = weights[i, start + U(6)], weights[i, start + U(7)]
         for c in range(LANES):
-            low = (a0 * x[j0, c] + a1 * x[j1, c]) + (a2 * x[j2, c] + a3 * x[j3, c])
-            high = (a4 * x[j4, c] + a5 * x[j5, c]) + (a6 * x[j6, c] + a7 * x[j7, c])
-            g[c] += low + high
+            g[c] += (a0 * x[j0, c] + a1 * x[j1, c]) + (a2 * x[j2, c] + a3 * x[j3, c])
 
 
 @_inlined

@@ -23,6 +23,8 @@ LANES = kernels.LANES
 CACHE_LINE = 64
 TASKS_PER_THREAD = 4
 """More tasks than threads, so that a slow thread does not delay the rest."""
+READING_GRAIN = 8
+"""Blocks of one force reading worth a thread of their own; waking one costs half a millisecond."""
 
 
 class NumbaEngine:
@@ -62,7 +64,7 @@ class NumbaEngine:
             scratch = aligned((3, LANES), np.float64)
             kernels.gradients(positions, out, x, scratch, tables, first, last)
 
-        self._workers.run(run, _blocks(len(positions)))
+        self._workers.run(run, _blocks(len(positions)), least=READING_GRAIN)
         return out
 
 
@@ -130,12 +132,12 @@ class Workers:
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._threads, thread_name_prefix="oscilab-sim")
 
-    def run(self, work: Callable[[int, int], None], blocks: int) -> None:
-        """Call `work(first, last)` over all of `blocks`, in pieces."""
-        if self._threads == 1 or blocks < 2:
+    def run(self, work: Callable[[int, int], None], blocks: int, least: int = 1) -> None:
+        """Call `work(first, last)` over all of `blocks`, in pieces of `least` blocks or more."""
+        pieces = min(blocks // least, TASKS_PER_THREAD * self._threads)
+        if self._threads == 1 or pieces < 2:
             work(0, blocks)
             return
-        pieces = min(blocks, TASKS_PER_THREAD * self._threads)
         edges = [blocks * piece // pieces for piece in range(pieces + 1)]
         for done in [self._pool.submit(work, *pair) for pair in pairwise(edges)]:
             done.result()

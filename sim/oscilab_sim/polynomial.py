@@ -23,7 +23,9 @@ Rows = NDArray[np.uint64]
 Weights = NDArray[np.float32] | Float64Array
 
 GROUP = 8
-"""Couplings that the kernel adds in one pass, and the multiple that rows are padded to."""
+"""Columns of the coupling matrix that the kernel adds in one pass; rows are padded to it."""
+NEIGHBOURS = 4
+"""Listed couplings that the kernel adds in one pass; eight need more registers than there are."""
 DENSE_GAIN = 3
 """Measured cost of an entry of a neighbour list over that of a matrix column."""
 
@@ -32,7 +34,7 @@ class Tables(NamedTuple):
     """The gradient at one setting, over rows of positions; see `Polynomial`.
 
     Rows 0 to n - 1 are oscillators (n even), the last row holds ones. `own` `[power, n]` are the
-    coefficients of x^0 to x^3; `neighbours`, `weights` `[n, k]`, k a multiple of 8, or `matrix`
+    coefficients of x^0 to x^3; `neighbours`, `weights` `[n, k]`, k a multiple of 4, or `matrix`
     `[n, m]`, m a multiple of 8, are the couplings; entries `starts[i]` to `starts[i + 1]` of
     `factors` `[entry, w]`, w a multiple of 3, and `scales` `[entry]` are the products.
     """
@@ -115,7 +117,7 @@ class Polynomial:
         pairs, place = np.unique(targets * self.rows + sources, return_inverse=True)
         target, source = np.divmod(pairs, self.rows)
         counts = np.bincount(target, minlength=self.sites)
-        width = max(GROUP, -(-int(counts.max(initial=0)) // GROUP) * GROUP)
+        width = max(NEIGHBOURS, -(-int(counts.max(initial=0)) // NEIGHBOURS) * NEIGHBOURS)
         self._dense = self.columns < DENSE_GAIN * width
         if self._dense:
             slots = target * self.columns + source

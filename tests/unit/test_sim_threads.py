@@ -33,11 +33,13 @@ def readings(topology, engine, threads):
     generator = np.random.default_rng(0)
     couplings = generator.normal(size=len(potential.family("coupling").ends))
     theta = potential.vector(bias=0.5, stiffness=30.0, quartic=1.0, coupling=couplings)
-    x = generator.normal(size=(333, potential.oscillators))
+    # Only more than 1024 rows of a force reading are shared out among threads.
+    many = generator.normal(size=(1111, potential.oscillators))
+    x = many[:333]
     protocol = Protocol(potential, geometric(2, 0.001, 0.005), np.stack([theta] * 3))
     trajectory = array.play(protocol, initial=x, record_every=0.003)
     return [
-        array.measure_forces(theta, x).forces,
+        array.measure_forces(theta, many).forces,
         array.relax(theta, x, 0.005).end,
         trajectory.positions,
         trajectory.work,
