@@ -162,7 +162,7 @@ def safe_state(folder: Path) -> None:
             requests.send("safe")
             start = None
             while not np.array_equal(board.levels[limits.wired], limits.safe[limits.wired]):
-                if start is None and live._making_safe is not None and drive._stopped is not None:
+                if start is None and live._making_safe is not None and drive.front_end._stopped:
                     start = np.abs(board.levels - limits.safe)[
                         limits.wired & np.isfinite(limits.slew)
                     ]

@@ -41,6 +41,8 @@ SMALL_BATCHES = 2000
 BLOCK = 25
 ROUNDS = 15
 RECOVERIES = 10
+TORN_AFTER = 200
+"""The row after which a writer is killed."""
 
 
 def plan(shots: int, log_every: int = 1) -> RunPlan:
@@ -181,6 +183,8 @@ def write_forever(path: Path) -> None:
         append_rows(writer, number, 1)
         writer.append_reading(row=number, reading=taken[number % len(taken)])
         writer.commit()
+        if number == TORN_AFTER:
+            print("written", flush=True)
 
 
 def time_recovery(folder: Path) -> None:
@@ -188,10 +192,14 @@ def time_recovery(folder: Path) -> None:
     each: list[float] = []
     for number in range(RECOVERIES):
         path = folder / f"torn{number}.h5"
-        child = subprocess.Popen([sys.executable, __file__, "--write", str(path)])
-        time.sleep(2.0)
+        child = subprocess.Popen(
+            [sys.executable, __file__, "--write", str(path)], stdout=subprocess.PIPE
+        )
+        assert child.stdout is not None
+        if not child.stdout.readline():
+            raise RuntimeError(f"the writer of {path} ended with code {child.wait()}")
         child.send_signal(signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
-        child.wait()
+        child.communicate()
         each.append(timed(lambda path=path: open_run(path).close()))
     print_times("open_run on a torn file", each)
 
