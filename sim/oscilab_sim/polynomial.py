@@ -25,7 +25,7 @@ Weights = NDArray[np.float32] | Float64Array
 GROUP = 8
 """Columns of the coupling matrix that the kernel adds in one pass; rows are padded to it."""
 NEIGHBOURS = 4
-"""Listed couplings that the kernel adds in one pass; eight need more registers than there are."""
+"""Listed couplings that the kernel adds in one pass, and the multiple that lists are padded to."""
 DENSE_GAIN = 3
 """Measured cost of an entry of a neighbour list over that of a matrix column."""
 
