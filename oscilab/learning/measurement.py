@@ -170,7 +170,7 @@ def estimate_from_forces(
     """
     residuals = forces - targets
     scale = weight / len(residuals)
-    products, powers = potential.gradient_and_power(residuals, positions)
+    products, powers = potential.correlate_and_power(residuals, positions)
     return Estimate(
         loss=0.5 * scale * float(np.vdot(residuals, residuals)),
         gradient=-scale * products,

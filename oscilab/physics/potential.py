@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -131,9 +131,8 @@ class Potential:
             if family.is_bilinear:
                 total -= positions @ self._matrix(family, theta)
             else:
-                ends = at_ends(positions, family)
-                for end in range(family.term.ends):
-                    add_at_ends(total, family.ends[:, end], -theta * family.term.slope(end, *ends))
+                for columns, slope in _slopes(family, positions):
+                    add_at_ends(total, columns, -theta * slope)
         return total
 
     def correlate(self, residuals: FloatArray, positions: FloatArray) -> FloatArray:
@@ -141,7 +140,7 @@ class Potential:
 
         Each entry reads `residuals` and `positions` `[batch, oscillator]` at its own ends only.
         """
-        return self.gradient_and_power(residuals, positions)[0]
+        return self.correlate_and_power(residuals, positions)[0]
 
     def features(self, positions: FloatArray) -> FloatArray:
         """Return the sum over batch of u_p(x), `[parameter]`.
@@ -159,9 +158,17 @@ class Potential:
 
     def feature_power(self, weight: float, positions: FloatArray) -> FloatArray:
         """Return the curvature, weight * sum over batch and ends of (d_i u_p)^2, `[parameter]`."""
-        return weight * self.gradient_and_power(np.zeros_like(positions), positions)[1]
+        powers = np.zeros(self.parameters, positions.dtype)
+        squares = np.einsum("bi,bi->i", positions, positions)
+        for family in self.families.values():
+            if family.is_bilinear:
+                powers[family.where] = squares[family.ends].sum(axis=1)
+            else:
+                for _, slope in _slopes(family, positions):
+                    powers[family.where] += np.einsum("bi,bi->i", slope, slope)
+        return weight * powers
 
-    def gradient_and_power(
+    def correlate_and_power(
         self, residuals: FloatArray, positions: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Return the sums over batch and ends of r_i d_i u_p and of (d_i u_p)^2, `[parameter]`.
@@ -171,20 +178,18 @@ class Potential:
         """
         products = np.zeros(self.parameters, positions.dtype)
         powers = np.zeros(self.parameters, positions.dtype)
+        squares = np.einsum("bi,bi->i", positions, positions)
         for family in self.families.values():
             if family.is_bilinear:
                 i, j = family.ends.T
                 product = residuals.T @ positions
                 products[family.where] = product[i, j] + product[j, i]
-                squares = np.einsum("bi,bi->i", positions, positions)
                 powers[family.where] = squares[i] + squares[j]
-                continue
-            ends = at_ends(positions, family)
-            for end in range(family.term.ends):
-                slope = family.term.slope(end, *ends)
-                at_end = take(residuals, family.ends[:, end])
-                products[family.where] += np.einsum("bi,bi->i", at_end, slope)
-                powers[family.where] += np.einsum("bi,bi->i", slope, slope)
+            else:
+                for columns, slope in _slopes(family, positions):
+                    at_end = take(residuals, columns)
+                    products[family.where] += np.einsum("bi,bi->i", at_end, slope)
+                    powers[family.where] += np.einsum("bi,bi->i", slope, slope)
         return products, powers
 
     def stiffness_matrix(self, parameters: FloatArray) -> FloatArray:
@@ -221,3 +226,10 @@ class Potential:
         np.add.at(matrix, (i, j), theta)
         np.add.at(matrix, (j, i), theta)
         return matrix
+
+
+def _slopes(family: Family, positions: FloatArray) -> Iterator[tuple[IntArray, FloatArray]]:
+    """Yield the oscillators `[instance]` and the slopes d_i u_p `[batch, instance]` of each end."""
+    ends = at_ends(positions, family)
+    for end in range(family.term.ends):
+        yield family.ends[:, end], family.term.slope(end, *ends)

@@ -23,8 +23,9 @@ LANES = kernels.LANES
 CACHE_LINE = 64
 TASKS_PER_THREAD = 4
 """More tasks than threads, so that a slow thread does not delay the rest."""
-READING_GRAIN = 8
-"""Blocks of one force reading worth a thread of their own; waking one costs half a millisecond."""
+WORTH_A_THREAD = 2_000_000
+"""Products of a coefficient and positions that a thread must have to do in a force reading. Sharing
+128 points of 64 oscillators all-to-all, half a million, between two threads doubled the cost."""
 
 
 class NumbaEngine:
@@ -64,7 +65,8 @@ class NumbaEngine:
             scratch = aligned((3, LANES), np.float64)
             kernels.gradients(positions, out, x, scratch, tables, first, last)
 
-        self._workers.run(run, _blocks(len(positions)), least=READING_GRAIN)
+        least = max(1, WORTH_A_THREAD // (LANES * self._polynomial.entries))
+        self._workers.run(run, _blocks(len(positions)), least)
         return out
 
 

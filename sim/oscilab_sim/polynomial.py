@@ -79,6 +79,11 @@ class Polynomial:
         self._place_couplings([d for d in derivatives if d.is_coupling])
         self._place_products([d for d in derivatives if not (d.is_own or d.is_coupling)])
 
+    @property
+    def entries(self) -> int:
+        """The number of table entries, each of which costs a product for every row."""
+        return 4 * self.sites + self._coupling_slots + len(self._factors)
+
     def tables(
         self,
         parameters: Float64Array,

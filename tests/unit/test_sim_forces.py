@@ -77,8 +77,9 @@ def test_forces_and_energy_are_those_of_the_terms(engine_name, case):
     np.testing.assert_allclose(engine.forces(theta, x), np.negative(slopes), atol=1e-9 * scale)
 
 
-@pytest.mark.parametrize("batch", [0, 1, 63, 64, 65, 200, 1111])
-def test_every_row_of_a_batch_is_read(engine_name, batch):
+@pytest.mark.parametrize("batch", [0, 1, 63, 64, 65, 200])
+def test_every_row_of_a_batch_is_read(monkeypatch, engine_name, batch):
+    monkeypatch.setattr("oscilab_sim.numba_engine.WORTH_A_THREAD", 1)
     potential = CASES["all terms"]
     generator = np.random.default_rng(5)
     theta = generator.normal(size=potential.parameters)

@@ -33,13 +33,11 @@ def readings(topology, engine, threads):
     generator = np.random.default_rng(0)
     couplings = generator.normal(size=len(potential.family("coupling").ends))
     theta = potential.vector(bias=0.5, stiffness=30.0, quartic=1.0, coupling=couplings)
-    # Only more than 1024 rows of a force reading are shared out among threads.
-    many = generator.normal(size=(1111, potential.oscillators))
-    x = many[:333]
+    x = generator.normal(size=(333, potential.oscillators))
     protocol = Protocol(potential, geometric(2, 0.001, 0.005), np.stack([theta] * 3))
     trajectory = array.play(protocol, initial=x, record_every=0.003)
     return [
-        array.measure_forces(theta, many).forces,
+        array.measure_forces(theta, x).forces,
         array.relax(theta, x, 0.005).end,
         trajectory.positions,
         trajectory.work,
@@ -48,7 +46,8 @@ def readings(topology, engine, threads):
 
 
 @pytest.mark.parametrize("topology", [lattice(4, 5, 1.5), all_to_all(4, 5)], ids=lambda t: t.name)
-def test_threads_of_the_engine(topology):
+def test_threads_of_the_engine(monkeypatch, topology):
+    monkeypatch.setattr("oscilab_sim.numba_engine.WORTH_A_THREAD", 1)
     expected = readings(topology, "numba", threads=1)
     for threads in (2, 3, 8, None):
         for first, second in zip(
